@@ -1,0 +1,53 @@
+// ContainerState: what became of a container, as stored and served. Plain JSON.
+
+/** created: row and root exist; initialized: the runtime made it, not started ("podman init"). */
+export type ContainerStatus =
+  | "created" | "initialized" | "running" | "paused" | "stopping" | "stopped" | "exited" | "removing";
+
+/** One network's answer, as netavark gave it. */
+export interface NetworkStatus {
+  readonly dns_search_domains?: string[];
+  readonly dns_server_ips?: string[];
+  readonly interfaces?: Record<string, { mac_address: string; subnets?: { ipnet: string; gateway?: string }[] }>;
+}
+
+export interface HealthLogEntry {
+  Start: string;
+  End: string;
+  ExitCode: number;
+  Output: string;
+}
+
+export interface ContainerState {
+  status: ContainerStatus;
+  /** Process ID of the container's first process while it runs, with its start time (clock ticks, proc(5) field 22). */
+  pid?: number;
+  pidStart?: number;
+  conmonPid?: number;
+  /** Milliseconds since 1970 with fractions for nanoseconds lost; RFC 3339 nanosecond text. */
+  createdAt: string;
+  startedAt?: string;
+  finishedAt?: string;
+  exitCode?: number;
+  oomKilled?: boolean;
+  error?: string;
+  restartCount?: number;
+  /** A person asked it to stop: restart policies let it lie. */
+  stoppedByUser?: boolean;
+  /** Count of users of the mounted root (`podman mount`, a running process). */
+  mountCount?: number;
+  mountpoint?: string;
+  networkNamespace?: string;
+  networkStatus?: Record<string, NetworkStatus>;
+  bundle?: string;
+  cgroupPath?: string;
+  checkpointed?: boolean;
+  checkpointedAt?: string;
+  checkpointPath?: string;
+  restored?: boolean;
+  restoredAt?: string;
+  health?: { status: "starting" | "healthy" | "unhealthy"; failingStreak: number; log: HealthLogEntry[] };
+  /** Live exec sessions by ID. */
+  execIds?: string[];
+  bindMounts?: Record<string, string>;
+}
