@@ -1,9 +1,9 @@
 // containers.conf: the machine's and the person's defaults for containers, engine and networks.
 // Source: containers.conf(5) of containers/common.
 
-import { readdirSync } from "node:fs";
-import { Fault } from "./fault.ts";
-import { readToml } from "./toml.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { Fault, errnoOf } from "./fault.ts";
+import { parseToml } from "./toml.ts";
 import type { TomlTable } from "./toml.ts";
 
 type Shape = "text" | "texts" | "whole" | "toggle" | "size" | "table" | "any";
@@ -168,6 +168,19 @@ function mergeFile(merged: Merged, file: string): { found: boolean; unknown: str
     else unknown.push(...mergeSection(merged, section, table as TomlTable, { file, text: read.text }));
   }
   return { found: true, unknown };
+}
+
+/** The table of a file, or undefined when there is none. */
+function readToml(file: string): { table: TomlTable; text: string } | undefined {
+  try {
+    const text = readFileSync(file, "utf8");
+    return { table: parseToml(text, file), text };
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    const errno = errnoOf(cause);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    throw new Fault("config.invalid", `cannot read "${file}": ${errno ?? String(cause)}`, { cause });
+  }
 }
 
 function dropIns(directory: string): string[] {
