@@ -1,0 +1,29 @@
+// The registry room as a library: import { newRegistryClient } from "coracle/registry".
+
+export { newRegistryClient } from "./client.ts";
+export type {
+  BlobAnswer,
+  BlobSource,
+  BlobWish,
+  Credentials,
+  ManifestAnswer,
+  ManifestHead,
+  PushAnswer,
+  PushWish,
+  RegistryClient,
+  RegistryClientOptions,
+  RetryPolicy,
+} from "./client.ts";
+export { findCredentials, removeAllCredentials, removeCredentials, storeCredentials } from "./credentials.ts";
+export type { CredentialPlaces } from "./credentials.ts";
+export { firstThatAnswers } from "./mirrors.ts";
+export { aliasOf, endpointsFor, findRegistry, readRegistriesConf, recordAlias } from "./registries-conf.ts";
+export type {
+  Endpoint,
+  PullEndpoint,
+  RegistriesConf,
+  RegistriesConfPlaces,
+  RegistryEntry,
+  ShortNameAlias,
+  ShortNameMode,
+} from "./registries-conf.ts";
