@@ -1,0 +1,277 @@
+// The store: one directory with blobs, unpacked layers, images and container roots, and one database that says what counts.
+// Everything is made in a staging directory under a lease and becomes visible by one transaction.
+
+import type { Database } from "bun:sqlite";
+import type { Digest } from "../base/digest.ts";
+import type { IdMapping } from "../base/container-spec.ts";
+import type { Compression } from "../base/media-types.ts";
+
+export interface StoreOptions {
+  /** Absolute; made when first written to. */
+  readonly root: string;
+  /** Absolute; what lies here is lost with a reboot. */
+  readonly runroot: string;
+}
+
+export interface Store {
+  readonly root: string;
+  readonly runroot: string;
+  readonly db: Database;
+  /** Runs `act` inside BEGIN IMMEDIATE; nested calls join the outer one. Keep it short: all writers wait. */
+  transaction<T>(act: () => T): T;
+  /** Brings the tables of one room up to `version` by running `sql` once; older versions of `name` are an error. */
+  migrate(name: string, version: number, sql: string): void;
+  readonly blobs: Blobs;
+  readonly layers: Layers;
+  readonly images: Images;
+  readonly roots: Roots;
+  /** Protects what is being made; end it by `using` or `release`. */
+  lease(): Lease;
+  /** Removes blobs, layers and leavings that nothing needs; says what went. */
+  collect(options?: CollectOptions): Collected;
+  /** Bytes and counts, for `system df` and `info`. */
+  usage(): StoreUsage;
+  close(): void;
+}
+
+export interface CollectOptions {
+  /** Also drops partial downloads, however young. */
+  readonly partials?: boolean;
+}
+
+export interface Collected {
+  readonly blobs: number;
+  readonly layers: number;
+  /** Of the blobs and the files in the layers. */
+  readonly bytes: number;
+}
+
+export interface StoreUsage {
+  readonly images: number;
+  readonly blobBytes: number;
+  readonly layerBytes: number;
+}
+
+/** While it is held, what it names or has made is not collected. Ends with the process at the latest. */
+export interface Lease extends Disposable {
+  readonly id: string;
+  /** A directory of its own inside the store, removed with the lease. */
+  readonly directory: string;
+  holdBlob(digest: Digest): void;
+  holdLayer(chainId: Digest): void;
+  /** Ends it. What it made and no image names goes too, unless `keep` (so that a broken pull resumes). */
+  release(options?: { readonly keep?: boolean }): void;
+}
+
+export interface Blobs {
+  has(digest: Digest): boolean;
+  /** Bytes, or undefined when it is not here. */
+  size(digest: Digest): number | undefined;
+  /** Where the bytes lie, whether or not they are here. */
+  path(digest: Digest): string;
+  /** All of it, at most `bytesMax` (default 16 MiB). @throws Fault "store.damaged" when it is not here */
+  read(digest: Digest, bytesMax?: number): Uint8Array;
+  stream(digest: Digest, offset?: number): AsyncIterable<Uint8Array>;
+  /** Stores bytes held in memory; returns their digest. */
+  put(bytes: Uint8Array, lease?: Lease): Digest;
+  /** A blob whose digest is not known yet. */
+  stage(lease?: Lease): BlobWriter;
+  /**
+   * A blob to be downloaded: continues what an interrupted download left. Waits while another process downloads
+   * the same blob; undefined when it is here by then.
+   */
+  resume(digest: Digest, lease?: Lease): Promise<BlobWriter | undefined>;
+}
+
+export interface BlobWriter {
+  /** Bytes that are there already; the next write goes here. */
+  readonly offset: number;
+  readonly path: string;
+  write(chunk: Uint8Array): void;
+  /** Starts again from nothing, when a source cannot continue at an offset. */
+  restart(): void;
+  /**
+   * Makes the blob visible. Without `expected` the digest is computed.
+   * @throws Fault "digest.mismatch", after which nothing of it is left
+   */
+  commit(expected?: { readonly digest?: Digest; readonly size?: number }): Digest;
+  /** Stops; a resumable blob keeps its bytes for the next try unless `drop`. */
+  abort(options?: { readonly drop?: boolean }): void;
+}
+
+export interface LayerSource {
+  /** Of the blob as it travels. */
+  readonly digest: Digest;
+  /** Bytes; checked where given. */
+  readonly size?: number;
+  readonly compression: Compression;
+  /**
+   * Opens the bytes from `offset` on; called at most once, and not when the blob is here already.
+   * May answer with the offset it really starts at, which must be `offset` or 0.
+   */
+  readonly open?: (offset: number) => Promise<AsyncIterable<Uint8Array> | { stream: AsyncIterable<Uint8Array>; offset: number }>;
+}
+
+export interface ApplyLayer {
+  readonly chainId: Digest;
+  readonly diffId: Digest;
+  readonly parent?: Digest;
+  readonly source: LayerSource;
+  readonly lease?: Lease;
+  /** Bytes of the blob so far. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface StoredLayer {
+  readonly chainId: Digest;
+  readonly diffId: Digest;
+  readonly parent: Digest | undefined;
+  /** Bytes of the tar stream, which is what podman shows as size. */
+  readonly size: number;
+  /** As the blob travelled. */
+  readonly blob: Digest;
+}
+
+export interface Layers {
+  has(chainId: Digest): boolean;
+  find(chainId: Digest): StoredLayer | undefined;
+  /**
+   * Downloads (or reads), verifies and unpacks one layer in one pass; the blob is kept too. Layers may be applied at
+   * the same time and in any order; a layer that is here already returns at once.
+   * @throws Fault "digest.mismatch", "layer.malformed", "layer.escapes", "system.no-space"; nothing is left then
+   */
+  apply(layer: ApplyLayer): Promise<StoredLayer>;
+  /** The unpacked tree, as overlay takes it. */
+  diffPath(chainId: Digest): string;
+  /** From the top layer down to the base. */
+  chain(top: Digest): StoredLayer[];
+  /** Any layer unpacked from this blob: its diff ID is then known without the blob. */
+  findByBlob(blob: Digest): StoredLayer | undefined;
+  findByDiffId(diffId: Digest): StoredLayer[];
+}
+
+/** A manifest or index by which an image was got, kept as it came. */
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+export interface StoredImage {
+  /** Hex of the config's digest. */
+  readonly id: string;
+  /** Whole references, newest first. */
+  readonly names: readonly string[];
+  /** All names it ever had, newest first. */
+  readonly namesHistory: readonly string[];
+  readonly config: Digest;
+  /** The image manifest. */
+  readonly manifest: StoredManifest;
+  /** All manifests and indexes that led to it, the image manifest among them. */
+  readonly manifests: readonly StoredManifest[];
+  /** RFC 3339 as in the config; "" where it has none. */
+  readonly created: string;
+  /** Milliseconds since 1970 of the first put. */
+  readonly addedAt: number;
+  /** Chain IDs from the base up; equal ones may repeat when empty layers do. */
+  readonly layers: readonly Digest[];
+  /** Bytes: the layers' tar streams plus manifest and config, as podman counts. */
+  readonly size: number;
+}
+
+export interface PutImage {
+  readonly config: Digest;
+  readonly manifest: StoredManifest;
+  /** Indexes that led here. */
+  readonly indexes?: readonly StoredManifest[];
+  readonly created?: string;
+  readonly layers: readonly Digest[];
+  /** Compressed layers, as the manifest lists them. */
+  readonly blobs: readonly Digest[];
+  /** Taken from other images that have them. */
+  readonly names?: readonly string[];
+}
+
+export interface RemovedImage {
+  readonly image: StoredImage;
+  readonly collected: Collected;
+}
+
+export interface Images {
+  list(): StoredImage[];
+  get(id: string): StoredImage | undefined;
+  /** All whose ID starts so; at most 16. */
+  findByPrefix(prefix: string): StoredImage[];
+  findByName(name: string): StoredImage | undefined;
+  /** By digest of any of its manifests. */
+  findByDigest(digest: Digest): StoredImage[];
+  /**
+   * Makes an image visible, or adds to one that is here. Config, manifests, blobs and layers must be in the store.
+   * What it replaces (names moved away) stays as a dangling image.
+   */
+  put(image: PutImage): StoredImage;
+  tag(id: string, name: string): void;
+  /** The image stays, dangling where it was the last name. False when the image has no such name. */
+  untag(id: string, name: string): boolean;
+  /** The image and what only it needed go. undefined when it is not here. */
+  remove(id: string): RemovedImage | undefined;
+  manifest(image: StoredImage): Uint8Array;
+  configBytes(image: StoredImage): Uint8Array;
+  /** Images whose layers go on from all of this one's, whose parent it therefore may be. */
+  children(id: string): StoredImage[];
+  parent(id: string): StoredImage | undefined;
+}
+
+export interface CreateRoot {
+  readonly id: string;
+  /** Chain ID of the image's last layer; absent for an empty root. */
+  readonly topLayer?: Digest;
+}
+
+export interface MountRoot {
+  /** SELinux label of the mount. */
+  readonly label?: string;
+  readonly readOnly?: boolean;
+  readonly uidMap?: readonly IdMapping[];
+  readonly gidMap?: readonly IdMapping[];
+}
+
+export interface StoredRoot {
+  readonly id: string;
+  readonly topLayer: Digest | undefined;
+  /** Users of the mount; 0 after a reboot. */
+  readonly mountCount: number;
+}
+
+/** "A" added, "C" changed, "D" deleted; the path is absolute inside the root. */
+export interface Change {
+  readonly kind: "A" | "C" | "D";
+  readonly path: string;
+}
+
+export interface Roots {
+  /** @throws Fault "store.damaged" when the layer is not here, "system.exists" when the ID is taken */
+  create(root: CreateRoot): void;
+  find(id: string): StoredRoot | undefined;
+  list(): StoredRoot[];
+  /** Mounts it, or counts one user more; returns where. */
+  mount(id: string, how?: MountRoot): string;
+  /** One user less; the last one, or `force`, unmounts. Returns whether it is still mounted. */
+  unmount(id: string, how?: { readonly force?: boolean }): boolean;
+  isMounted(id: string): boolean;
+  /** Where it is or would be mounted. */
+  path(id: string): string;
+  /** The writable layer's own directory. */
+  upperPath(id: string): string;
+  /** Unmounts by force and removes; true when it was there. */
+  remove(id: string): boolean;
+  /** What differs from the image, parents before children. */
+  changes(id: string): Change[];
+  /** The difference as a layer's tar stream, whiteouts included. */
+  diff(id: string): Iterable<Uint8Array>;
+  /** Bytes in the writable layer. */
+  size(id: string): number;
+  /** The top layer of an image, read-only, at `target`. */
+  mountLayers(top: Digest, target: string): void;
+}
+
+export { openStore } from "./open.ts";
