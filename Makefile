@@ -1,0 +1,55 @@
+# Coracle: `make run` shows the main job, `make test` proves it. Each does all of its own set-up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+BUN = $(firstword $(wildcard node_modules/@oven/bun-linux-*/bin/bun))
+PREFIX ?= /usr/local
+IMAGE ?=
+CMD ?=
+SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
+
+.PHONY: setup setup-test build run test ok system peers bench install clean
+
+setup:
+	@tools/setup.sh run
+
+setup-test:
+	@tools/setup.sh test
+
+# `bun` is looked up by the shell, after the set-up: make has read its wildcards before.
+bun = $$(ls -d node_modules/@oven/bun-linux-*/bin/bun | head -1)
+
+out/coracle: $(SOURCES) | setup
+	@$(bun) tools/build.ts
+
+build: setup out/coracle
+
+# The main job, with no registry and no internet. IMAGE=… CMD=… runs any image instead.
+run: build
+	@IMAGE='$(IMAGE)' CMD='$(CMD)' tools/run.sh
+
+# Everything: types, unit tests, tidiness, system tests. Writes out/test/*.xml and out/test/total.
+test: setup-test build
+	@$(bun) node_modules/typescript/bin/tsc --noEmit
+	@$(bun) tools/test.ts
+
+# While working: types, unit tests and tidiness only.
+ok: setup
+	@$(bun) node_modules/typescript/bin/tsc --noEmit
+	@$(bun) test src tests/tidy.test.ts
+
+# make system VERB=run: the system tests of one verb.
+system: setup-test build
+	@$(bun) tools/test.ts tests/system/$(VERB).test.ts
+
+bench: setup-test build
+	@$(bun) tools/bench.ts
+
+# PREFIX=DIR puts the program at DIR/bin/coracle; LINKS=1 also podman, buildah, skopeo and udica.
+install: build
+	@install -D -m 755 out/coracle '$(DESTDIR)$(PREFIX)/bin/coracle'
+	@if [ "$(LINKS)" = 1 ]; then for name in podman buildah skopeo udica; do \
+	  ln -sf coracle '$(DESTDIR)$(PREFIX)/bin/'$$name; done; fi
+	@echo 'installed $(DESTDIR)$(PREFIX)/bin/coracle'
+
+clean:
+	rm -rf out
