@@ -1,0 +1,63 @@
+// The nouns every transport offers: a Source gives manifests and blobs by digest, a Sink takes them, manifest last.
+
+import type { Digest } from "../base/digest.ts";
+import type { Descriptor, ImageConfig, Manifest } from "../base/oci-image.ts";
+import type { RawManifest } from "./manifest.ts";
+import type { Reference } from "./reference.ts";
+
+export interface BlobStream {
+  /** From the asked offset on; unverified unless the source says otherwise: the sink verifies. */
+  readonly stream: AsyncIterable<Uint8Array>;
+  /** Of the whole blob, when known. */
+  readonly size: number | undefined;
+}
+
+export interface Source {
+  /** As a person would write it, such as "docker://quay.io/a/b:1". */
+  readonly name: string;
+  /** The registry name behind it, where there is one; policy and default names go by it. */
+  readonly reference?: Reference;
+  /** Without a digest: what the name leads to. */
+  manifest(instance?: Digest): Promise<RawManifest>;
+  blob(descriptor: Descriptor, offset?: number): Promise<BlobStream>;
+  close(): Promise<void>;
+}
+
+/** One image on its way into a sink. */
+export interface Cargo {
+  readonly raw: RawManifest;
+  readonly manifest: Manifest;
+  /** Config bytes, verified; undefined for artifacts. */
+  readonly configBytes: Uint8Array;
+  /** undefined for artifacts, which only sinks with `anyConfig` take. */
+  readonly config: ImageConfig | undefined;
+  /** The index it was chosen from, kept beside it so that both digests are known. */
+  readonly index?: RawManifest;
+}
+
+/** Which blob of a cargo: the config, or a layer by place. */
+export type BlobPlace = { readonly kind: "config" } | { readonly kind: "layer"; readonly position: number };
+
+export interface Sink {
+  readonly name: string;
+  /** Whether all members of an index may be put, and the index after them. */
+  readonly takesIndex: boolean;
+  /** Whether artifacts, whose config is not an image's, are taken. */
+  readonly anyConfig: boolean;
+  /** Manifest types it can hold; absent: all. */
+  readonly mediaTypes?: readonly string[];
+  /** "uncompressed": layers must come as plain tar, as docker-archive wants. Absent: as they are. */
+  readonly layers?: "uncompressed";
+  /** Whether the blob need not be sent; may make it so (a mount from another repository of the registry). */
+  has(blob: Descriptor, place: BlobPlace, cargo: Cargo, source: Source): Promise<boolean>;
+  /** Bytes already there of an interrupted attempt; `put` then starts there. */
+  offset?(blob: Descriptor, place: BlobPlace, cargo: Cargo): number;
+  /** Takes a blob whole and verifies it; rejects with Fault "digest.mismatch" and leaves nothing visible. */
+  put(blob: Descriptor, place: BlobPlace, cargo: Cargo, stream: AsyncIterable<Uint8Array>): Promise<void>;
+  /** After all blobs; makes the image visible. `member`: belongs to an index that follows. */
+  finish(cargo: Cargo, member: boolean): Promise<void>;
+  /** After all members. */
+  finishIndex(index: RawManifest): Promise<void>;
+  /** Always called once: writes what is pending when `ok`, drops it otherwise. */
+  close(ok: boolean): Promise<void>;
+}
