@@ -1,10 +1,15 @@
 // Host: one opened store with its configuration; every engine function takes it first. Everything in it opens on first use.
 
+import { geteuid } from "../kernel/users.ts";
+import { readContainersConf } from "../base/containers-conf.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
+import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
+import { noticeBoot } from "./state/boot.ts";
+import { openState, stateSchema } from "./state/state.ts";
 import type { State } from "./state/state.ts";
 
-/** What the global flags say; absent fields come from containers.conf, storage.conf and the defaults. */
+/** What the global flags say; absent fields come from containers.conf and the defaults. */
 export interface HostOptions {
   readonly root?: string;
   readonly runroot?: string;
@@ -26,7 +31,7 @@ export interface HostOptions {
   readonly storageOptions?: readonly string[];
   readonly registriesConf?: string;
   readonly signaturePolicy?: string;
-  /** How conmon calls us back: program and the arguments before `container cleanup`; default this executable. */
+  /** How conmon calls us back: program and the arguments before the global flags; default this executable. */
   readonly self?: readonly string[];
 }
 
@@ -41,13 +46,13 @@ export interface HostPaths {
   readonly locks: string;
   readonly namespaces: string;
   readonly events: string;
-  /** Files of one container that last as long as it: logs, secrets, bundle. */
+  /** Files of one container that last as long as it: logs, bundle of an image. */
   staticDir(id: string): string;
-  /** Files of one container that last as long as this boot: hosts, resolv.conf, pid files. */
+  /** Files of one container that last as long as this boot: bundle, hosts, resolv.conf, pid files. */
   runDir(id: string): string;
 }
 
-/** What image.pull and its like need to know of the machine; the image room's own shape is filled from it. */
+/** What the image room needs to know of the machine when it pulls. */
 export interface HostImageSystem {
   readonly registriesConf?: string;
   readonly signaturePolicy?: string;
@@ -56,10 +61,85 @@ export interface HostImageSystem {
 export interface Host {
   readonly options: HostOptions;
   readonly paths: HostPaths;
+  readonly rootless: boolean;
   readonly conf: ContainersConf;
   readonly store: Store;
   readonly state: State;
   readonly imageSystem: HostImageSystem;
 }
 
-export declare function openHost(options?: HostOptions): Host;
+function homeOf(env: NodeJS.ProcessEnv): string {
+  return env.HOME || "/";
+}
+
+function defaultRoots(rootless: boolean, env: NodeJS.ProcessEnv): { root: string; runroot: string } {
+  if (!rootless) return { root: "/var/lib/containers/coracle", runroot: "/run/containers/coracle" };
+  const data = env.XDG_DATA_HOME || `${homeOf(env)}/.local/share`;
+  const run = env.XDG_RUNTIME_DIR || `/tmp/containers-user-${geteuid()}`;
+  return { root: `${data}/containers/coracle`, runroot: `${run}/containers/coracle` };
+}
+
+function absolute(path: string): string {
+  return (path.startsWith("/") ? path : `${process.cwd()}/${path}`).replace(/(.)\/+$/, "$1");
+}
+
+function pathsOf(options: HostOptions, rootless: boolean, conf: () => ContainersConf): HostPaths {
+  const defaults = defaultRoots(rootless, process.env);
+  const root = absolute(options.root ?? defaults.root);
+  const runroot = absolute(options.runroot ?? defaults.runroot);
+  const globalNetworks = rootless ? `${root}/networks` : options.root ? `${root}/networks` : "/etc/containers/networks";
+  return {
+    root,
+    runroot,
+    get volumes() {
+      return absolute(options.volumePath ?? conf().engine.volume_path ?? `${root}/volumes`);
+    },
+    get networks() {
+      return absolute(options.networkConfigDir ?? conf().network.network_config_dir ?? globalNetworks);
+    },
+    exits: `${runroot}/exits`,
+    locks: `${runroot}/locks`,
+    namespaces: `${runroot}/netns`,
+    get events() {
+      return conf().engine.events_logfile_path ?? `${runroot}/events.log`;
+    },
+    staticDir: id => `${root}/containers/${id}`,
+    runDir: id => `${runroot}/containers/${id}`,
+  };
+}
+
+/** Computes `make` at most once. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Nothing is opened or made before it is used. */
+export function openHost(options: HostOptions = {}): Host {
+  const rootless = geteuid() !== 0;
+  const conf = once(() => readContainersConf({
+    env: process.env,
+    rootless,
+    ...(options.modules ? { modules: options.modules } : {}),
+  }));
+  const paths = pathsOf(options, rootless, conf);
+  const store = once(() => openStore({ root: paths.root, runroot: paths.runroot }));
+  const state = once(() => {
+    store().migrate("engine", 1, stateSchema);
+    const opened = openState(store().db);
+    noticeBoot(paths, opened);
+    return opened;
+  });
+  return {
+    options,
+    paths,
+    rootless,
+    get conf() { return conf(); },
+    get store() { return store(); },
+    get state() { return state(); },
+    imageSystem: {
+      ...(options.registriesConf ? { registriesConf: options.registriesConf } : {}),
+      ...(options.signaturePolicy ? { signaturePolicy: options.signaturePolicy } : {}),
+    },
+  };
+}

@@ -1,0 +1,109 @@
+// From what a person wrote (names, --all, --latest, --filter, --cidfile) to containers, and from acts on them to outcomes.
+
+import { readFileSync } from "node:fs";
+import { Fault, errnoOf } from "../../base/fault.ts";
+import type { Choice, Outcome } from "../batch.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { matches } from "./filters.ts";
+import { find, latest } from "./lookup.ts";
+
+/** One container with what to call it in the answer. */
+export interface Chosen {
+  readonly target: string;
+  readonly record?: ContainerRecord;
+  readonly fault?: Fault;
+}
+
+export interface ChoiceRules {
+  /** Whether --all takes this one; default every one. */
+  readonly all?: (record: ContainerRecord) => boolean;
+  readonly missing?: (name: string) => Fault;
+}
+
+const noSuch = (name: string): Fault =>
+  new Fault("container.not-found", `no container with name or ID "${name}" found: no such container`);
+
+/** The ID in a --cidfile. @throws Fault "system.not-found", worded as podman does */
+function readCidfile(file: string): string {
+  try {
+    return readFileSync(file, "utf8").split("\n")[0]!.trim();
+  } catch (cause) {
+    const reason = errnoOf(cause) === "ENOENT" ? "no such file or directory" : errnoOf(cause) ?? String(cause);
+    throw new Fault("system.not-found", `reading CIDFile: open ${file}: ${reason}`, { cause });
+  }
+}
+
+function namesOf(choice: Choice): string[] {
+  const names = [...(choice.names ?? [])];
+  for (const file of choice.cidfiles ?? []) {
+    try {
+      names.push(readCidfile(file));
+    } catch (thrown) {
+      if (!choice.ignore || !(thrown instanceof Fault && errnoOf(thrown.cause) === "ENOENT")) throw thrown;
+    }
+  }
+  return names;
+}
+
+function lookUp(host: Host, name: string, missing: (name: string) => Fault): Chosen {
+  try {
+    const record = find(host, name);
+    return record ? { target: name, record } : { target: name, fault: missing(name) };
+  } catch (thrown) {
+    if (thrown instanceof Fault) return { target: name, fault: thrown };
+    throw thrown;
+  }
+}
+
+/** In the order written, or of creation. Each container once. */
+export function choose(host: Host, choice: Choice, rules: ChoiceRules = {}): Chosen[] {
+  const { filters = [] } = choice;
+  const wholeNames = choice.all || (filters.length > 0 && !choice.names?.length);
+  if (wholeNames) {
+    const all = host.state.containers().filter(rules.all ?? (() => true));
+    return matches(host, all, filters).map(record => ({ target: record.id, record }));
+  }
+  if (choice.latest) {
+    const record = latest(host);
+    return [{ target: record.id, record }];
+  }
+  const chosen = namesOf(choice).map(name => lookUp(host, name, rules.missing ?? noSuch));
+  const seen = new Set<string>();
+  const unique = chosen.filter(({ record }) => !record || (!seen.has(record.id) && seen.add(record.id)));
+  const present = choice.ignore ? unique.filter(one => one.fault?.code !== "container.not-found") : unique;
+  if (filters.length === 0) return present;
+  const passing = new Set(matches(host, present.flatMap(one => one.record ?? []), filters).map(record => record.id));
+  return present.filter(({ record }) => !record || passing.has(record.id));
+}
+
+/** Acts on each in turn; a Fault of one does not stop the others. */
+export async function onEach(
+  chosen: readonly Chosen[],
+  act: (record: ContainerRecord) => Promise<Partial<Outcome> | void>,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const { target, record, fault } of chosen) outcomes.push(record ? await outcomeOf(target, record, act) : { target, fault: fault! });
+  return outcomes;
+}
+
+/** The same, side by side; for acts that wait for the container. */
+export async function onAll(
+  chosen: readonly Chosen[],
+  act: (record: ContainerRecord) => Promise<Partial<Outcome> | void>,
+): Promise<Outcome[]> {
+  return Promise.all(chosen.map(({ target, record, fault }) => record ? outcomeOf(target, record, act) : { target, fault: fault! }));
+}
+
+async function outcomeOf(
+  target: string,
+  record: ContainerRecord,
+  act: (record: ContainerRecord) => Promise<Partial<Outcome> | void>,
+): Promise<Outcome> {
+  try {
+    return { target, id: record.id, ...(await act(record)) };
+  } catch (thrown) {
+    if (thrown instanceof Fault) return { target, id: record.id, fault: thrown };
+    throw thrown;
+  }
+}
