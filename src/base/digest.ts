@@ -51,6 +51,16 @@ export function newHasher(algorithm = "sha256"): Hasher {
   };
 }
 
+/** As newHasher, on Node versions without process.getBuiltinModule too (before 20.16). */
+export async function loadHasher(algorithm = "sha256"): Promise<Hasher> {
+  if ("Bun" in globalThis || "getBuiltinModule" in process) return newHasher(algorithm);
+  const raw: RawHash = (await import("node:crypto")).createHash(algorithm);
+  return {
+    update: bytes => void raw.update(bytes),
+    digest: () => `${algorithm}:${raw.digest("hex")}` as Digest,
+  };
+}
+
 export function digestOf(bytes: Uint8Array | string, algorithm = "sha256"): Digest {
   const hasher = newHasher(algorithm);
   hasher.update(bytes);
