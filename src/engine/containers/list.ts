@@ -105,7 +105,7 @@ function namespaces(pid: number): ContainerRow["Namespaces"] {
 
 function sizeOf(host: Host, record: ContainerRecord): ContainerRow["Size"] {
   const rwSize = host.store.roots.size(record.id);
-  const image = record.spec.imageId ? host.store.images.find(record.spec.imageId) : undefined;
+  const image = record.spec.imageId ? host.store.images.get(record.spec.imageId) : undefined;
   return { rootFsSize: (image?.size ?? 0) + rwSize, rwSize };
 }
 

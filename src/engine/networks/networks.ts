@@ -1,7 +1,25 @@
-// Networks: their definitions, kept as netavark's own JSON files, and the default one.
+// Networks: their definitions, kept as JSON files in netavark's form, and the default one.
+// Source: podman-network(1); the file's fields are netavark's.
 
+import { mkdirSync, readFileSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { newHasher } from "../../base/digest.ts";
+import { Fault, errnoOf } from "../../base/fault.ts";
+import { lockFile } from "../../kernel/locks.ts";
+import { nowRfc3339Nano, parseRfc3339 } from "../../base/time.ts";
 import type { Outcome } from "../batch.ts";
+import { groupFilters, idTest, labelTest, regex } from "../containers/filters.ts";
+import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
+import { momentNs } from "../moments.ts";
+import { contains, formatAddress, formatSubnet, parseAddress, parseSubnet, usableRange } from "./addresses.ts";
+import { freeInterface, freeSubnet } from "./free.ts";
+
+/** One address range of a network. */
+export interface NetworkSubnet {
+  subnet: string;
+  gateway?: string;
+  lease_range?: { start_ip?: string; end_ip?: string };
+}
 
 /** A network as podman's JSON has it (`podman network inspect`). */
 export interface Network {
@@ -10,7 +28,7 @@ export interface Network {
   driver: string;
   network_interface?: string;
   created: string;
-  subnets?: { subnet: string; gateway?: string; lease_range?: { start_ip?: string; end_ip?: string } }[];
+  subnets?: NetworkSubnet[];
   routes?: { destination: string; gateway: string; metric?: number }[];
   ipv6_enabled: boolean;
   internal: boolean;
@@ -39,23 +57,261 @@ export interface CreateNetwork {
   readonly ignore?: boolean;
 }
 
-export function createNetwork(host: Host, options: CreateNetwork): Network {
-  throw new Error("not written yet");
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+const reserved = ["none", "host", "bridge", "private", "slirp4netns", "pasta", "container", "ns", "default"];
+
+/** Podman's own rule: the ID is the digest of the name. */
+export function networkId(name: string): string {
+  const hasher = newHasher();
+  hasher.update(name);
+  return hasher.digest().slice("sha256:".length);
 }
-export function listNetworks(host: Host, filters: readonly string[] = []): Network[] {
-  throw new Error("not written yet");
+
+export const defaultNetworkName = (host: Host): string => host.conf.network.default_network ?? "podman";
+
+/** What the default network is where no file says otherwise. */
+export function defaultNetwork(host: Host): Network {
+  const name = defaultNetworkName(host);
+  const subnet = parseSubnet(host.conf.network.default_subnet ?? "10.88.0.0/16");
+  return {
+    name,
+    id: networkId(name),
+    driver: "bridge",
+    network_interface: "podman0",
+    created: nowRfc3339Nano(),
+    subnets: [{ subnet: formatSubnet(subnet), gateway: formatAddress({ version: subnet.version, value: subnet.base + 1n }) }],
+    ipv6_enabled: false,
+    internal: false,
+    dns_enabled: false,
+    ipam_options: { driver: "host-local" },
+  };
 }
+
+function readNetwork(file: string): Network | undefined {
+  try {
+    const network = JSON.parse(readFileSync(file, "utf8")) as Network;
+    return typeof network.name === "string" && typeof network.driver === "string" ? network : undefined;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return undefined;
+    if (thrown instanceof SyntaxError) return undefined;
+    throw thrown;
+  }
+}
+
+function filesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter(name => name.endsWith(".json")).map(name => `${directory}/${name}`);
+  } catch {
+    return [];
+  }
+}
+
+/** All definitions by name, the default one among them. */
+function readAll(host: Host): Network[] {
+  const found = filesOf(host.paths.networks).flatMap(file => readNetwork(file) ?? []);
+  const fallback = defaultNetworkName(host);
+  if (!found.some(({ name }) => name === fallback)) found.push(defaultNetwork(host));
+  return found.sort((one, other) => one.name < other.name ? -1 : 1);
+}
+
 /** @throws Fault "network.not-found" */
 export function getNetwork(host: Host, nameOrId: string): Network {
-  throw new Error("not written yet");
+  const quick = namePattern.test(nameOrId) ? readNetwork(`${host.paths.networks}/${nameOrId}.json`) : undefined;
+  if (quick?.name === nameOrId) return quick;
+  const all = readAll(host);
+  const exact = all.find(({ name, id }) => name === nameOrId || id === nameOrId);
+  if (exact) return exact;
+  const byPrefix = /^[0-9a-f]+$/.test(nameOrId) ? all.filter(({ id }) => id.startsWith(nameOrId)) : [];
+  if (byPrefix.length > 1) throw new Fault("network.not-found", `more than one result for network ID ${nameOrId}: network is ambiguous`);
+  if (byPrefix[0]) return byPrefix[0];
+  throw new Fault("network.not-found", `unable to find network with name or ID ${nameOrId}: network not found`);
 }
+
+function gatewayFor(subnet: string, wanted: string | undefined): string {
+  const parsed = parseSubnet(subnet);
+  if (wanted === undefined || wanted === "") return formatAddress({ version: parsed.version, value: parsed.base + 1n });
+  const address = parseAddress(wanted);
+  if (!address || !contains(parsed, address)) throw new Fault("usage.invalid", `gateway ${wanted} not in subnet ${subnet}`);
+  return formatAddress(address);
+}
+
+function rangeFor(subnet: string, text: string): NetworkSubnet["lease_range"] {
+  const inside = parseSubnet(subnet);
+  const [from, to] = text.includes("-") ? text.split("-") : [undefined, undefined];
+  if (from !== undefined) {
+    const [start, end] = [parseAddress(from), parseAddress(to ?? "")];
+    if (!start || !end || !contains(inside, start) || !contains(inside, end)) throw new Fault("usage.invalid", `ip range ${text} not in subnet ${subnet}`);
+    return { start_ip: formatAddress(start), end_ip: formatAddress(end) };
+  }
+  const range = parseSubnet(text);
+  if (!contains(inside, { version: range.version, value: range.base })) throw new Fault("usage.invalid", `ip range ${text} not in subnet ${subnet}`);
+  const { first, last } = usableRange(range);
+  return { start_ip: formatAddress({ version: range.version, value: first }), end_ip: formatAddress({ version: range.version, value: last }) };
+}
+
+function subnetsOf(host: Host, options: CreateNetwork, all: readonly Network[]): NetworkSubnet[] {
+  const { subnets = [], gateways = [], ranges = [] } = options;
+  if (gateways.length > 0 && subnets.length === 0) throw new Fault("usage.invalid", "cannot set gateway without subnet");
+  if (ranges.length > 0 && subnets.length === 0) throw new Fault("usage.invalid", "cannot set range without subnet");
+  const texts = subnets.length > 0 ? subnets : [freeSubnet(all, 4), ...(options.ipv6 ? [freeSubnet(all, 6)] : [])];
+  return texts.map((text, index) => {
+    const subnet = formatSubnet(parseSubnet(text));
+    const range = ranges[index] ? rangeFor(subnet, ranges[index]) : undefined;
+    return {
+      subnet,
+      ...(options.internal && gateways[index] === undefined ? {} : { gateway: gatewayFor(subnet, gateways[index]) }),
+      ...(range ? { lease_range: range } : {}),
+    };
+  });
+}
+
+function checkName(options: CreateNetwork): void {
+  const { name } = options;
+  if (name === undefined) return;
+  if (reserved.includes(name)) throw new Fault("usage.invalid", `cannot create network with name "${name}" because it conflicts with a valid network mode: invalid argument`);
+  if (!namePattern.test(name) || name.length > 255) {
+    throw new Fault("usage.invalid", `network name ${name} invalid: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument`);
+  }
+}
+
+function freeName(all: readonly Network[]): string {
+  for (let number = 1; number < 10_000; number++) {
+    if (!all.some(({ name }) => name === `podman${number}`)) return `podman${number}`;
+  }
+  throw new Fault("network.failed", "cannot create a network: 10000 of them exist");
+}
+
+function definition(host: Host, options: CreateNetwork, all: readonly Network[]): Network {
+  const name = options.name ?? freeName(all);
+  const driver = options.driver ?? "bridge";
+  const hasSubnets = options.ipamDriver !== "none" && options.ipamDriver !== "dhcp" && (driver === "bridge" || (options.subnets?.length ?? 0) > 0);
+  const subnets = hasSubnets ? subnetsOf(host, options, all) : [];
+  const routes = (options.routes ?? []).map(text => {
+    const [destination = "", gateway = "", metric] = text.split(",");
+    if (!parseAddress(gateway)) throw new Fault("usage.invalid", `invalid route ${text}: gateway is no IP address`);
+    return { destination: formatSubnet(parseSubnet(destination)), gateway, ...(metric ? { metric: Number(metric) } : {}) };
+  });
+  return {
+    name,
+    id: networkId(name),
+    driver,
+    ...(driver === "bridge" ? { network_interface: options.interfaceName ?? freeInterface(all) } : options.interfaceName ? { network_interface: options.interfaceName } : {}),
+    created: nowRfc3339Nano(),
+    ...(subnets.length > 0 ? { subnets } : {}),
+    ...(routes.length > 0 ? { routes } : {}),
+    ipv6_enabled: options.ipv6 ?? subnets.some(({ subnet }) => subnet.includes(":")),
+    internal: options.internal ?? false,
+    dns_enabled: driver === "bridge" && hasSubnets && !options.disableDns,
+    ...(options.dns?.length ? { network_dns_servers: [...options.dns] } : {}),
+    ...(Object.keys(options.labels ?? {}).length > 0 ? { labels: { ...options.labels } } : {}),
+    ...(Object.keys(options.options ?? {}).length > 0 ? { options: { ...options.options } } : {}),
+    ipam_options: { driver: options.ipamDriver ?? (hasSubnets ? "host-local" : driver === "bridge" ? "none" : "dhcp") },
+  };
+}
+
+/** @throws Fault "network.exists", "usage.invalid" */
+export function createNetwork(host: Host, options: CreateNetwork): Network {
+  checkName(options);
+  const directory = host.paths.networks;
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  using _lock = lockFile(`${directory}/netavark.lock`, { exclusive: true, wait: true });
+  const all = readAll(host);
+  const taken = all.find(({ name }) => name === options.name);
+  if (taken && options.ignore) return taken;
+  if (taken) throw new Fault("network.exists", `network name ${taken.name} already used: network already exists`);
+  const network = definition(host, options, all);
+  const file = `${directory}/${network.name}.json`;
+  writeFileSync(`${file}.new`, JSON.stringify(network, null, "\t"), { mode: 0o644 });
+  renameSync(`${file}.new`, file);
+  writeEvent(host, { Type: "network", Status: "create", Name: network.name, ID: network.id });
+  return network;
+}
+
+function networkTests(host: Host, filters: readonly string[]): ((network: Network) => boolean)[] {
+  return [...groupFilters(filters)].map(([key, values]) => {
+    switch (key) {
+      case "name": {
+        const patterns = values.map(regex);
+        return network => patterns.some(pattern => pattern.test(network.name));
+      }
+      case "id": {
+        const test = idTest(values);
+        return network => test(network.id);
+      }
+      case "driver": return network => values.includes(network.driver);
+      case "label": {
+        const test = labelTest(values);
+        return network => test(network.labels ?? {});
+      }
+      case "dns": return network => values.some(value => String(network.dns_enabled) === value);
+      case "dangling": {
+        const used = usedNetworks(host);
+        return network => values.some(value => String(!used.has(network.name)) === value);
+      }
+      case "until": {
+        const bound = momentNs(values[0]!);
+        return network => (parseRfc3339(network.created) ?? 0n) < bound;
+      }
+      default: throw new Fault("usage.invalid", `invalid filter ${JSON.stringify(key)}`);
+    }
+  });
+}
+
+function usedNetworks(host: Host): Map<string, string[]> {
+  const used = new Map<string, string[]>();
+  for (const { id, spec } of host.state.containers()) {
+    for (const { network } of spec.network?.networks ?? []) used.set(network, [...(used.get(network) ?? []), id]);
+  }
+  return used;
+}
+
+/** By name. @throws Fault "usage.invalid" for an unknown filter */
+export function listNetworks(host: Host, filters: readonly string[] = []): Network[] {
+  const tests = networkTests(host, filters);
+  return readAll(host).filter(network => tests.every(test => test(network)));
+}
+
+function removeOne(host: Host, name: string): void {
+  const network = getNetwork(host, name);
+  if (network.name === defaultNetworkName(host)) throw new Fault("usage.invalid", `default network ${network.name} cannot be removed`);
+  unlinkSync(`${host.paths.networks}/${network.name}.json`);
+  writeEvent(host, { Type: "network", Status: "remove", Name: network.name, ID: network.id });
+}
+
+/** With `force`, containers that use a network are removed first and missing networks are passed over. */
 export async function removeNetworks(
   host: Host,
   names: readonly string[],
   options: { force?: boolean; timeout?: number } = {},
 ): Promise<Outcome[]> {
-  throw new Error("not written yet");
+  const outcomes: Outcome[] = [];
+  for (const name of names) {
+    try {
+      const users = usedNetworks(host).get(getNetwork(host, name).name) ?? [];
+      if (users.length > 0 && !options.force) {
+        throw new Fault("network.in-use", `"${name}" has associated containers with it. Use -f to forcibly delete containers and pods: network is being used`, { exit: 2 });
+      }
+      if (users.length > 0) {
+        const { remove } = await import("../containers/remove.ts");
+        await remove(host, { names: users }, { force: true, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) });
+      }
+      removeOne(host, name);
+      outcomes.push({ target: name });
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      if (thrown.code === "network.not-found" && options.force) continue;
+      const fault = thrown.code === "network.not-found" ? new Fault(thrown.code, thrown.message, { exit: 1 }) : thrown;
+      outcomes.push({ target: name, fault });
+    }
+  }
+  return outcomes;
 }
+
 export function pruneNetworks(host: Host, filters: readonly string[] = []): Outcome[] {
-  throw new Error("not written yet");
+  const used = usedNetworks(host);
+  const unused = listNetworks(host, filters).filter(({ name }) => !used.has(name) && name !== defaultNetworkName(host));
+  return unused.map(({ name }) => {
+    removeOne(host, name);
+    return { target: name };
+  });
 }

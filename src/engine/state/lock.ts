@@ -14,7 +14,7 @@ function tryLock(path: string): HeldLock | undefined {
   const held = lockFile(path, { exclusive: true, wait: false });
   if (!held) return undefined;
   const onDisk = statSync(path, { throwIfNoEntry: false });
-  if (onDisk && onDisk.ino === fstat(held.fd).ino) return held;
+  if (onDisk && BigInt(onDisk.ino) === fstat(held.fd).ino) return held;
   held.release();
   return undefined;
 }

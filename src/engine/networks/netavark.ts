@@ -1,0 +1,109 @@
+// Netavark: sets a container's network up in its namespace, and takes it down.
+// Source: netavark's "setup" and "teardown" commands and their JSON.
+
+import { mkdirSync } from "node:fs";
+import type { ContainerSpec } from "../../base/container-spec.ts";
+import type { NetworkStatus } from "../../base/container-state.ts";
+import { Fault } from "../../base/fault.ts";
+import { findProgram, needProgram, programPlaces, spawn } from "../../base/spawn.ts";
+import type { Host } from "../host.ts";
+import { getNetwork } from "./networks.ts";
+import type { Network } from "./networks.ts";
+
+/** One network of a container, with the addresses it got. */
+export interface Joined {
+  readonly network: Network;
+  readonly interfaceName: string;
+  readonly ips: readonly string[];
+  readonly mac?: string;
+  readonly aliases: readonly string[];
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+export interface NetavarkJob {
+  readonly id: string;
+  readonly name: string;
+  readonly spec: ContainerSpec;
+  readonly namespace: string;
+  readonly joined: readonly Joined[];
+  /** Where aardvark-dns asks for names that are not containers'. */
+  readonly dnsServers?: readonly string[];
+}
+
+function places(host: Host): string[] {
+  return [...(host.conf.engine.helper_binaries_dir ?? []), ...programPlaces];
+}
+
+function requestOf({ id, name, spec, joined, dnsServers }: NetavarkJob): string {
+  return JSON.stringify({
+    container_id: id,
+    container_name: name,
+    port_mappings: (spec.ports ?? []).map(port => ({
+      container_port: port.containerPort,
+      host_ip: port.hostIp,
+      host_port: port.hostPort,
+      protocol: port.protocol,
+      range: port.range,
+    })),
+    networks: Object.fromEntries(joined.map(({ network, interfaceName, ips, mac, aliases, options }) => [network.name, {
+      interface_name: interfaceName,
+      static_ips: ips,
+      ...(mac ? { static_mac: mac } : {}),
+      aliases: [...aliases],
+      ...(options ? { options } : {}),
+    }])),
+    network_info: Object.fromEntries(joined.map(({ network }) => [network.name, network])),
+    ...(dnsServers?.length ? { dns_servers: dnsServers } : {}),
+  });
+}
+
+async function readBounded(stream: AsyncIterable<Uint8Array> | undefined): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream ?? []) if (text.length < 1_000_000) text += decoder.decode(chunk, { stream: true });
+  return text;
+}
+
+function refusal(output: string, complaint: string): Fault {
+  let reason = complaint.trim() || output.trim();
+  try {
+    const { error } = JSON.parse(output) as { error?: unknown };
+    if (typeof error === "string") reason = error;
+  } catch {
+    // Plain text then.
+  }
+  return new Fault("network.failed", `netavark: ${reason || "it failed and did not say why"}`);
+}
+
+async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob): Promise<string> {
+  const program = needProgram("netavark", "netavark", places(host));
+  const usesDns = job.joined.some(({ network }) => network.dns_enabled);
+  const aardvark = findProgram("aardvark-dns", places(host));
+  if (usesDns && !aardvark && act === "setup") needProgram("aardvark-dns", "aardvark-dns", places(host));
+  const config = `${host.paths.runroot}/networks`;
+  mkdirSync(config, { recursive: true, mode: 0o700 });
+  const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
+  const argv = [program, "--config", config, `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark ?? "/usr/lib/podman/aardvark-dns"}`, act, job.namespace];
+  const child = spawn(argv, { stdio: ["pipe", "pipe", "pipe"], env });
+  child.stdin!.write(requestOf(job));
+  child.stdin!.end();
+  const [output, complaint, status] = await Promise.all([readBounded(child.stdout), readBounded(child.stderr), child.exited]);
+  if (status !== 0) throw refusal(output, complaint);
+  return output;
+}
+
+/** What each network gave. @throws Fault "network.failed", "component.missing" */
+export async function setUp(host: Host, job: NetavarkJob): Promise<Record<string, NetworkStatus>> {
+  const output = await netavark(host, "setup", job);
+  try {
+    return JSON.parse(output) as Record<string, NetworkStatus>;
+  } catch (cause) {
+    throw new Fault("network.failed", `cannot read netavark's answer: ${output.slice(0, 200)}`, { cause });
+  }
+}
+
+export async function tearDown(host: Host, job: NetavarkJob): Promise<void> {
+  await netavark(host, "teardown", job);
+}
+
+export const networkOf = (host: Host, name: string): Network => getNetwork(host, name);
