@@ -38,6 +38,14 @@ export interface Cargo {
 /** Which blob of a cargo: the config, or a layer by place. */
 export type BlobPlace = { readonly kind: "config" } | { readonly kind: "layer"; readonly position: number };
 
+/** A blob on offer to a sink. */
+export interface BlobContent {
+  /** The bytes from `offset` on; a sink that kept some of an interrupted attempt starts there. Called at most once. */
+  open(offset: number): Promise<AsyncIterable<Uint8Array>>;
+  /** To be told the bytes so far, those kept included, where the sink does not read `open` from the start. */
+  onBytes(bytes: number): void;
+}
+
 export interface Sink {
   readonly name: string;
   /** Whether all members of an index may be put, and the index after them. */
@@ -50,10 +58,8 @@ export interface Sink {
   readonly layers?: "uncompressed";
   /** Whether the blob need not be sent; may make it so (a mount from another repository of the registry). */
   has(blob: Descriptor, place: BlobPlace, cargo: Cargo, source: Source): Promise<boolean>;
-  /** Bytes already there of an interrupted attempt; `put` then starts there. */
-  offset?(blob: Descriptor, place: BlobPlace, cargo: Cargo): number;
   /** Takes a blob whole and verifies it; rejects with Fault "digest.mismatch" and leaves nothing visible. */
-  put(blob: Descriptor, place: BlobPlace, cargo: Cargo, stream: AsyncIterable<Uint8Array>): Promise<void>;
+  put(blob: Descriptor, place: BlobPlace, cargo: Cargo, content: BlobContent): Promise<void>;
   /** After all blobs; makes the image visible. `member`: belongs to an index that follows. */
   finish(cargo: Cargo, member: boolean): Promise<void>;
   /** After all members. */
