@@ -1,0 +1,56 @@
+// Standard output and error by plain synchronous writes: nothing is lost at exit, and nothing slow is loaded.
+
+import * as fs from "node:fs";
+import { errnoOf } from "../base/fault.ts";
+
+/** The reader of our output went away; the program ends quietly, as by SIGPIPE. */
+export class OutputClosed extends Error {}
+
+let outputFd = 1;
+
+/** Sends standard output to a file from now on. */
+export function sendOutputTo(path: string): void {
+  outputFd = fs.openSync(path, fs.constants.O_CREAT | fs.constants.O_WRONLY | fs.constants.O_TRUNC, 0o777);
+}
+
+/** The descriptor that standard output goes to. */
+export function outputDescriptor(): number {
+  return outputFd;
+}
+
+/** @throws OutputClosed when nobody reads any more */
+export function writeOut(data: string | Uint8Array): void {
+  try {
+    writeWhole(outputFd, data);
+  } catch (error) {
+    if (errnoOf(error) === "EPIPE") throw new OutputClosed();
+    throw error;
+  }
+}
+
+/** A failure to write is ignored: there is nowhere to tell it. */
+export function writeErr(text: string): void {
+  try {
+    writeWhole(2, text);
+  } catch {
+    // Standard error is closed.
+  }
+}
+
+function writeWhole(fd: number, data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+  let done = 0;
+  while (done < bytes.length) {
+    try {
+      done += fs.writeSync(fd, bytes, done, bytes.length - done);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EAGAIN") pause();
+      else if (errno !== "EINTR") throw error;
+    }
+  }
+}
+
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+}
