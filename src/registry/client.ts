@@ -3,6 +3,13 @@
 
 import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "../base/oci-image.ts";
+import { findBlob, openBlob, takeBlob } from "./blob.ts";
+import { fetchManifest, fetchManifestHead, removeManifest, storeManifest } from "./manifest.ts";
+import { listReferrers } from "./referrers.ts";
+import { refusalOf } from "./refusal.ts";
+import { newSession, requestHead, type Session } from "./session.ts";
+import { listRepositories, listTags } from "./tags.ts";
+import { sendBlob } from "./upload.ts";
 
 /** What a person proves himself with; all absent is anonymous. */
 export interface Credentials {
@@ -122,7 +129,38 @@ export interface RegistryClient {
   deleteManifest(repository: string, reference: string): Promise<Digest>;
 }
 
-/** Opens nothing yet: the first request pings. */
+/** Opens nothing yet: the first request pings. @throws Fault "usage.invalid" for a host that is none */
 export function newRegistryClient(options: RegistryClientOptions): RegistryClient {
-  throw new Error(`not written yet: ${options.host}`);
+  const session = newSession(options);
+  return {
+    host: session.host,
+    get scheme() {
+      return session.scheme;
+    },
+    ping: async () => void (await session.open()),
+    login: () => checkLogin(session),
+    manifest: (repository, reference, accept) => fetchManifest(session, { repository, reference, ...(accept && { accept }) }),
+    headManifest: (repository, reference, accept) =>
+      fetchManifestHead(session, { repository, reference, ...(accept && { accept }) }),
+    blob: (repository, digest, wish) => openBlob(session, { repository, digest }, wish),
+    hasBlob: (repository, digest) => findBlob(session, { repository, digest }),
+    mountBlob: (repository, digest, from) => takeBlob(session, { repository, digest }, from),
+    pushBlob: (repository, source, wish = {}) => sendBlob(session, repository, { source, wish }),
+    putManifest: (repository, reference, manifest) => storeManifest(session, { repository, reference }, manifest),
+    tags: repository => listTags(session, repository),
+    catalog: limit => listRepositories(session, limit),
+    referrers: (repository, digest, artifactType) =>
+      listReferrers(session, { repository, digest, ...(artifactType && { artifactType }) }),
+    deleteManifest: (repository, reference) => removeManifest(session, { repository, reference }),
+  };
+}
+
+async function checkLogin(session: Session): Promise<boolean> {
+  try {
+    await requestHead(session, { doing: "checking credentials", method: "GET", target: "/v2/", scopes: [], ok: [200] });
+    return true;
+  } catch (thrown) {
+    if (refusalOf(thrown)?.status === 401) return false;
+    throw thrown;
+  }
 }

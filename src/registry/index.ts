@@ -16,6 +16,8 @@ export type {
 } from "./client.ts";
 export { findCredentials, removeAllCredentials, removeCredentials, storeCredentials } from "./credentials.ts";
 export type { CredentialPlaces } from "./credentials.ts";
+export { refusalOf } from "./refusal.ts";
+export type { Refusal } from "./refusal.ts";
 export { firstThatAnswers } from "./mirrors.ts";
 export { aliasOf, endpointsFor, findRegistry, readRegistriesConf, recordAlias } from "./registries-conf.ts";
 export type {

@@ -1,0 +1,302 @@
+// The conversation with one registry that all requests share: first contact, authorization, retries, faults.
+// Source: OCI distribution-spec 1.1, "Determining Support"; docker/distribution token authentication.
+
+import { Fault } from "../base/fault.ts";
+import { limits } from "../base/limits.ts";
+import { log } from "../base/log.ts";
+import { readBytes, readStart } from "./body.ts";
+import { readChallenges, type Challenge } from "./challenge.ts";
+import type { RegistryClientOptions, RetryPolicy } from "./client.ts";
+import { readRefusal, refusalFault } from "./refusal.ts";
+import { delayBefore, isTransientStatus, pause, retryDefaults } from "./retry.ts";
+import { newTokens, type Scope, type Tokens } from "./token.ts";
+import {
+  codeOf, isNoTls, newWire, quoted, reasonOf, type Body, type Environment, type Wire, type WireAnswer,
+} from "./wire.ts";
+
+export interface Session {
+  /** As the caller named it. */
+  readonly host: string;
+  readonly intent: "pull" | "push";
+  readonly retry: RetryPolicy;
+  readonly stallMs: number;
+  scheme: "https" | "http" | undefined;
+  /** Pings once; everyone waits for the one ping. */
+  open(): Promise<Contact>;
+  readonly wire: Wire;
+  readonly tokens: Tokens;
+  readonly userAgent: string;
+  readonly signal: AbortSignal | undefined;
+  readonly warn: (text: string) => void;
+}
+
+/** What the first contact taught. */
+export interface Contact {
+  readonly base: URL;
+  /** Of the ping; of the first 401 where a registry lets everyone ping. */
+  challenges: readonly Challenge[];
+}
+
+/** One request, and what is expected of its answer. */
+export interface Ask {
+  /** Starts the message of every fault. */
+  readonly doing: string;
+  readonly method: string;
+  /** A path such as "/v2/a/tags/list", or an upload's whole address. */
+  readonly target: string | URL;
+  readonly scopes: readonly Scope[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Body;
+  /** Every other status is a refusal. */
+  readonly ok: readonly number[];
+  readonly signal?: AbortSignal;
+  /** A failed try is not repeated, as where it could have taken effect. */
+  readonly once?: boolean;
+}
+
+export interface Reply extends WireAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+}
+
+const stallDefaultMs = 60_000;
+const headMs = 60_000;
+
+/** @throws Fault "usage.invalid" for a host that is none */
+export function newSession(options: RegistryClientOptions): Session {
+  const { host } = options;
+  if (host.length > 300 || !/^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/.test(host)) {
+    throw new Fault("usage.invalid", `cannot speak to registry ${JSON.stringify(host.slice(0, 300))}: not HOST[:PORT]`);
+  }
+  const apiHost = host === "docker.io" ? "registry-1.docker.io" : host;
+  const environment: Environment = options.environment ?? process.env;
+  const insecure = options.insecure ?? false;
+  const userAgent = options.userAgent ?? "coracle";
+  const wire = newWire({
+    host: apiHost, certHost: host, insecure, environment,
+    ...(options.certDir && { certDir: options.certDir }),
+    ...(options.signal && { signal: options.signal }),
+  });
+  let contact: Promise<Contact> | undefined;
+  const warned = new Set<string>();
+  const session: Session = {
+    host, wire, userAgent,
+    intent: options.intent ?? "pull",
+    retry: { ...retryDefaults, ...options.retry },
+    stallMs: options.stallMs ?? stallDefaultMs,
+    scheme: options.scheme,
+    signal: options.signal,
+    tokens: newTokens({
+      wire, userAgent, headMs,
+      credentials: options.credentials ?? {},
+      isPlain: () => session.scheme === "http",
+      ...(options.registryToken && { registryToken: options.registryToken }),
+    }),
+    open() {
+      contact ??= makeContact(session, apiHost, options.scheme).catch((thrown: unknown) => {
+        contact = undefined;
+        throw thrown;
+      });
+      return contact;
+    },
+    warn(text) {
+      if (warned.size >= 100 || warned.has(text)) return;
+      warned.add(text);
+      options.warn?.(text);
+    },
+  };
+  return session;
+}
+
+async function makeContact(session: Session, apiHost: string, scheme?: "https" | "http"): Promise<Contact> {
+  const schemes = scheme ? [scheme] : session.wire.insecure ? (["https", "http"] as const) : (["https"] as const);
+  let first: unknown;
+  for (const tried of schemes) {
+    try {
+      const contact = await ping(session, new URL(`${tried}://${apiHost}/v2/`));
+      session.scheme = tried;
+      return contact;
+    } catch (thrown) {
+      session.signal?.throwIfAborted();
+      log.debug(`Ping ${tried}://${apiHost}/v2/: ${(thrown as Error).message}`);
+      // Where neither scheme answers, podman reports the last.
+      first = thrown;
+    }
+  }
+  throw first;
+}
+
+async function ping(session: Session, url: URL): Promise<Contact> {
+  const doing = `pinging container registry ${url.host}`;
+  const answer = await repeated(session, { doing, method: "GET", url }, () =>
+    session.wire.send(url, { method: "GET", headers: { "User-Agent": session.userAgent }, headMs }),
+  );
+  const { status, statusText, headers } = answer.response;
+  const text = await readStart(answer, limits.errorBodyBytesMax, session.stallMs);
+  if (status !== 200 && status !== 401) throw refusalFault(doing, readRefusal(status, statusText, text));
+  const header = headers.get("www-authenticate");
+  return { base: url, challenges: header ? readChallenges(header) : [] };
+}
+
+interface Trying {
+  readonly doing: string;
+  readonly method: string;
+  readonly url: URL;
+  readonly once?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs `send` until it gives an answer worth giving on: drops and transient statuses are tried again. */
+async function repeated(session: Session, trying: Trying, send: () => Promise<WireAnswer>): Promise<WireAnswer> {
+  const attemptsMax = trying.once ? 1 : session.retry.attemptsMax;
+  for (let attempt = 1; ; attempt++) {
+    let after: string | null = null;
+    try {
+      const answer = await send();
+      if (!isTransientStatus(answer.response.status) || attempt >= attemptsMax) return answer;
+      after = answer.response.headers.get("retry-after");
+      answer.abort();
+    } catch (thrown) {
+      session.signal?.throwIfAborted();
+      trying.signal?.throwIfAborted();
+      if (attempt >= attemptsMax || !isWorthAnother(thrown)) throw await unreachable(session, trying, thrown);
+    }
+    await pause(delayBefore(attempt + 1, session.retry, after), trying.signal ?? session.signal);
+  }
+}
+
+/** A drop may heal within the moment; a closed port, an unknown name or a bad certificate will not. */
+function isWorthAnother(thrown: unknown): boolean {
+  if (thrown instanceof Fault) return false;
+  const code = codeOf(thrown);
+  return !isNoTls(code) && !/^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|ERR_TLS_|UNABLE_TO_|DEPTH_|SELF_|CERT_)/.test(code);
+}
+
+async function unreachable(session: Session, { doing, method, url }: Trying, thrown: unknown): Promise<Fault> {
+  if (thrown instanceof Fault) {
+    return new Fault(thrown.code, `${doing}: ${thrown.message}`, { cause: thrown, ...(thrown.hint && { hint: thrown.hint }) });
+  }
+  const code = codeOf(thrown);
+  const isPlain = url.protocol === "https:" && isNoTls(code) && (await answersPlainly(session, url));
+  const reason = isPlain ? "http: server gave HTTP response to HTTPS client" : reasonOf(thrown, url);
+  const hint = isPlain
+    ? "reach a registry without TLS with --tls-verify=false, or set insecure = true for it in registries.conf"
+    : /x509/.test(reason)
+      ? `put the authority's certificate into /etc/containers/certs.d/${session.host}/ca.crt, or use --tls-verify=false`
+      : undefined;
+  return new Fault("registry.unreachable", `${doing}: ${quoted(method, url)}: ${reason}`, { cause: thrown, ...(hint && { hint }) });
+}
+
+/** Whether the port speaks plain HTTP: only asked to say why TLS failed, with nothing secret in it. */
+async function answersPlainly(session: Session, url: URL): Promise<boolean> {
+  const plain = new URL(`http://${url.host}/v2/`);
+  try {
+    const answer = await session.wire.send(plain, { method: "HEAD", headers: {}, headMs: 5_000 });
+    answer.abort();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Sends `ask` with authorization; gives an answer whose status is among `ok`, its body unread. */
+export async function request(session: Session, ask: Ask): Promise<Reply> {
+  const contact = await session.open();
+  const url = ask.target instanceof URL ? ask.target : new URL(ask.target, contact.base);
+  const isReplayable = !ask.once && (ask.body === undefined || ask.body instanceof Uint8Array);
+  const trying = { doing: ask.doing, method: ask.method, url, once: !isReplayable, ...(ask.signal && { signal: ask.signal }) };
+  let scopes = ask.scopes;
+  for (let round = 1; ; round++) {
+    const answer = await repeated(session, trying, () => sendAuthorized(session, { ask, url, contact, scopes }));
+    noteWarning(session, answer.response);
+    const wider = answer.response.status === 401 && isReplayable && round === 1 && retryScopes(session, answer.response, { contact, scopes });
+    if (wider) {
+      answer.abort();
+      scopes = wider;
+      continue;
+    }
+    if (ask.ok.includes(answer.response.status)) {
+      return { ...answer, status: answer.response.status, headers: answer.response.headers };
+    }
+    const { status, statusText } = answer.response;
+    const text = await readStart(answer, limits.errorBodyBytesMax, session.stallMs);
+    throw refusalFault(ask.doing, readRefusal(status, statusText, text));
+  }
+}
+
+/** As `request`, where the body says nothing: it is read and dropped, so that the connection serves again. */
+export async function requestHead(session: Session, ask: Ask): Promise<Reply> {
+  const reply = await request(session, ask);
+  await readStart(reply, limits.errorBodyBytesMax, session.stallMs);
+  return reply;
+}
+
+/** As `request`, with the whole body; a drop within the body repeats the request. */
+export async function requestWhole(session: Session, ask: Ask, bytesMax: number): Promise<Reply & { bytes: Uint8Array }> {
+  for (let attempt = 1; ; attempt++) {
+    const reply = await request(session, ask);
+    try {
+      return { ...reply, bytes: await readBytes(reply, { bytesMax, stallMs: session.stallMs, doing: ask.doing }) };
+    } catch (thrown) {
+      reply.abort();
+      session.signal?.throwIfAborted();
+      if (thrown instanceof Fault) throw thrown;
+      if (ask.once || attempt >= session.retry.attemptsMax) {
+        const trying = { doing: ask.doing, method: ask.method, url: reply.url };
+        throw await unreachable(session, trying, thrown);
+      }
+      await pause(delayBefore(attempt + 1, session.retry), session.signal);
+    }
+  }
+}
+
+interface Sent {
+  readonly ask: Ask;
+  readonly url: URL;
+  readonly contact: Contact;
+  readonly scopes: readonly Scope[];
+}
+
+async function sendAuthorized(session: Session, { ask, url, contact, scopes }: Sent): Promise<WireAnswer> {
+  const isOurs = url.origin === contact.base.origin;
+  const authorization = isOurs ? await session.tokens.authorization(contact.challenges, scopes) : undefined;
+  const headers = {
+    "User-Agent": session.userAgent,
+    // Blobs and manifests are digested as sent: nothing on the way may compress them.
+    "Accept-Encoding": "identity",
+    ...ask.headers,
+    ...(authorization && { Authorization: authorization }),
+  };
+  return session.wire.send(url, {
+    method: ask.method,
+    headers,
+    headMs: ask.body === undefined ? headMs : 0,
+    ...(ask.body !== undefined && { body: ask.body }),
+    ...(ask.signal && { signal: ask.signal }),
+  });
+}
+
+/** What to ask with after a 401: the scope the registry misses, or the same with fresh tokens; undefined to give up. */
+function retryScopes(
+  session: Session,
+  response: Response,
+  { contact, scopes }: { readonly contact: Contact; readonly scopes: readonly Scope[] },
+): readonly Scope[] | undefined {
+  const header = response.headers.get("www-authenticate");
+  const challenges = header ? readChallenges(header) : [];
+  if (contact.challenges.length === 0 && challenges.length > 0) {
+    contact.challenges = challenges;
+    return scopes;
+  }
+  const bearer = challenges.find(challenge => challenge.scheme === "bearer");
+  const missing = bearer?.parameters["error"] === "insufficient_scope" ? bearer.parameters["scope"] : undefined;
+  if (missing && missing.length <= 1024 && /^[a-z]+:[^:\s]+(?::\d+[^:\s]*)?:[a-z*,]+$/.test(missing)) {
+    return scopes.includes(missing) ? undefined : [...scopes, missing];
+  }
+  return session.tokens.forget() ? scopes : undefined;
+}
+
+function noteWarning(session: Session, response: Response): void {
+  const found = /^299 - "((?:[^"\\\u0000-\u001f\u007f]|\\.)*)"/.exec(response.headers.get("warning") ?? "");
+  if (found) session.warn(`Warning from registry ${session.host}: ${found[1]!.replace(/\\(.)/g, "$1")}`);
+}
