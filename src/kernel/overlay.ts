@@ -136,7 +136,7 @@ export function mountOverlayByOldCall(overlay: OverlayMount & { readonly target:
     const data = [`lowerdir=${overlay.lower.map(handleOf).join(":")}`];
     if (overlay.upper !== undefined) data.push(`upperdir=${handleOf(overlay.upper)}`);
     if (overlay.work !== undefined) data.push(`workdir=${handleOf(overlay.work)}`);
-    for (const [key, value] of overlayOptions(overlay.options)) data.push(value === true ? key : `${key}="${value}"`);
+    for (const [key, value] of overlayOptions(overlay.options)) data.push(value === true ? key : `${key}=${quoted(key, value)}`);
     const target = handlePath(handleOf(overlay.target));
     const { readOnly, noDevices, noSetuid } = overlay.options ?? {};
     const flags = (readOnly ? calls.MS_RDONLY : 0) | (noDevices ? calls.MS_NODEV : 0) | (noSetuid ? calls.MS_NOSUID : 0);
@@ -145,6 +145,9 @@ export function mountOverlayByOldCall(overlay: OverlayMount & { readonly target:
     for (const handle of handles) closeQuietly(handle);
   }
 }
+
+/** A label holds commas, which would end the option; the security module takes the quotes off. */
+const quoted = (key: string, value: string): string => (key === "context" ? `"${value}"` : value);
 
 function inHandleDirectory(use: () => void): void {
   const before = openDirectory(".");

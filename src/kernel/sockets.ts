@@ -3,7 +3,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { putBytes, scoped, take, takeDirty } from "./arena.ts";
-import { AT_FDCWD, closeQuietly, handlePath, O_DIRECTORY, O_PATH, openat2, RESOLVE_NO_MAGICLINKS } from "./files.ts";
+import { AT_FDCWD, closeQuietly, handlePath, O_DIRECTORY, O_PATH, openat2 } from "./files.ts";
 import { address, call, callFault, check, type Path } from "./syscall.ts";
 
 export { poll, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, waitReadable } from "./poll.ts";
@@ -31,7 +31,7 @@ function openSocket(kind: SocketKind, nonBlocking: boolean): number {
 
 /** Connects to the socket at `path`, however long that is; the caller closes. */
 export function connectUnix(path: Path, kind: SocketKind, { nonBlocking = false } = {}): number {
-  const place = openat2(AT_FDCWD, path, { flags: O_PATH, resolve: RESOLVE_NO_MAGICLINKS });
+  const place = openat2(AT_FDCWD, path, { flags: O_PATH });
   const socket = openSocket(kind, nonBlocking);
   try {
     const result = withAddress(handlePath(place), (at, size) => retry(() => call("connect", socket, at, size)));
