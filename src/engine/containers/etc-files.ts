@@ -1,0 +1,175 @@
+// The files under /etc that every container gets its own of: hosts, resolv.conf, hostname, and /run/.containerenv.
+// Source: hosts(5), resolv.conf(5); podman-run(1), "--dns", "--add-host", "--no-hosts".
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { ContainerSpec } from "../../base/container-spec.ts";
+import type { NetworkStatus } from "../../base/container-state.ts";
+import { Fault } from "../../base/fault.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+
+interface HostEntry {
+  readonly ip: string;
+  readonly names: readonly string[];
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+export function parseHosts(text: string): HostEntry[] {
+  return text.split("\n").flatMap(line => {
+    const words = line.replace(/#.*/, "").trim().split(/\s+/);
+    const [ip = "", ...names] = words;
+    return ip === "" || names.length === 0 ? [] : [{ ip, names }];
+  });
+}
+
+/** "name:ip", "name1;name2:ip" and "name:host-gateway". @throws Fault "usage.invalid" */
+export function parseAddedHost(text: string, gateway: string | undefined): HostEntry {
+  const colon = text.indexOf(":");
+  const names = text.slice(0, colon).split(";").filter(name => name !== "");
+  const address = text.slice(colon + 1).replace(/^\[(.*)\]$/, "$1");
+  if (colon < 0 || names.length === 0 || address === "") throw new Fault("usage.invalid", `unable to parse host entry ${JSON.stringify(text)}: incorrect format`);
+  if (address !== "host-gateway") return { ip: address, names };
+  if (!gateway) throw new Fault("usage.invalid", `unable to replace "host-gateway" of host entry ${JSON.stringify(text)}: host containers internal IP address is empty`);
+  return { ip: gateway, names };
+}
+
+export interface HostsFile {
+  /** As --add-host takes them. */
+  readonly added: readonly string[];
+  /** The file it starts from. */
+  readonly base: string;
+  readonly own: readonly HostEntry[];
+  /** What host.containers.internal is. */
+  readonly gateway?: string;
+}
+
+/** Own entries give way to names that the person or the base file has set. */
+export function hostsText({ added, base, own, gateway }: HostsFile): string {
+  const first = [...added.map(text => parseAddedHost(text, gateway)), ...parseHosts(base)];
+  const taken = new Set(first.flatMap(({ names }) => names));
+  const internal = gateway ? [{ ip: gateway, names: ["host.containers.internal", "host.docker.internal"] }] : [];
+  const localhost = [{ ip: "127.0.0.1", names: ["localhost"] }, { ip: "::1", names: ["localhost"] }];
+  const rest = [...localhost, ...internal, ...own]
+    .map(({ ip, names }) => ({ ip, names: names.filter(name => !taken.has(name)) }))
+    .filter(({ names }) => names.length > 0);
+  return [...first, ...rest].map(({ ip, names }) => `${ip}\t${names.join(" ")}\n`).join("");
+}
+
+export interface ResolvFile {
+  /** The host's own. */
+  readonly base: string;
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+  /** Servers the networks bring; with them the host's are not asked directly. */
+  readonly networkServers: readonly string[];
+  readonly networkSearch: readonly string[];
+  /** The host's loopback is the container's too. */
+  readonly sharesLoopback: boolean;
+}
+
+const isLoopback = (server: string): boolean => server.startsWith("127.") || server === "::1";
+
+function baseValues(base: string, key: string): string[] {
+  return base.split("\n").flatMap(line => {
+    const words = line.trim().split(/\s+/);
+    return words[0] === key ? words.slice(1) : [];
+  });
+}
+
+export function resolvText(file: ResolvFile): string {
+  const hosts = baseValues(file.base, "nameserver").filter(server => file.sharesLoopback || !isLoopback(server));
+  const fallback = hosts.length > 0 ? hosts : file.sharesLoopback ? [] : ["8.8.8.8", "8.8.4.4"];
+  const servers = file.networkServers.length > 0 ? file.networkServers : file.servers.length > 0 ? file.servers : fallback;
+  const search = file.search.length > 0 ? file.search : [...new Set([...file.networkSearch, ...baseValues(file.base, "search")])];
+  const options = file.options.length > 0 ? file.options : baseValues(file.base, "options");
+  const searchLine = search.length > 0 && search[0] !== "." ? `search ${search.join(" ")}\n` : "";
+  return searchLine + servers.map(server => `nameserver ${server}\n`).join("") + (options.length > 0 ? `options ${options.join(" ")}\n` : "");
+}
+
+function addressesOf(status: Record<string, NetworkStatus> | undefined): string[] {
+  return Object.values(status ?? {}).flatMap(({ interfaces }) =>
+    Object.values(interfaces ?? {}).flatMap(({ subnets = [] }) => subnets.map(({ ipnet }) => ipnet.split("/")[0]!)));
+}
+
+function gatewayOf(status: Record<string, NetworkStatus> | undefined): string | undefined {
+  for (const { interfaces } of Object.values(status ?? {})) {
+    for (const { subnets = [] } of Object.values(interfaces ?? {})) for (const { gateway } of subnets) if (gateway) return gateway;
+  }
+  return undefined;
+}
+
+function baseHosts(host: Host, spec: ContainerSpec): string {
+  const file = spec.hostsFile ?? host.conf.containers.base_hosts_file ?? "";
+  if (file === "none" || file === "image") return "";
+  return readText(file === "" ? "/etc/hosts" : file);
+}
+
+function hostsOf(host: Host, { name, spec }: ContainerRecord, status: Record<string, NetworkStatus> | undefined): string {
+  const names = [...new Set([spec.hostname ?? name, name])];
+  const own = spec.network?.mode === "none" ? [{ ip: "127.0.0.1", names }] : addressesOf(status).map(ip => ({ ip, names: [spec.hostname ?? name, name] }));
+  const configured = host.conf.containers.host_containers_internal_ip;
+  const gateway = configured === "none" ? undefined : configured || gatewayOf(status) || (spec.network?.mode === "host" ? "127.0.0.1" : undefined);
+  return hostsText({ added: spec.hostAdd ?? [], base: baseHosts(host, spec), own, ...(gateway ? { gateway } : {}) });
+}
+
+/** systemd-resolved's stub cannot be reached from another network namespace; its upstream list can. */
+function hostResolv(): string {
+  const text = readText("/etc/resolv.conf");
+  return baseValues(text, "nameserver").join() === "127.0.0.53" ? readText("/run/systemd/resolve/resolv.conf") || text : text;
+}
+
+function resolvOf(host: Host, { spec }: ContainerRecord, status: Record<string, NetworkStatus> | undefined): string {
+  const conf = host.conf.containers;
+  const networks = Object.values(status ?? {});
+  return resolvText({
+    base: hostResolv(),
+    servers: spec.dnsServers ?? conf.dns_servers ?? [],
+    search: spec.dnsSearch ?? conf.dns_searches ?? [],
+    options: spec.dnsOptions ?? conf.dns_options ?? [],
+    networkServers: networks.flatMap(network => network.dns_server_ips ?? []),
+    networkSearch: networks.flatMap(network => network.dns_search_domains ?? []),
+    sharesLoopback: spec.network?.mode === "host" || spec.network?.mode === "path",
+  });
+}
+
+function containerenv(record: ContainerRecord, rootless: boolean): string {
+  const { id, name, spec } = record;
+  if (!spec.security?.privileged) return "";
+  const lines = [`engine="podman-5.8.0"`, `name="${name}"`, `id="${id}"`, `image="${spec.imageReference ?? spec.imageName ?? ""}"`, `imageid="${spec.imageId ?? ""}"`, `rootless=${rootless ? 1 : 0}`];
+  return `${lines.join("\n")}\n`;
+}
+
+const isMountedOver = (spec: ContainerSpec, target: string): boolean => (spec.mounts ?? []).some(mount => mount.target === target);
+
+/** Whether /run is someone else's directory: nothing of ours is put into it. */
+const hasForeignRun = (spec: ContainerSpec): boolean =>
+  (spec.mounts ?? []).some(({ kind, target }) => (kind === "bind" || kind === "volume") && (target === "/run" || target === "/run/"));
+
+/**
+ * Writes the files into the container's run directory, keeping their inodes, and answers what to mount where.
+ * To be called once before the container is created and again when its networks have answered.
+ */
+export function writeEtcFiles(host: Host, record: ContainerRecord, status?: Record<string, NetworkStatus>): Record<string, string> {
+  const { id, spec } = record;
+  const directory = `${host.paths.runDir(id)}/etc`;
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const mounted: Record<string, string> = {};
+  const put = (target: string, name: string, text: string) => {
+    if (isMountedOver(spec, target)) return;
+    writeFileSync(`${directory}/${name}`, text, { mode: name === ".containerenv" ? 0o700 : 0o644 });
+    mounted[target] = `${directory}/${name}`;
+  };
+  if (!spec.dnsServers?.includes("none") && spec.network?.mode !== "container") put("/etc/resolv.conf", "resolv.conf", resolvOf(host, record, status));
+  if (!spec.noHosts && spec.network?.mode !== "container") put("/etc/hosts", "hosts", hostsOf(host, record, status));
+  if (!spec.noHostname) put("/etc/hostname", "hostname", `${spec.hostname ?? ""}\n`);
+  if (!hasForeignRun(spec)) put("/run/.containerenv", ".containerenv", containerenv(record, host.rootless));
+  return mounted;
+}
