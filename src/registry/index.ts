@@ -14,12 +14,12 @@ export type {
   RegistryClientOptions,
   RetryPolicy,
 } from "./client.ts";
-export { findCredentials, removeAllCredentials, removeCredentials, storeCredentials } from "./credentials.ts";
+export { findCredentials, listCredentialKeys, removeAllCredentials, removeCredentials, storeCredentials } from "./credentials.ts";
 export type { CredentialPlaces } from "./credentials.ts";
 export { refusalOf } from "./refusal.ts";
 export type { Refusal } from "./refusal.ts";
 export { firstThatAnswers } from "./mirrors.ts";
-export { aliasOf, endpointsFor, findRegistry, readRegistriesConf, recordAlias } from "./registries-conf.ts";
+export { aliasOf, endpointsFor, findRegistry, pushEndpointFor, readRegistriesConf, recordAlias } from "./registries-conf.ts";
 export type {
   Endpoint,
   PullEndpoint,
