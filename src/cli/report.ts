@@ -1,11 +1,87 @@
 // Renders views and single values: table, json, or a Go template.
+// Source: containers-common's report package, by its results.
 
+import { goJson } from "../base/go-json.ts";
+import { alignTabs } from "./table.ts";
+import { readTemplate, runTemplate } from "./template/evaluate.ts";
+import type { Template } from "./template/tree.ts";
+import { Shapes } from "./template/value.ts";
 import type { OneShowing, Showing, View } from "./view.ts";
 
-export function renderRows<R>(_view: View<R>, _rows: readonly R[], _showing: Showing): string {
-  throw new Error("not written yet");
+const rangesItself = /\{\{-?\s*range\s*\.\s*-?\}\}[^]*\{\{-?\s*end\s*-?\}\}/;
+
+/** A row as a template sees it: the view's columns by their Go names, each computed when asked for. */
+function structOf<R>(shown: View<R>, row: R, shapes: Shapes): object {
+  const struct = {};
+  for (const name in shown.columns) {
+    const show = shown.columns[name]![1];
+    Object.defineProperty(struct, name, { enumerable: true, get: () => show(row) });
+  }
+  shapes.mark(struct, "struct", shown.type);
+  return struct;
 }
 
-export function renderOne(_value: unknown, _format: string, _showing: OneShowing): string {
-  throw new Error("not written yet");
+function headings<R>(shown: View<R>, shapes: Shapes): object {
+  const heads: Record<string, string> = {};
+  for (const name in shown.columns) heads[name] = shown.columns[name]![0].toUpperCase();
+  shapes.mark(heads, "map", "map[string]string");
+  return heads;
+}
+
+export function renderRows<R>(shown: View<R>, rows: readonly R[], showing: Showing): string {
+  const format = showing.format ?? shown.table;
+  if (showing.format !== undefined && isJson(format)) {
+    const values = rows.map((row) => (shown.json ? shown.json(row) : row));
+    return `${goJson(values, { indent: showing.jsonIndent ?? "    " })}\n`;
+  }
+  const shapes = new Shapes();
+  const structs = rows.map((row) => structOf(shown, row, shapes));
+  const isTable = format.startsWith("table ") || format === "table";
+  const template = readFormat(format === "table" ? shown.table : format, shown.name);
+  const body = runTemplate(template, structs, { shapes });
+  if (!isTable && showing.format !== undefined) return body;
+  const head = showing.noHeading ? "" : runTemplate(template, [headings(shown, shapes)], { shapes });
+  return alignTabs(head + body);
+}
+
+/** "json", also as podman's `{{json .}}` forms are left to the template. */
+function isJson(format: string): boolean {
+  return format === "json" || /^\{\{\s*json\s*\}\}$/.test(format);
+}
+
+/** With escapes such as \t read first; where that breaks the template, as it stands. */
+function readFormat(format: string, name: string): Template {
+  const isTable = format.startsWith("table ");
+  const plain = isTable ? format.slice(6) : format;
+  const wrapped = (text: string): string => (!isTable && rangesItself.test(text) ? text : `{{range .}}${text}{{end -}}`);
+  try {
+    return readTemplate(wrapped(unescaped(plain, isTable)), name);
+  } catch {
+    return readTemplate(wrapped(plain), name);
+  }
+}
+
+/** In a table, spaces between the columns are tabs too. */
+function unescaped(text: string, isTable: boolean): string {
+  const plain = text.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
+  const spaced = isTable ? plain.replaceAll(" ", "\t") : plain;
+  return spaced.endsWith("\n") ? spaced : `${spaced}\n`;
+}
+
+export function renderOne(value: unknown, format: string, showing: OneShowing): string {
+  if (isJson(format)) return `${goJson(value, { indent: showing.jsonIndent ?? "    " })}\n`;
+  const shapes = new Shapes({ maps: showing.maps, aliases: showing.aliases });
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    shapes.mark(value, "struct", showing.type ?? "struct");
+  }
+  const text = runTemplate(readOne(format, showing.name), value, { shapes });
+  return text === "" || text.endsWith("\n") ? text : `${text}\n`;
+}
+
+function readOne(format: string, name: string): Template {
+  try {
+    return readTemplate(unescaped(format, false), name);
+  } catch {
+    return readTemplate(format, name);
+  }
 }
