@@ -1,0 +1,68 @@
+// From the flags about images to what the image room wants: credentials, platform, progress lines.
+
+import { Fault } from "../base/fault.ts";
+import { plainProgress, type OnProgress } from "../image/progress.ts";
+import type { ImageSystem } from "../image/system.ts";
+import type { Invocation } from "./verb.ts";
+
+export interface RegistryFlags {
+  readonly authfile?: string | undefined;
+  readonly certDir?: string | undefined;
+  readonly creds?: string | undefined;
+  readonly tlsVerify?: boolean;
+  readonly signaturePolicy?: string | undefined;
+  readonly retry?: number | undefined;
+  readonly retryDelay?: string | undefined;
+  readonly platform?: string | undefined;
+  readonly os?: string | undefined;
+  readonly arch?: string | undefined;
+  readonly variant?: string | undefined;
+}
+
+export type PullPolicy = "always" | "missing" | "never" | "newer";
+
+/** @throws Fault "usage.invalid" */
+export function readPullPolicy(word: string): PullPolicy {
+  const policy = word.toLowerCase();
+  if (policy === "true" || policy === "ifnotpresent") return "missing";
+  if (policy === "false") return "never";
+  if (policy === "ifnewer") return "newer";
+  if (policy === "always" || policy === "missing" || policy === "never" || policy === "newer" ) return policy;
+  throw new Fault("usage.invalid", `unsupported pull policy "${word}"`, { hint: "use always, missing, never or newer" });
+}
+
+/** What the image room needs; only what the person wrote differs from the machine's own settings. */
+export function imageSystem(context: Invocation, flags: RegistryFlags, given: ReadonlySet<string>): ImageSystem {
+  if (flags.platform !== undefined && (given.has("os") || given.has("arch"))) {
+    throw new Fault("usage.invalid", "--platform option can not be specified with --arch or --os");
+  }
+  const platform = platformOf(flags);
+  return {
+    ...context.host.imageSystem,
+    ...(flags.authfile ? { authFile: flags.authfile } : {}),
+    ...(flags.certDir ? { certDir: flags.certDir } : {}),
+    ...(flags.creds ? { credentials: readCredentials(flags.creds) } : {}),
+    ...(given.has("tlsVerify") && flags.tlsVerify !== undefined ? { tlsVerify: flags.tlsVerify } : {}),
+    ...(flags.signaturePolicy ? { signaturePolicy: flags.signaturePolicy } : {}),
+    ...(given.has("retry") && flags.retry !== undefined ? { retries: flags.retry } : {}),
+    ...(platform ? { platform } : {}),
+  };
+}
+
+function platformOf(flags: RegistryFlags): ImageSystem["platform"] {
+  const [os, architecture, variant] = flags.platform?.split("/") ?? [flags.os, flags.arch, flags.variant];
+  if (!os && !architecture && !variant) return undefined;
+  return { ...(os ? { os } : {}), ...(architecture ? { architecture } : {}), ...(variant ? { variant } : {}) };
+}
+
+/** "USER:PASSWORD"; a user alone has an empty password. */
+export function readCredentials(text: string): NonNullable<ImageSystem["credentials"]> {
+  const colon = text.indexOf(":");
+  if (colon === 0 || text === "") throw new Fault("usage.invalid", "credentials can't be empty", { hint: "write them as USERNAME:PASSWORD" });
+  return { username: colon < 0 ? text : text.slice(0, colon), password: colon < 0 ? "" : text.slice(colon + 1) };
+}
+
+/** Lines on standard error, none when quiet. */
+export function progressOf(context: Invocation, quiet: boolean): OnProgress {
+  return quiet ? () => {} : plainProgress((line) => context.err(line));
+}

@@ -1,0 +1,48 @@
+// What completes operands: names and IDs from the host, as the verbs need them.
+
+import type { Completer } from "../cli/complete.ts";
+import type { Host } from "../engine/host.ts";
+import { completer } from "./verb.ts";
+
+type Wanted = (status: string) => boolean;
+
+/** Names of containers in a wanted state. */
+function containersIn(isWanted: Wanted): Completer {
+  return completer((context, word) => namesOf(context.host, word, isWanted));
+}
+
+function namesOf(host: Host, word: string, isWanted: Wanted): string[] {
+  const records = host.state.containers().filter(({ state }) => isWanted(state.status));
+  const ids = word.length >= 2 ? records.filter(({ id }) => id.startsWith(word)).map(({ id, name }) => `${id.slice(0, 12)}\t${name}`) : [];
+  return [...ids, ...records.filter(({ name }) => name.startsWith(word)).map(({ id, name }) => `${name}\t${id.slice(0, 12)}`)];
+}
+
+export const allContainers = containersIn(() => true);
+export const runningContainers = containersIn((status) => status === "running");
+export const createdContainers = containersIn((status) => status === "created");
+export const startableContainers = containersIn((status) => status === "created" || status === "exited" || status === "stopped");
+
+/** Whole names of images and their short forms. */
+export const imageNames: Completer = completer((context) => imageWords(context.host));
+
+function imageWords(host: Host): string[] {
+  return host.store.images.list().flatMap(({ names }) => names.flatMap((name) => [name, name.slice(name.lastIndexOf("/") + 1)]));
+}
+
+/** An image first, then whatever the shell knows. */
+export const imageThenFiles: Completer = completer((context, _word, operands) =>
+  operands.length === 0 ? imageWords(context.host) : { words: [], files: true });
+
+/** A running container first, then whatever the shell knows. */
+export const runningThenFiles: Completer = completer((context, word, operands) =>
+  operands.length === 0 ? namesOf(context.host, word, (status) => status === "running") : { words: [], files: true });
+
+export const networkNames: Completer = completer(async (context) => {
+  const { listNetworks } = await import("../engine/networks/networks.ts");
+  return ["bridge", "container:", "host", "none", "ns:", "private", ...listNetworks(context.host).map(({ name }) => name)];
+});
+
+export const volumeNames: Completer = completer(async (context) => {
+  const { listVolumes } = await import("../engine/volumes/volumes.ts");
+  return listVolumes(context.host).map(({ name }) => name);
+});
