@@ -15,7 +15,10 @@ export function writeAll(fd: number, bytes: Uint8Array, position?: number): void
   while (done < bytes.byteLength) {
     const from = address(bytes) + done;
     const left = bytes.byteLength - done;
-    const result = position === undefined ? call("write", fd, from, left) : call("pwrite64", fd, from, left, position + done);
+    const result =
+      position === undefined
+        ? call("write", fd, from, left)
+        : call("pwrite64", fd, from, left, position + done);
     if (result === -eagain) waitFor(fd, 4);
     else if (result !== -eintr) done += check(result, "write");
   }

@@ -2,6 +2,7 @@
 // Source: fsopen(2), fsconfig(2), fsmount(2).
 
 import { putPath, scoped, takeDirty } from "./arena.ts";
+import { showPath } from "./errno.ts";
 import { call, callFault, check, type Path } from "./syscall.ts";
 
 const setFlag = 0;
@@ -17,7 +18,9 @@ export function fsopen(type: string): number {
 /** Sets one option: a string (at most 255 bytes), or a bare flag for `true`. */
 export function fsconfig(fd: number, key: string, value: Path | true): void {
   const result = tryFsconfig(fd, key, value);
-  if (result < 0) throw withKernelLog(fd, result, `set the mount option ${key} to "${value === true ? "" : show(value)}"`);
+  if (result >= 0) return;
+  const to = value === true ? "" : ` to "${showPath(value)}"`;
+  throw withKernelLog(fd, result, `set the mount option ${key}${to}`);
 }
 
 /** As `fsconfig`, but returns -errno. */
@@ -28,7 +31,7 @@ export function tryFsconfig(fd: number, key: string, value: Path | true): number
   });
 }
 
-/** Makes the configured file system and returns its detached mount; `attributes` are MOUNT_ATTR_…; the caller closes. */
+/** Makes the file system as configured; returns its detached mount, which the caller closes. `attributes`: MOUNT_ATTR_… */
 export function fsmount(fd: number, attributes = 0): number {
   const made = call("fsconfig", fd, create);
   if (made < 0) throw withKernelLog(fd, made, "make the file system");
@@ -51,5 +54,3 @@ function withKernelLog(fd: number, result: number, attempt: string): Error {
   });
   return callFault(-result, lines.length === 0 ? attempt : `${attempt} (${lines.join("; ")})`);
 }
-
-const show = (value: Path): string => (typeof value === "string" ? value : new TextDecoder().decode(value));

@@ -112,8 +112,9 @@ export function propagationFlag(propagation: Propagation): number {
 
 /** A handle on a mount (O_PATH-like), or with `clone` on a detached copy of it, which goes when the handle closes. */
 export function openTree(dirfd: number, path: Path, how: { clone: boolean; recursive?: boolean }): number {
-  const flags = O_CLOEXEC | (how.clone ? 1 : 0) | (how.recursive ? AT_RECURSIVE : 0) | (path.length ? 0 : AT_EMPTY_PATH);
-  return scoped(() => check(call("open_tree", dirfd, putPath(path), flags >>> 0), "open the tree", path));
+  const emptyPath = path.length === 0 ? AT_EMPTY_PATH : 0;
+  const flags = O_CLOEXEC | (how.clone ? 1 : 0) | (how.recursive ? AT_RECURSIVE : 0) | emptyPath;
+  return scoped(() => check(call("open_tree", dirfd, putPath(path), flags), "open the tree", path));
 }
 
 /** Attaches a detached mount (from `openTree` with clone, `createOverlay`, fsmount) at `target`. */
@@ -148,7 +149,7 @@ export function setMountAttributes(mountFd: number, attributes: MountAttributes,
   });
 }
 
-/** Whether something is mounted exactly here; false where there is no such path. Final symbolic links are not followed. */
+/** Whether something is mounted exactly here; false where there is no such path. A final symbolic link is not followed. */
 export function isMountpoint(path: Path): boolean {
   return findStat(AT_FDCWD, path)?.isMountRoot ?? false;
 }

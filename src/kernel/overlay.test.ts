@@ -11,7 +11,11 @@ import { getXattr } from "./xattr.ts";
 const isRoot = geteuid() === 0;
 
 /** Layers with one file each, the top one first, and the directories of a mount. */
-function layers(directory: string, count: number, name = (index: number) => `layer-${index}`): OverlayMount & { target: string } {
+function layers(
+  directory: string,
+  count: number,
+  name = (index: number) => `layer-${index}`,
+): OverlayMount & { target: string } {
   const lower = Array.from({ length: count }, (_, index) => {
     const layer = `${directory}/${name(index)}`;
     mkdirSync(layer);

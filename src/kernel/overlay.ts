@@ -136,10 +136,13 @@ export function mountOverlayByOldCall(overlay: OverlayMount & { readonly target:
     const data = [`lowerdir=${overlay.lower.map(handleOf).join(":")}`];
     if (overlay.upper !== undefined) data.push(`upperdir=${handleOf(overlay.upper)}`);
     if (overlay.work !== undefined) data.push(`workdir=${handleOf(overlay.work)}`);
-    for (const [key, value] of overlayOptions(overlay.options)) data.push(value === true ? key : `${key}=${quoted(key, value)}`);
+    for (const [key, value] of overlayOptions(overlay.options)) {
+      data.push(value === true ? key : `${key}=${quoted(key, value)}`);
+    }
     const target = handlePath(handleOf(overlay.target));
     const { readOnly, noDevices, noSetuid } = overlay.options ?? {};
-    const flags = (readOnly ? calls.MS_RDONLY : 0) | (noDevices ? calls.MS_NODEV : 0) | (noSetuid ? calls.MS_NOSUID : 0);
+    const device = noDevices ? calls.MS_NODEV : 0;
+    const flags = (readOnly ? calls.MS_RDONLY : 0) | device | (noSetuid ? calls.MS_NOSUID : 0);
     inHandleDirectory(() => calls.mount({ source: "overlay", target, type: "overlay", flags, data: data.join(",") }));
   } finally {
     for (const handle of handles) closeQuietly(handle);

@@ -40,6 +40,8 @@ export function killBorn(pid: number, start: number, signal: number): boolean {
   }
 }
 
+export type Child = { readonly pid: number } | { readonly pidfd: number };
+
 export interface WaitResult {
   readonly pid: number;
   /** The exit status, or 128 + the signal that ended it. */
@@ -51,7 +53,7 @@ export interface WaitResult {
  * Waits for a child to end and reaps it. Without `wait`, undefined while it runs; undefined too where no such child is.
  * Never for children that base/spawn watches.
  */
-export function waitid(child: { readonly pid: number } | { readonly pidfd: number }, wait = true): WaitResult | undefined {
+export function waitid(child: Child, wait = true): WaitResult | undefined {
   const exited = 4;
   const noHang = wait ? 0 : 1;
   const [kind, id] = "pid" in child ? [1, child.pid] : [3, child.pidfd];
@@ -72,7 +74,7 @@ export function waitid(child: { readonly pid: number } | { readonly pidfd: numbe
 
 const statBytesMax = 64 * 1024;
 
-/** When a process was born, in clock ticks since boot (field 22 of its stat); undefined where it is gone or a zombie. */
+/** When a process was born, in clock ticks since boot (field 22 of its stat); undefined for one gone or a zombie. */
 export function processStart(pid: number): number | undefined {
   const fields = statFields(pid);
   if (fields === undefined) return undefined;

@@ -96,7 +96,7 @@ function withAddress(path: Path, use: (address: number, size: number) => number)
   });
 }
 
-/** Sends one packet (or some bytes of a stream); returns how much went, -1 where a socket that does not block is full. */
+/** Sends one packet (or bytes of a stream); returns how much went, -1 where a socket that does not block is full. */
 export function send(socket: number, bytes: Uint8Array): number {
   const result = retry(() => call("sendto", socket, address(bytes), bytes.byteLength, noSignal));
   return result === -eagain ? -1 : check(result, "send to a socket");

@@ -43,8 +43,8 @@ export function rawSettings(settings: Uint8Array): Uint8Array {
   const clear = (offset: number, bits: number): void => {
     view.setUint32(offset, view.getUint32(offset, true) & ~bits, true);
   };
-  const input = 0o1 | 0o2 | 0o10 | 0o40 | 0o100 | 0o200 | 0o400 | 0o2000; // IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
-  clear(0, input);
+  // IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
+  clear(0, 0o1 | 0o2 | 0o10 | 0o40 | 0o100 | 0o200 | 0o400 | 0o2000);
   clear(4, 0o1); // OPOST
   clear(8, 0o60 | 0o400); // CSIZE PARENB
   view.setUint32(8, view.getUint32(8, true) | 0o60, true); // CS8

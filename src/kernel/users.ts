@@ -76,5 +76,6 @@ export function ownIdMaps(kind: "uid" | "gid"): IdMap[] {
 /** Whether our ids are the machine's own: all of them, each as itself. */
 export function isInInitialUserNamespace(): boolean {
   const [only, ...more] = ownIdMaps("uid");
-  return only !== undefined && more.length === 0 && only.inside === 0 && only.outside === 0 && only.count === 2 ** 32 - 1;
+  if (only === undefined || more.length > 0) return false;
+  return only.inside === 0 && only.outside === 0 && only.count === 2 ** 32 - 1;
 }
