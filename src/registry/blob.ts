@@ -26,6 +26,8 @@ const pathOf = ({ repository, digest }: BlobName): string =>
 /** The first answer is awaited, so that a blob that is not there faults here and not in the stream. */
 export async function openBlob(session: Session, name: BlobName, wish: BlobWish = {}): Promise<BlobAnswer> {
   const from = wish.offset ?? 0;
+  // A range that begins at the end makes some registries hang up.
+  if (from > 0 && from === wish.size) return { size: wish.size, stream: nothing() };
   const first = await openAt(session, name, { at: from, ...(wish.signal && { signal: wish.signal }) });
   if (wish.size !== undefined && first.size !== undefined && first.size !== wish.size) {
     first.reply.abort();
@@ -39,6 +41,8 @@ export async function openBlob(session: Session, name: BlobName, wish: BlobWish 
   const hasher = isVerified ? await loadHasher(algorithmOf(name.digest)) : undefined;
   return { size, stream: streamBlob(session, name, { first, from, size, hasher, signal: wish.signal }) };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array, void, void> {}
 
 interface Opened {
   readonly reply: Reply;

@@ -3,16 +3,15 @@
 
 import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
-import { log } from "../base/log.ts";
 import { readBytes, readStart } from "./body.ts";
 import { readChallenges, type Challenge } from "./challenge.ts";
 import type { RegistryClientOptions, RetryPolicy } from "./client.ts";
+import { makeContact } from "./contact.ts";
 import { readRefusal, refusalFault } from "./refusal.ts";
-import { delayBefore, isTransientStatus, pause, retryDefaults } from "./retry.ts";
+import { repeated, unreachable } from "./repeat.ts";
+import { delayBefore, pause, retryDefaults } from "./retry.ts";
 import { newTokens, type Scope, type Tokens } from "./token.ts";
-import {
-  codeOf, isNoTls, newWire, quoted, reasonOf, type Body, type Environment, type Wire, type WireAnswer,
-} from "./wire.ts";
+import { newWire, type Body, type Environment, type Wire, type WireAnswer } from "./wire.ts";
 
 export interface Session {
   /** As the caller named it. */
@@ -60,7 +59,8 @@ export interface Reply extends WireAnswer {
 }
 
 const stallDefaultMs = 60_000;
-const headMs = 60_000;
+/** How long the head of an answer may take. */
+export const headMs = 60_000;
 
 /** @throws Fault "usage.invalid" for a host that is none */
 export function newSession(options: RegistryClientOptions): Session {
@@ -106,97 +106,6 @@ export function newSession(options: RegistryClientOptions): Session {
     },
   };
   return session;
-}
-
-async function makeContact(session: Session, apiHost: string, scheme?: "https" | "http"): Promise<Contact> {
-  const schemes = scheme ? [scheme] : session.wire.insecure ? (["https", "http"] as const) : (["https"] as const);
-  let first: unknown;
-  for (const tried of schemes) {
-    try {
-      const contact = await ping(session, new URL(`${tried}://${apiHost}/v2/`));
-      session.scheme = tried;
-      return contact;
-    } catch (thrown) {
-      session.signal?.throwIfAborted();
-      log.debug(`Ping ${tried}://${apiHost}/v2/: ${(thrown as Error).message}`);
-      // Where neither scheme answers, podman reports the last.
-      first = thrown;
-    }
-  }
-  throw first;
-}
-
-async function ping(session: Session, url: URL): Promise<Contact> {
-  const doing = `pinging container registry ${url.host}`;
-  const answer = await repeated(session, { doing, method: "GET", url }, () =>
-    session.wire.send(url, { method: "GET", headers: { "User-Agent": session.userAgent }, headMs }),
-  );
-  const { status, statusText, headers } = answer.response;
-  const text = await readStart(answer, limits.errorBodyBytesMax, session.stallMs);
-  if (status !== 200 && status !== 401) throw refusalFault(doing, readRefusal(status, statusText, text));
-  const header = headers.get("www-authenticate");
-  return { base: url, challenges: header ? readChallenges(header) : [] };
-}
-
-interface Trying {
-  readonly doing: string;
-  readonly method: string;
-  readonly url: URL;
-  readonly once?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-/** Runs `send` until it gives an answer worth giving on: drops and transient statuses are tried again. */
-async function repeated(session: Session, trying: Trying, send: () => Promise<WireAnswer>): Promise<WireAnswer> {
-  const attemptsMax = trying.once ? 1 : session.retry.attemptsMax;
-  for (let attempt = 1; ; attempt++) {
-    let after: string | null = null;
-    try {
-      const answer = await send();
-      if (!isTransientStatus(answer.response.status) || attempt >= attemptsMax) return answer;
-      after = answer.response.headers.get("retry-after");
-      answer.abort();
-    } catch (thrown) {
-      session.signal?.throwIfAborted();
-      trying.signal?.throwIfAborted();
-      if (attempt >= attemptsMax || !isWorthAnother(thrown)) throw await unreachable(session, trying, thrown);
-    }
-    await pause(delayBefore(attempt + 1, session.retry, after), trying.signal ?? session.signal);
-  }
-}
-
-/** A drop may heal within the moment; a closed port, an unknown name or a bad certificate will not. */
-function isWorthAnother(thrown: unknown): boolean {
-  if (thrown instanceof Fault) return false;
-  const code = codeOf(thrown);
-  return !isNoTls(code) && !/^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|ERR_TLS_|UNABLE_TO_|DEPTH_|SELF_|CERT_)/.test(code);
-}
-
-async function unreachable(session: Session, { doing, method, url }: Trying, thrown: unknown): Promise<Fault> {
-  if (thrown instanceof Fault) {
-    return new Fault(thrown.code, `${doing}: ${thrown.message}`, { cause: thrown, ...(thrown.hint && { hint: thrown.hint }) });
-  }
-  const code = codeOf(thrown);
-  const isPlain = url.protocol === "https:" && isNoTls(code) && (await answersPlainly(session, url));
-  const reason = isPlain ? "http: server gave HTTP response to HTTPS client" : reasonOf(thrown, url);
-  const hint = isPlain
-    ? "reach a registry without TLS with --tls-verify=false, or set insecure = true for it in registries.conf"
-    : /x509/.test(reason)
-      ? `put the authority's certificate into /etc/containers/certs.d/${session.host}/ca.crt, or use --tls-verify=false`
-      : undefined;
-  return new Fault("registry.unreachable", `${doing}: ${quoted(method, url)}: ${reason}`, { cause: thrown, ...(hint && { hint }) });
-}
-
-/** Whether the port speaks plain HTTP: only asked to say why TLS failed, with nothing secret in it. */
-async function answersPlainly(session: Session, url: URL): Promise<boolean> {
-  const plain = new URL(`http://${url.host}/v2/`);
-  try {
-    const answer = await session.wire.send(plain, { method: "HEAD", headers: {}, headMs: 5_000 });
-    answer.abort();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Sends `ask` with authorization; gives an answer whose status is among `ok`, its body unread. */
