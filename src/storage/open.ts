@@ -1,7 +1,68 @@
-// Opening a store: its database, its rooms on first use, and the sweep of what dead processes left.
+// Opening a store: its directories, its database, its parts, and the sweep of what dead processes left.
 
-import type { Store, StoreOptions } from "./store.ts";
+import * as fs from "node:fs";
+import { errnoOf, Fault, systemFault } from "../base/fault.ts";
+import { openBlobs } from "./blobs.ts";
+import { collect, sweep } from "./collect.ts";
+import { openDatabase } from "./db.ts";
+import { openImages } from "./images.ts";
+import { openLayers } from "./layers.ts";
+import { takeLease } from "./leases.ts";
+import { directories, readBoot, type StorePlace } from "./place.ts";
+import { openRoots } from "./roots.ts";
+import { storageSchema } from "./schema.ts";
+import type { CollectOptions, Lease, Store, StoreOptions, StoreUsage } from "./store.ts";
 
-export function openStore(options: StoreOptions): Store {
-  throw new Error(`not yet: ${options.root}`);
+/** @throws Fault when the directory cannot be made or is no sound store */
+export function openStore({ root, runroot }: StoreOptions): Store {
+  if (!root.startsWith("/") || !runroot.startsWith("/")) {
+    throw new Fault("config.invalid", `cannot open the store "${root}": root and runroot must be absolute`, {
+      hint: "give --root and --runroot as paths that begin with /",
+    });
+  }
+  makeDirectories(root);
+  const database = openDatabase(`${root}/coracle.db`);
+  database.migrate("storage", 1, storageSchema);
+  let boot: string | undefined;
+  const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
+  sweep(place);
+  return assemble(place);
+}
+
+function assemble(place: StorePlace): Store {
+  const collectNow = (options?: CollectOptions) => collect(place, options);
+  const lease = (): Lease => takeLease(place, collectNow);
+  const blobs = openBlobs(place);
+  const layers = openLayers(place, { blobs, lease });
+  return {
+    root: place.root,
+    runroot: place.runroot,
+    db: place.db,
+    transaction: place.transaction,
+    migrate: place.migrate,
+    blobs,
+    layers,
+    images: openImages(place, { blobs, collect: collectNow }),
+    roots: openRoots(place, layers),
+    lease,
+    collect: collectNow,
+    usage: () => usage(place),
+    close: () => place.db.close(),
+  };
+}
+
+function makeDirectories(root: string): void {
+  try {
+    if (fs.existsSync(`${root}/${directories.at(-1)}`)) return;
+    for (const directory of directories) fs.mkdirSync(`${root}/${directory}`, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot make the store "${root}": ${(thrown as Error).message}`, thrown);
+  }
+}
+
+function usage({ db }: StorePlace): StoreUsage {
+  return db.query<StoreUsage, []>(`SELECT
+    (SELECT count(*) FROM images) AS images,
+    (SELECT coalesce(sum(size), 0) FROM blobs) AS blobBytes,
+    (SELECT coalesce(sum(size), 0) FROM layers) AS layerBytes`).get()!;
 }

@@ -228,6 +228,8 @@ export interface CreateRoot {
 }
 
 export interface MountRoot {
+  /** Skips syncing: for roots that go with their container. */
+  readonly volatile?: boolean;
   /** SELinux label of the mount. */
   readonly label?: string;
   readonly readOnly?: boolean;

@@ -1,0 +1,181 @@
+// Blobs: bytes by their digest, kept as they came. The directory is an OCI image layout's.
+// Source: OCI image-spec image-layout.md.
+
+import * as fs from "node:fs";
+import { algorithmOf, digestOf, type Digest, type Hasher, newHasher } from "../base/digest.ts";
+import { Fault } from "../base/fault.ts";
+import { limits } from "../base/limits.ts";
+import { AT_FDCWD, close, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, writeAll } from "../kernel/files.ts";
+import { flock } from "../kernel/locks.ts";
+import { blobPath, partialsPath, randomName, type StorePlace } from "./place.ts";
+import type { Blobs, BlobWriter, Lease } from "./store.ts";
+
+const readBytes = 1024 * 1024;
+const waitMs = 50;
+
+export function openBlobs(place: StorePlace): Blobs {
+  const size = (digest: Digest): number | undefined =>
+    place.db.query<{ size: number }, [string]>("SELECT size FROM blobs WHERE digest = ?").get(digest)?.size;
+  const path = (digest: Digest): string => blobPath(place, digest);
+  const has = (digest: Digest): boolean => size(digest) !== undefined;
+  const stage = (lease?: Lease): BlobWriter =>
+    newWriter(place, { file: `${partialsPath(place)}/${randomName()}`, lease, resumable: false })!;
+  return {
+    has,
+    size,
+    path,
+    read: (digest, bytesMax = limits.configBytesMax) => readBlob(path(digest), digest, bytesMax),
+    stream: (digest, offset = 0) => streamFile(path(digest), { offset, digest }),
+    put(bytes, lease) {
+      const digest = digestOf(bytes);
+      if (has(digest)) {
+        lease?.holdBlob(digest);
+        if (has(digest)) return digest;
+      }
+      const writer = stage(lease);
+      writer.write(bytes);
+      return writer.commit({ digest });
+    },
+    stage,
+    async resume(digest, lease) {
+      for (;;) {
+        lease?.holdBlob(digest);
+        if (has(digest)) return undefined;
+        const file = `${partialsPath(place)}/${digest.replace(":", "-")}`;
+        const writer = newWriter(place, { file, lease, resumable: true, digest });
+        if (writer !== undefined) return writer;
+        await Bun.sleep(waitMs);
+      }
+    },
+  };
+}
+
+const missing = (digest: Digest, cause?: unknown): Fault =>
+  new Fault("store.damaged", `cannot read blob ${digest}: it is not in the store`, { cause, hint: "pull the image again" });
+
+function readBlob(file: string, digest: Digest, bytesMax: number): Uint8Array {
+  let fd: number;
+  try {
+    fd = openat2(AT_FDCWD, file, { flags: O_RDONLY });
+  } catch (thrown) {
+    throw missing(digest, thrown);
+  }
+  try {
+    return readAll(fd, bytesMax);
+  } finally {
+    close(fd);
+  }
+}
+
+/** The rest of a file from `offset` on, to `end` where given. Each chunk is a buffer of its own. */
+export async function* streamFile(file: string, from: { offset?: number; end?: number; digest: Digest }): AsyncGenerator<Uint8Array> {
+  let fd: number;
+  try {
+    fd = openat2(AT_FDCWD, file, { flags: O_RDONLY });
+  } catch (thrown) {
+    throw missing(from.digest, thrown);
+  }
+  try {
+    for (let at = from.offset ?? 0; from.end === undefined || at < from.end; ) {
+      const buffer = new Uint8Array(Math.min(readBytes, (from.end ?? Infinity) - at));
+      const got = readInto(fd, buffer, at);
+      if (got === 0) return;
+      at += got;
+      yield buffer.subarray(0, got);
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+interface WriterStart {
+  readonly file: string;
+  readonly lease: Lease | undefined;
+  readonly resumable: boolean;
+  readonly digest?: Digest;
+}
+
+/** Undefined when another process is writing the same file. */
+function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefined {
+  const fd = openat2(AT_FDCWD, start.file, { flags: O_RDWR | O_CREAT, mode: 0o600 });
+  // Whoever held the lock before may have made the file a blob or removed it: then this handle is on no partial.
+  if (!flock(fd, { exclusive: true, wait: false }) || !isStillAt(fd, start.file)) {
+    close(fd);
+    return undefined;
+  }
+  const algorithm = start.digest === undefined ? "sha256" : algorithmOf(start.digest);
+  let hasher = newHasher(algorithm);
+  let offset = start.resumable ? hashExisting(fd, hasher) : 0;
+  let open = true;
+  const finish = (remove: boolean): void => {
+    if (!open) return;
+    open = false;
+    if (remove) fs.rmSync(start.file, { force: true });
+    close(fd);
+  };
+  return {
+    get offset() {
+      return offset;
+    },
+    path: start.file,
+    write(chunk) {
+      hasher.update(chunk);
+      writeAll(fd, chunk, offset);
+      offset += chunk.length;
+    },
+    restart() {
+      ftruncate(fd, 0);
+      hasher = newHasher(algorithm);
+      offset = 0;
+    },
+    commit(expected = {}) {
+      const digest = hasher.digest();
+      const wanted = expected.digest ?? start.digest;
+      if ((wanted !== undefined && digest !== wanted) || (expected.size !== undefined && offset !== expected.size)) {
+        finish(true);
+        throw mismatch({ wanted: wanted ?? digest, found: digest, size: expected.size, got: offset });
+      }
+      try {
+        showBlob(place, { digest, size: offset, file: start.file, lease: start.lease });
+      } catch (thrown) {
+        finish(true);
+        throw thrown;
+      }
+      finish(false);
+      return digest;
+    },
+    abort: ({ drop = false } = {}) => finish(drop || !start.resumable || offset === 0),
+  };
+}
+
+export function mismatch(of: { wanted: Digest; found: Digest; size?: number; got: number }): Fault {
+  const reason =
+    of.size !== undefined && of.size !== of.got ? `it has ${of.got} bytes instead of ${of.size}` : `its digest is ${of.found}`;
+  return new Fault("digest.mismatch", `cannot store blob ${of.wanted}: ${reason}`, {
+    hint: "try again, and do not trust this registry if it happens again",
+  });
+}
+
+function isStillAt(fd: number, file: string): boolean {
+  return fs.statSync(file, { throwIfNoEntry: false })?.ino === fs.fstatSync(fd).ino;
+}
+
+function hashExisting(fd: number, hasher: Hasher): number {
+  const buffer = new Uint8Array(readBytes);
+  for (let at = 0; ; ) {
+    const got = readInto(fd, buffer, at);
+    if (got === 0) return at;
+    hasher.update(buffer.subarray(0, got));
+    at += got;
+  }
+}
+
+function showBlob(place: StorePlace, blob: { digest: Digest; size: number; file: string; lease: Lease | undefined }): void {
+  place.transaction(() => {
+    const target = blobPath(place, blob.digest);
+    if (algorithmOf(blob.digest) !== "sha256") fs.mkdirSync(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    fs.renameSync(blob.file, target);
+    place.db.query("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?)").run(blob.digest, blob.size, place.boot());
+    blob.lease?.holdBlob(blob.digest);
+  });
+}

@@ -1,0 +1,92 @@
+// What differs between a writable overlay directory and the layers under it.
+// Source: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories"; podman-diff(1).
+
+import { AT_FDCWD, close, findStat, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openat2, readDirectory, type Stat } from "../kernel/files.ts";
+import { getXattr } from "../kernel/xattr.ts";
+import type { Change } from "./store.ts";
+import { type ByteText, showName, toByteText, toPath } from "./tar/entry.ts";
+
+const typeMask = 0o170000;
+const directoryType = 0o040000;
+
+export const isWhiteout = (stat: Stat): boolean =>
+  (stat.mode & typeMask) === 0o020000 && stat.rdev.major === 0 && stat.rdev.minor === 0;
+
+/** Whether nothing of the layers below shows through this directory. */
+export function isOpaque(target: string | Uint8Array | number): boolean {
+  const mark = getXattr(target, "trusted.overlay.opaque") ?? getXattr(target, "user.overlay.opaque");
+  return mark?.[0] === 0x79;
+}
+
+const isDirectory = (stat: Stat | undefined): boolean => stat !== undefined && (stat.mode & typeMask) === directoryType;
+
+/** @param lower the directories of the layers, top first */
+export function changesOf(upper: string, lower: readonly string[]): Change[] {
+  const changes: { kind: Change["kind"]; path: ByteText }[] = [];
+  walk({ path: "", upper: toByteText(Buffer.from(upper)), lower: lower.map(path => toByteText(Buffer.from(path))) }, changes);
+  changes.sort((one, two) => (one.path < two.path ? -1 : one.path > two.path ? 1 : 0));
+  return changes.map(({ kind, path }) => ({ kind, path: showName(path) }));
+}
+
+/** One directory: where it lies in the upper tree and in those layers that show through at this place. */
+interface Place {
+  readonly path: ByteText;
+  readonly upper: ByteText;
+  readonly lower: readonly ByteText[];
+}
+
+/** True when something in it was recorded. */
+function walk(place: Place, changes: { kind: Change["kind"]; path: ByteText }[]): boolean {
+  const before = changes.length;
+  for (const name of namesIn(place.upper)) {
+    const path = `${place.path}/${name}`;
+    const upper = `${place.upper}/${name}`;
+    const stat = findStat(AT_FDCWD, toPath(upper));
+    if (stat === undefined) continue;
+    const { found, through } = below(place.lower, name);
+    if (isWhiteout(stat)) {
+      if (found !== undefined) changes.push({ kind: "D", path });
+      continue;
+    }
+    const kind = found === undefined ? "A" : "C";
+    if (!isDirectory(stat)) {
+      changes.push({ kind, path });
+      continue;
+    }
+    const lower = isOpaque(toPath(upper)) ? [] : through;
+    const hasInside = walk({ path, upper, lower }, changes);
+    if (hasInside || found === undefined || !isSameDirectory(stat, found)) changes.push({ kind, path });
+  }
+  return changes.length > before;
+}
+
+/** A directory that was only copied up to look at it. */
+const isSameDirectory = (one: Stat, two: Stat): boolean =>
+  one.mode === two.mode && one.uid === two.uid && one.gid === two.gid &&
+  one.mtime.sec === two.mtime.sec && one.mtime.nsec === two.mtime.nsec;
+
+/** What the layers show under a name, and which of their directories make up a directory of that name. */
+function below(lower: readonly ByteText[], name: ByteText): { found: Stat | undefined; through: ByteText[] } {
+  let found: Stat | undefined;
+  const through: ByteText[] = [];
+  for (const directory of lower) {
+    const path = `${directory}/${name}`;
+    const stat = findStat(AT_FDCWD, toPath(path));
+    if (stat === undefined) continue;
+    if (isWhiteout(stat) || (found !== undefined && !isDirectory(stat))) break;
+    found ??= stat;
+    if (!isDirectory(stat)) break;
+    through.push(path);
+    if (isOpaque(toPath(path))) break;
+  }
+  return { found, through };
+}
+
+function namesIn(directory: ByteText): ByteText[] {
+  const fd = openat2(AT_FDCWD, toPath(directory), { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW });
+  try {
+    return readDirectory(fd).map(({ name }) => toByteText(name)).sort();
+  } finally {
+    close(fd);
+  }
+}

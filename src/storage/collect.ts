@@ -1,0 +1,144 @@
+// Removes what nothing needs: rows first, then, while nobody can write, the files that still have no row.
+
+import * as fs from "node:fs";
+import type { Digest } from "../base/digest.ts";
+import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
+import { flock } from "../kernel/locks.ts";
+import { sweepDeadLeases, takeLease } from "./leases.ts";
+import type { Collected, CollectOptions, Lease } from "./store.ts";
+
+const partialAgeMaxMs = 24 * 60 * 60 * 1000;
+
+const liveLayers = `
+WITH RECURSIVE live (chain) AS (
+  SELECT chain FROM image_layers
+  UNION SELECT layer FROM roots WHERE layer IS NOT NULL
+  UNION SELECT key FROM lease_holds WHERE kind = 'layer'
+  UNION SELECT layers.parent FROM layers JOIN live ON layers.chain = live.chain WHERE layers.parent IS NOT NULL
+)`;
+
+interface GoneLayer {
+  chain: Digest;
+  size: number;
+}
+
+interface GoneBlob {
+  digest: Digest;
+  size: number;
+}
+
+const noLease = (): void => {};
+
+export function collect(place: StorePlace, options: CollectOptions = {}): Collected {
+  const [layers, blobs] = place.transaction(() => [
+    place.db.query<GoneLayer, []>(`DELETE FROM layers WHERE chain NOT IN (${liveLayers} SELECT chain FROM live) RETURNING chain, size`).all(),
+    place.db.query<GoneBlob, []>(`DELETE FROM blobs WHERE digest NOT IN (
+        SELECT digest FROM image_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
+      ) RETURNING digest, size`).all(),
+  ]);
+  dropPartials(place, options.partials ? 0 : partialAgeMaxMs);
+  if (layers.length + blobs.length > 0) removeFiles(place, { layers, blobs });
+  const bytes = [...layers, ...blobs].reduce((sum, { size }) => sum + size, 0);
+  return { layers: layers.length, blobs: blobs.length, bytes };
+}
+
+function removeFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blobs: readonly GoneBlob[] }): void {
+  using lease = takeLease(place, noLease);
+  place.transaction(() => {
+    for (const { chain } of gone.layers) {
+      if (!hasRow(place, "layers WHERE chain = ?", chain)) moveToTrash(layerPath(place, chain), lease);
+    }
+    for (const { digest } of gone.blobs) {
+      if (!hasRow(place, "blobs WHERE digest = ?", digest)) fs.rmSync(blobPath(place, digest), { force: true });
+    }
+  });
+}
+
+const hasRow = (place: StorePlace, where: string, key: string): boolean =>
+  place.db.query(`SELECT 1 FROM ${where}`).get(key) !== null;
+
+/** Out of sight by one rename; what it holds goes with the lease. */
+export function moveToTrash(path: string, lease: Lease): void {
+  try {
+    fs.renameSync(path, `${lease.directory}/${randomName()}`);
+  } catch (thrown) {
+    if ((thrown as { code?: string }).code !== "ENOENT") throw thrown;
+  }
+}
+
+/** Downloads that nobody is writing and that are older than this. */
+function dropPartials(place: StorePlace, ageMaxMs: number): void {
+  for (const name of fs.readdirSync(partialsPath(place))) {
+    const file = `${partialsPath(place)}/${name}`;
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    const isResumable = name.startsWith("sha");
+    if (stat === undefined || (isResumable && Date.now() - stat.mtimeMs < ageMaxMs)) continue;
+    const fd = fs.openSync(file, "r");
+    try {
+      if (flock(fd, { exclusive: true, wait: false })) fs.rmSync(file, { force: true });
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+}
+
+/** At every opening: one look at the staging directory, and more only when a process has died in the middle. */
+export function sweep(place: StorePlace): void {
+  const isNewBoot = place.db.query<{ boot: string }, []>("SELECT boot FROM boots").get()?.boot !== place.boot();
+  const hadDead = fs.readdirSync(stagingPath(place)).length > 0 && sweepDeadLeases(place);
+  if (isNewBoot) dropUnsynced(place);
+  if (hadDead || isNewBoot) dropOrphans(place);
+}
+
+/** After a crash of the machine, files that were never synced may be empty; and rows may have outlived files. */
+function dropUnsynced(place: StorePlace): void {
+  place.transaction(() => {
+    const boot = place.boot();
+    place.db.query("DELETE FROM layers WHERE boot IS NOT NULL AND boot <> ?").run(boot);
+    place.db.query("DELETE FROM blobs WHERE boot IS NOT NULL AND boot <> ?").run(boot);
+    const layers = place.db.query<{ chain: Digest }, []>("SELECT chain FROM layers").all();
+    for (const { chain } of layers) {
+      if (!fs.existsSync(layerPath(place, chain))) place.db.query("DELETE FROM layers WHERE chain = ?").run(chain);
+    }
+    const blobs = place.db.query<{ digest: Digest; size: number }, []>("SELECT digest, size FROM blobs").all();
+    for (const { digest, size } of blobs) {
+      const found = fs.statSync(blobPath(place, digest), { throwIfNoEntry: false })?.size;
+      if (found !== size) place.db.query("DELETE FROM blobs WHERE digest = ?").run(digest);
+    }
+    dropBrokenImages(place);
+    place.db.query("INSERT OR REPLACE INTO boots VALUES (1, ?)").run(boot);
+  });
+}
+
+/** Images that have lost a layer or blob cannot run: their names go, so that the next pull makes them whole. */
+function dropBrokenImages(place: StorePlace): void {
+  const broken = place.db.query<{ image: string }, []>(`
+    SELECT image FROM image_layers WHERE chain NOT IN (SELECT chain FROM layers)
+    UNION SELECT image FROM image_blobs WHERE digest NOT IN (SELECT digest FROM blobs)`).all();
+  for (const { image } of broken) deleteImageRows(place, image);
+}
+
+export function deleteImageRows(place: StorePlace, id: string): void {
+  place.db.query("DELETE FROM images WHERE id = ?").run(id);
+  for (const table of ["names", "image_manifests", "image_blobs", "image_layers"]) {
+    place.db.query(`DELETE FROM ${table} WHERE image = ?`).run(id);
+  }
+}
+
+/** Files and trees without a row. Nobody can show anything new meanwhile. */
+function dropOrphans(place: StorePlace): void {
+  using lease = takeLease(place, noLease);
+  place.transaction(() => {
+    for (const name of fs.readdirSync(`${place.root}/layers`)) {
+      if (!hasRow(place, "layers WHERE chain = ?", `sha256:${name}`)) moveToTrash(`${place.root}/layers/${name}`, lease);
+    }
+    for (const name of fs.readdirSync(`${place.root}/blobs/sha256`)) {
+      const file = `${place.root}/blobs/sha256/${name}`;
+      if (!hasRow(place, "blobs WHERE digest = ?", `sha256:${name}`)) fs.rmSync(file, { force: true });
+    }
+    for (const name of fs.readdirSync(`${place.root}/roots`)) {
+      if (!hasRow(place, "roots WHERE id = ?", name)) moveToTrash(rootPath(place, name), lease);
+    }
+  });
+  dropPartials(place, partialAgeMaxMs);
+}

@@ -1,0 +1,106 @@
+// The database of a store: opening, short write transactions, tables by version.
+// Source: https://www.sqlite.org/wal.html, https://www.sqlite.org/lang_transaction.html
+
+import { Database } from "bun:sqlite";
+import { Fault } from "../base/fault.ts";
+
+const busyTimeoutMs = 60_000;
+
+export interface StoreDatabase {
+  readonly db: Database;
+  transaction<T>(act: () => T): T;
+  migrate(name: string, version: number, sql: string): void;
+}
+
+/** @throws Fault "store.damaged" when the file is no database */
+export function openDatabase(file: string): StoreDatabase {
+  const db = new Database(file, { create: true });
+  try {
+    db.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    db.run("PRAGMA journal_mode = WAL");
+    db.run("PRAGMA synchronous = NORMAL");
+  } catch (thrown) {
+    db.close();
+    throw databaseFault(thrown, file);
+  }
+  let depth = 0;
+  const transaction = <T>(act: () => T): T => {
+    if (depth > 0) return act();
+    guarded(() => db.run("BEGIN IMMEDIATE"), file);
+    depth++;
+    try {
+      const result = act();
+      guarded(() => db.run("COMMIT"), file);
+      return result;
+    } catch (thrown) {
+      if (db.inTransaction) db.run("ROLLBACK");
+      throw databaseFault(thrown, file);
+    } finally {
+      depth--;
+    }
+  };
+  return { db, transaction, migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+}
+
+interface Migration {
+  readonly name: string;
+  readonly version: number;
+  readonly sql: string;
+}
+
+function migrate({ db, transaction }: Pick<StoreDatabase, "db" | "transaction">, { name, version, sql }: Migration): void {
+  const found = versionOf(db, name);
+  if (found === version) return;
+  transaction(() => {
+    db.run("CREATE TABLE IF NOT EXISTS versions (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID");
+    const now = versionOf(db, name);
+    if (now === version) return;
+    if (now !== undefined) throw wrongVersion(name, now, version);
+    db.run(sql);
+    db.run("INSERT INTO versions VALUES (?, ?)", [name, version]);
+  });
+}
+
+function versionOf(db: Database, name: string): number | undefined {
+  try {
+    return db.query<{ version: number }, [string]>("SELECT version FROM versions WHERE name = ?").get(name)?.version;
+  } catch (thrown) {
+    if (/no such table/.test(String(thrown))) return undefined;
+    throw databaseFault(thrown, name);
+  }
+}
+
+const wrongVersion = (name: string, found: number, wanted: number): Fault =>
+  new Fault("store.damaged", `cannot use the tables of "${name}": they have version ${found}, not ${wanted}`, {
+    hint: "use the program that made this store, or another --root",
+  });
+
+function guarded(act: () => void, file: string): void {
+  try {
+    act();
+  } catch (thrown) {
+    throw databaseFault(thrown, file);
+  }
+}
+
+function databaseFault(thrown: unknown, file: string): unknown {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  if (typeof code !== "string" || !code.startsWith("SQLITE_")) return thrown;
+  if (code.startsWith("SQLITE_BUSY")) {
+    return new Fault("store.busy", `cannot use "${file}": others have kept it locked for ${busyTimeoutMs / 1000} seconds`, {
+      cause: thrown,
+      hint: "try again when they are done",
+    });
+  }
+  if (code === "SQLITE_FULL") {
+    return new Fault("system.no-space", `cannot write "${file}": no space left on device`, {
+      cause: thrown, errno: "ENOSPC", hint: "free some space, for instance with: podman image prune",
+    });
+  }
+  if (code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT")) {
+    return new Fault("store.damaged", `cannot use "${file}": it is not a sound database`, {
+      cause: thrown, hint: "restore it from a backup, or use another --root",
+    });
+  }
+  return thrown;
+}

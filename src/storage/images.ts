@@ -1,0 +1,188 @@
+// Images: which config, manifest and layers belong together, and by which names they are known.
+
+import type { Database } from "bun:sqlite";
+import { hexOf, type Digest } from "../base/digest.ts";
+import { Fault } from "../base/fault.ts";
+import { limits } from "../base/limits.ts";
+import { close, openDirectory, syncfs } from "../kernel/files.ts";
+import { deleteImageRows } from "./collect.ts";
+import type { StorePlace } from "./place.ts";
+import type { Blobs, Collected, Images, PutImage, StoredImage, StoredManifest } from "./store.ts";
+
+interface ImageRow {
+  id: string;
+  config: Digest;
+  manifest: Digest;
+  media_type: string;
+  created: string;
+  added_at: number;
+  size: number;
+  layers: string;
+  history: string;
+}
+
+export interface ImagesNeeds {
+  readonly blobs: Blobs;
+  collect(): Collected;
+}
+
+const prefixMatchesMax = 16;
+
+export function openImages(place: StorePlace, { blobs, collect }: ImagesNeeds): Images {
+  const { db } = place;
+  const rows = (rest: string, ...keys: string[]): StoredImage[] =>
+    db.query<ImageRow, string[]>(`SELECT * FROM images ${rest}`).all(...keys).map(row => imageOf(db, row));
+  const get = (id: string): StoredImage | undefined => rows("WHERE id = ?", id)[0];
+  return {
+    list: () => listAll(db),
+    get,
+    findByPrefix: prefix =>
+      /^[0-9a-f]{1,64}$/.test(prefix) ? rows(`WHERE id >= ? AND id < ? LIMIT ${prefixMatchesMax}`, prefix, `${prefix}g`) : [],
+    findByName: name => rows("WHERE id = (SELECT image FROM names WHERE name = ?)", name)[0],
+    findByDigest: digest => rows("WHERE id IN (SELECT image FROM image_manifests WHERE digest = ?) ORDER BY seq", digest),
+    put: image => put(place, image),
+    tag: (id, name) => place.transaction(() => setNames(db, id, [name])),
+    untag: (id, name) =>
+      place.transaction(() => db.query("DELETE FROM names WHERE name = ? AND image = ?").run(name, id).changes > 0),
+    remove(id) {
+      const image = place.transaction(() => {
+        const found = get(id);
+        if (found !== undefined) deleteImageRows(place, id);
+        return found;
+      });
+      return image && { image, collected: collect() };
+    },
+    manifest: image => blobs.read(image.manifest.digest, limits.manifestBytesMax),
+    configBytes: image => blobs.read(image.config, limits.configBytesMax),
+    children: id => {
+      const image = get(id);
+      return image === undefined ? [] : listAll(db).filter(other => other.id !== id && continues(other, image));
+    },
+    parent: id => {
+      const image = get(id);
+      if (image === undefined) return undefined;
+      const below = listAll(db).filter(other => other.id !== id && continues(image, other));
+      return below.sort((one, two) => two.layers.length - one.layers.length)[0];
+    },
+  };
+}
+
+/** Whether `upper` has all layers of `lower` and more. */
+const continues = (upper: StoredImage, lower: StoredImage): boolean =>
+  lower.layers.length > 0 &&
+  upper.layers.length > lower.layers.length &&
+  upper.layers[lower.layers.length - 1] === lower.layers.at(-1);
+
+function imageOf(db: Database, row: ImageRow): StoredImage {
+  const names = db.query<{ name: string }, [string]>("SELECT name FROM names WHERE image = ? ORDER BY seq DESC").all(row.id);
+  return assemble(row, names.map(({ name }) => name), manifestsOf(db, row.id));
+}
+
+const manifestsOf = (db: Database, id: string): StoredManifest[] =>
+  db.query<StoredManifest, [string]>("SELECT digest, media_type AS mediaType FROM image_manifests WHERE image = ?").all(id);
+
+function assemble(row: ImageRow, names: readonly string[], manifests: readonly StoredManifest[]): StoredImage {
+  return {
+    id: row.id,
+    names,
+    namesHistory: JSON.parse(row.history) as string[],
+    config: row.config,
+    manifest: { digest: row.manifest, mediaType: row.media_type },
+    manifests,
+    created: row.created,
+    addedAt: row.added_at,
+    layers: JSON.parse(row.layers) as Digest[],
+    size: row.size,
+  };
+}
+
+/** Three queries, however many images. */
+function listAll(db: Database): StoredImage[] {
+  const names = new Map<string, string[]>();
+  for (const { image, name } of db.query<{ image: string; name: string }, []>("SELECT image, name FROM names ORDER BY seq DESC").all()) {
+    (names.get(image) ?? names.set(image, []).get(image)!).push(name);
+  }
+  const manifests = new Map<string, StoredManifest[]>();
+  const all = db.query<StoredManifest & { image: string }, []>("SELECT image, digest, media_type AS mediaType FROM image_manifests").all();
+  for (const { image, digest, mediaType } of all) {
+    (manifests.get(image) ?? manifests.set(image, []).get(image)!).push({ digest, mediaType });
+  }
+  return db.query<ImageRow, []>("SELECT * FROM images ORDER BY seq").all()
+    .map(row => assemble(row, names.get(row.id) ?? [], manifests.get(row.id) ?? []));
+}
+
+function put(place: StorePlace, image: PutImage): StoredImage {
+  syncNew(place, image);
+  return place.transaction(() => {
+    const { db } = place;
+    const id = hexOf(image.config);
+    const blobs = new Set([image.config, image.manifest.digest, ...(image.indexes ?? []).map(({ digest }) => digest), ...image.blobs]);
+    needRows(db, image.layers, "layers WHERE chain = ?");
+    needRows(db, blobs, "blobs WHERE digest = ?");
+    db.query(`INSERT INTO images (id, config, manifest, media_type, created, added_at, size, layers, history)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]')
+      ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, media_type = excluded.media_type, size = excluded.size`)
+      .run(id, image.config, image.manifest.digest, image.manifest.mediaType, image.created ?? "", Date.now(), sizeOf(db, image), JSON.stringify(image.layers));
+    for (const { digest, mediaType } of [image.manifest, ...(image.indexes ?? [])]) {
+      db.query("INSERT OR IGNORE INTO image_manifests VALUES (?, ?, ?)").run(id, digest, mediaType);
+    }
+    for (const digest of blobs) db.query("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)").run(id, digest);
+    for (const chain of new Set(image.layers)) db.query("INSERT OR IGNORE INTO image_layers VALUES (?, ?)").run(id, chain);
+    setNames(db, id, image.names ?? []);
+    const row = db.query<ImageRow, [string]>("SELECT * FROM images WHERE id = ?").get(id)!;
+    return imageOf(db, row);
+  });
+}
+
+/** One write-back for all that is new in this image, before it counts; its rows then outlive a crash of the machine. */
+function syncNew(place: StorePlace, image: PutImage): void {
+  const { db } = place;
+  const unsynced = (table: string, key: string, keys: readonly string[]): string[] =>
+    keys.filter(value => db.query(`SELECT 1 FROM ${table} WHERE ${key} = ? AND boot IS NOT NULL`).get(value) !== null);
+  const layers = unsynced("layers", "chain", image.layers);
+  const indexes = (image.indexes ?? []).map(({ digest }) => digest);
+  const blobs = unsynced("blobs", "digest", [image.config, image.manifest.digest, ...indexes, ...image.blobs]);
+  if (layers.length + blobs.length === 0) return;
+  const fd = openDirectory(place.root);
+  try {
+    syncfs(fd);
+  } finally {
+    close(fd);
+  }
+  place.transaction(() => {
+    for (const chain of layers) db.query("UPDATE layers SET boot = NULL WHERE chain = ?").run(chain);
+    for (const digest of blobs) db.query("UPDATE blobs SET boot = NULL WHERE digest = ?").run(digest);
+  });
+}
+
+function needRows(db: Database, keys: Iterable<string>, where: string): void {
+  for (const key of keys) {
+    if (db.query(`SELECT 1 FROM ${where}`).get(key) !== null) continue;
+    throw new Fault("store.damaged", `cannot add the image: ${key} is not in the store`, { hint: "pull the image again" });
+  }
+}
+
+function sizeOf(db: Database, image: PutImage): number {
+  let size = 0;
+  for (const chain of image.layers) {
+    size += db.query<{ size: number }, [string]>("SELECT size FROM layers WHERE chain = ?").get(chain)?.size ?? 0;
+  }
+  for (const digest of [image.config, image.manifest.digest]) {
+    size += db.query<{ size: number }, [string]>("SELECT size FROM blobs WHERE digest = ?").get(digest)?.size ?? 0;
+  }
+  return size;
+}
+
+/** Gives the image these names too, taken from whoever has them; later ones count as newer. */
+function setNames(db: Database, id: string, names: readonly string[]): void {
+  const found = db.query<{ history: string }, [string]>("SELECT history FROM images WHERE id = ?").get(id);
+  if (found === null) throw new Fault("image.not-found", `cannot name the image ${id}: image not known`);
+  let history = JSON.parse(found.history) as string[];
+  for (const name of names) {
+    const holder = db.query<{ image: string }, [string]>("SELECT image FROM names WHERE name = ?").get(name)?.image;
+    if (holder === id) continue;
+    db.query("INSERT OR REPLACE INTO names VALUES (?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM names))").run(name, id);
+    history = [name, ...history.filter(old => old !== name)];
+  }
+  db.query("UPDATE images SET history = ? WHERE id = ?").run(JSON.stringify(history), id);
+}

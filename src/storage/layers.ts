@@ -1,0 +1,87 @@
+// Layers: unpacked trees by chain ID, each made apart from the others.
+
+import * as fs from "node:fs";
+import type { Digest } from "../base/digest.ts";
+import { layerPath, type StorePlace } from "./place.ts";
+import type { RootAttributes } from "./tar/unpack.ts";
+import type { Blobs, Layers, Lease, StoredLayer } from "./store.ts";
+
+interface LayerRow {
+  chain: Digest;
+  diff: Digest;
+  parent: Digest | null;
+  size: number;
+  blob: Digest;
+}
+
+const columns = "chain, diff, parent, size, blob";
+
+export interface LayersNeeds {
+  readonly blobs: Blobs;
+  lease(): Lease;
+}
+
+export function openLayers(place: StorePlace, needs: LayersNeeds): Layers {
+  const select = (where: string, key: string): StoredLayer[] =>
+    place.db.query<LayerRow, [string]>(`SELECT ${columns} FROM layers WHERE ${where} = ?`).all(key).map(layerOf);
+  const find = (chainId: Digest): StoredLayer | undefined => select("chain", chainId)[0];
+  return {
+    find,
+    has: chainId => find(chainId) !== undefined,
+    apply: async layer => (await import("./apply.ts")).applyLayer(place, { ...needs, find }, layer),
+    diffPath: chainId => layerPath(place, chainId),
+    chain(top) {
+      const chain: StoredLayer[] = [];
+      for (let next: Digest | undefined = top; next !== undefined; ) {
+        const layer = find(next);
+        if (layer === undefined) break;
+        chain.push(layer);
+        next = layer.parent;
+      }
+      return chain;
+    },
+    findByBlob: blob => select("blob", blob)[0],
+    findByDiffId: diffId => select("diff", diffId),
+  };
+}
+
+const layerOf = (row: LayerRow): StoredLayer => ({
+  chainId: row.chain,
+  diffId: row.diff,
+  parent: row.parent ?? undefined,
+  size: row.size,
+  blob: row.blob,
+});
+
+export interface FinishedLayer extends StoredLayer {
+  /** What its archive says of the root directory. */
+  readonly root: RootAttributes | undefined;
+  /** The unpacked tree, in the directory of the lease. */
+  readonly staged: string;
+}
+
+/** Renames the tree to its place and makes it count. One that has come meanwhile stays. */
+export function showLayer(place: StorePlace, layer: FinishedLayer, lease: Lease): void {
+  place.transaction(() => {
+    const target = layerPath(place, layer.chainId);
+    const isKnown = place.db.query("SELECT 1 FROM layers WHERE chain = ?").get(layer.chainId) !== null;
+    if (!isKnown) {
+      // A tree without a row is what a dead process has left between its rename and its commit.
+      if (fs.existsSync(target)) fs.renameSync(target, `${layer.staged}.orphan`);
+      fs.renameSync(layer.staged, target);
+      const root = layer.root === undefined ? null : JSON.stringify(layer.root);
+      place.db.query("INSERT INTO layers VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .run(layer.chainId, layer.diffId, layer.parent ?? null, layer.size, layer.blob, root, place.boot());
+    }
+    lease.holdLayer(layer.chainId);
+  });
+}
+
+/** What the top-most layer that says so says of the root directory; 0555 as podman has it where none does. */
+export function rootAttributes(place: StorePlace, chain: readonly StoredLayer[]): RootAttributes {
+  for (const { chainId } of chain) {
+    const row = place.db.query<{ root: string | null }, [string]>("SELECT root FROM layers WHERE chain = ?").get(chainId);
+    if (row?.root) return JSON.parse(row.root) as RootAttributes;
+  }
+  return { mode: 0o555, uid: 0, gid: 0 };
+}

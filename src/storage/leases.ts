@@ -1,0 +1,87 @@
+// Leases: who is making something is known by a file lock, which the kernel frees when its process dies.
+
+import * as fs from "node:fs";
+import type { Digest } from "../base/digest.ts";
+import { type HeldLock, lockFile } from "../kernel/locks.ts";
+import { AT_FDCWD, findStat, fstat } from "../kernel/files.ts";
+import { randomName, stagingPath, type StorePlace } from "./place.ts";
+import type { Lease } from "./store.ts";
+import { removePath } from "./tree.ts";
+
+const attemptsMax = 16;
+
+/** `collect` runs at the end of a lease whose makings nobody may need. */
+export function takeLease(place: StorePlace, collect: () => void): Lease {
+  const { id, lock } = lockFresh(place);
+  const directory = `${stagingPath(place)}/${id}`;
+  fs.mkdirSync(directory, { mode: 0o700 });
+  let holds = false;
+  let open = true;
+  const hold = (kind: string, key: string): void => {
+    holds = true;
+    place.transaction(() => {
+      place.db.query("INSERT OR IGNORE INTO lease_holds VALUES (?, ?, ?)").run(id, kind, key);
+    });
+  };
+  const release = ({ keep = false } = {}): void => {
+    if (!open) return;
+    open = false;
+    try {
+      removePath(directory);
+      if (holds) dropHolds(place, id);
+      if (holds && !keep) collect();
+    } finally {
+      fs.rmSync(`${directory}.lock`, { force: true });
+      lock.release();
+    }
+  };
+  return {
+    id,
+    directory,
+    holdBlob: (digest: Digest) => hold("blob", digest),
+    holdLayer: (chainId: Digest) => hold("layer", chainId),
+    release,
+    [Symbol.dispose]: release,
+  };
+}
+
+function dropHolds(place: StorePlace, id: string): void {
+  place.transaction(() => place.db.query("DELETE FROM lease_holds WHERE lease = ?").run(id));
+}
+
+/** A sweep may take and remove the file between its making and its locking: then it is made again. */
+function lockFresh(place: StorePlace): { id: string; lock: HeldLock } {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const id = randomName();
+    const file = `${stagingPath(place)}/${id}.lock`;
+    const lock = lockFile(file, { exclusive: true, wait: false });
+    if (lock === undefined) continue;
+    if (findStat(AT_FDCWD, file)?.ino === fstat(lock.fd).ino) return { id, lock };
+    lock.release();
+  }
+  throw new Error("no lease could be locked");
+}
+
+/** Removes what leases of dead processes have left; true when there were any. */
+export function sweepDeadLeases(place: StorePlace): boolean {
+  const staging = stagingPath(place);
+  const names = fs.readdirSync(staging);
+  if (names.length === 0) return false;
+  let found = false;
+  for (const name of names) {
+    if (!name.endsWith(".lock")) continue;
+    using lock = lockFile(`${staging}/${name}`, { exclusive: true, wait: false });
+    if (lock === undefined) continue;
+    found = true;
+    removePath(`${staging}/${name.slice(0, -".lock".length)}`);
+    fs.rmSync(`${staging}/${name}`, { force: true });
+  }
+  // A hold is written only while its lock file is there, and not while we write: what has no lock file is dead.
+  if (found) {
+    place.transaction(() => {
+      const alive = fs.readdirSync(staging).flatMap(name => (name.endsWith(".lock") ? [name.slice(0, -5)] : []));
+      place.db.query("DELETE FROM lease_holds WHERE lease NOT IN (SELECT value FROM json_each(?))").run(JSON.stringify(alive));
+    });
+  }
+  return found;
+}

@@ -1,0 +1,30 @@
+// What all parts of one opened store share: where things lie, its database, and which boot this is.
+
+import * as fs from "node:fs";
+import { hexOf, type Digest } from "../base/digest.ts";
+import type { StoreDatabase } from "./db.ts";
+
+export interface StorePlace extends StoreDatabase {
+  readonly root: string;
+  readonly runroot: string;
+  /** This boot's ID, as rows that are not synced carry it. */
+  boot(): string;
+}
+
+export const directories = ["blobs/sha256", "blobs/partial", "layers", "roots", "staging"] as const;
+
+export const layerPath = (place: StorePlace, chainId: Digest): string => `${place.root}/layers/${hexOf(chainId)}`;
+export const rootPath = (place: StorePlace, id: string): string => `${place.root}/roots/${id}`;
+export const stagingPath = (place: StorePlace): string => `${place.root}/staging`;
+export const partialsPath = (place: StorePlace): string => `${place.root}/blobs/partial`;
+
+/** sha256 and the others lie beside each other, as an OCI image layout has them. */
+export const blobPath = (place: StorePlace, digest: Digest): string =>
+  `${place.root}/blobs/${digest.slice(0, digest.indexOf(":"))}/${hexOf(digest)}`;
+
+export const readBoot = (): string => fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+
+export function randomName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,172 @@
+// Container roots: a writable directory over an image's layers, mounted by overlay and counted.
+// Source: Documentation/filesystems/overlayfs.rst.
+
+import * as fs from "node:fs";
+import type { Digest } from "../base/digest.ts";
+import { Fault } from "../base/fault.ts";
+import { lockFile } from "../kernel/locks.ts";
+import { isMountpoint, mountOverlay, unmountAll } from "../kernel/mounts.ts";
+import { bindMount } from "../kernel/mounts.ts";
+import { moveToTrash } from "./collect.ts";
+import { rootAttributes } from "./layers.ts";
+import { takeLease } from "./leases.ts";
+import { layerPath, rootPath, type StorePlace } from "./place.ts";
+import { privilege } from "./privilege.ts";
+import type { CreateRoot, Layers, MountRoot, Roots, StoredRoot } from "./store.ts";
+import { changesOf } from "./changes.ts";
+import { tarOfDiff } from "./tar/tree.ts";
+import { removePath, treeBytes } from "./tree.ts";
+
+interface RootRow {
+  id: string;
+  layer: Digest | null;
+  mounts: number;
+}
+
+const idShape = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
+
+export function openRoots(place: StorePlace, layers: Layers): Roots {
+  const row = (id: string): RootRow | undefined =>
+    place.db.query<RootRow, [string]>("SELECT id, layer, mounts FROM roots WHERE id = ?").get(id) ?? undefined;
+  const need = (id: string): RootRow => {
+    const found = row(id);
+    if (found !== undefined) return found;
+    throw new Fault("store.damaged", `cannot use the root of container ${id}: it is not in the store`, {
+      hint: "remove the container and create it again",
+    });
+  };
+  const merged = (id: string): string => `${rootPath(place, id)}/merged`;
+  const upper = (id: string): string => `${rootPath(place, id)}/diff`;
+  const rootOf = (found: RootRow): StoredRoot => ({
+    id: found.id,
+    topLayer: found.layer ?? undefined,
+    mountCount: isMountpoint(merged(found.id)) ? Math.max(found.mounts, 1) : 0,
+  });
+  const lowers = (found: RootRow): string[] =>
+    found.layer === null ? [] : layers.chain(found.layer).map(({ chainId }) => layerPath(place, chainId));
+  return {
+    create: root => create(place, layers, root),
+    find: id => {
+      const found = row(id);
+      return found && rootOf(found);
+    },
+    list: () => place.db.query<RootRow, []>("SELECT id, layer, mounts FROM roots ORDER BY seq").all().map(rootOf),
+    mount: (id, how = {}) => mountCounted(place, { root: need(id), lower: lowers(need(id)), how }),
+    unmount: (id, how = {}) => unmountCounted(place, need(id), how.force ?? false),
+    isMounted: id => isMountpoint(merged(id)),
+    path: merged,
+    upperPath: upper,
+    remove: id => row(id) !== undefined && remove(place, id),
+    changes: id => changesOf(upper(id), lowers(need(id))),
+    diff: id => tarOfDiff(upper(need(id).id)),
+    size: id => treeBytes(upper(need(id).id)),
+    mountLayers: (top, target) => mountLayers(layers.chain(top).map(({ chainId }) => layerPath(place, chainId)), target),
+  };
+}
+
+function create(place: StorePlace, layers: Layers, { id, topLayer }: CreateRoot): void {
+  if (!idShape.test(id)) throw new Fault("usage.invalid", `cannot create a root for ${JSON.stringify(id)}: not a container ID`);
+  using lease = takeLease(place, () => {});
+  const staged = `${lease.directory}/root`;
+  for (const path of [staged, `${staged}/work`, `${staged}/merged`]) fs.mkdirSync(path, { mode: 0o700 });
+  const { mode, uid, gid } = rootAttributes(place, topLayer === undefined ? [] : layers.chain(topLayer));
+  fs.mkdirSync(`${staged}/diff`);
+  fs.chownSync(`${staged}/diff`, uid, gid);
+  fs.chmodSync(`${staged}/diff`, mode);
+  place.transaction(() => {
+    if (topLayer !== undefined && !layers.has(topLayer)) {
+      throw new Fault("store.damaged", `cannot create a container: layer ${topLayer} is not in the store`, {
+        hint: "pull the image again",
+      });
+    }
+    if (place.db.query("SELECT 1 FROM roots WHERE id = ?").get(id) !== null) {
+      throw new Fault("system.exists", `cannot create the root of container ${id}: it exists`);
+    }
+    moveToTrash(rootPath(place, id), lease);
+    fs.renameSync(staged, rootPath(place, id));
+    place.db.query("INSERT INTO roots (id, layer, mounts) VALUES (?, ?, 0)").run(id, topLayer ?? null);
+  });
+}
+
+/** Mounting and counting must go together; other roots need not wait. */
+function locked<T>(place: StorePlace, id: string, act: () => T): T {
+  using _lock = lockFile(`${rootPath(place, id)}/lock`, { exclusive: true, wait: true });
+  return act();
+}
+
+const setCount = (place: StorePlace, id: string, count: number): void =>
+  place.transaction(() => void place.db.query("UPDATE roots SET mounts = ? WHERE id = ?").run(count, id));
+
+interface Mounting {
+  readonly root: RootRow;
+  /** Top layer first. */
+  readonly lower: readonly string[];
+  readonly how: MountRoot;
+}
+
+function mountCounted(place: StorePlace, { root, lower, how }: Mounting): string {
+  const target = `${rootPath(place, root.id)}/merged`;
+  return locked(place, root.id, () => {
+    const users = isMountpoint(target) ? countOf(place, root.id) : 0;
+    if (users === 0) mountRoot(place, { root, lower, how });
+    setCount(place, root.id, users + 1);
+    return target;
+  });
+}
+
+const countOf = (place: StorePlace, id: string): number =>
+  Math.max(1, place.db.query<{ mounts: number }, [string]>("SELECT mounts FROM roots WHERE id = ?").get(id)?.mounts ?? 1);
+
+function mountRoot(place: StorePlace, { root, lower, how }: Mounting): void {
+  if (how.uidMap !== undefined || how.gidMap !== undefined) {
+    throw new Fault("usage.unsupported", "cannot map the users of a container's root: not done yet");
+  }
+  const own = rootPath(place, root.id);
+  // A volatile mount that was not unmounted in order leaves a mark that would refuse the next one.
+  removePath(`${own}/work/work/incompat`);
+  if (lower.length === 0) fs.mkdirSync(`${own}/empty`, { recursive: true, mode: 0o755 });
+  mountOverlay({
+    lower: lower.length === 0 ? [`${own}/empty`] : lower,
+    upper: `${own}/diff`,
+    work: `${own}/work`,
+    target: `${own}/merged`,
+    options: {
+      redirectDir: "off",
+      volatile: how.volatile ?? false,
+      readOnly: how.readOnly ?? false,
+      userxattr: privilege().overlayMarks === "user.",
+      ...(how.label ? { context: how.label } : {}),
+    },
+  });
+}
+
+function unmountCounted(place: StorePlace, root: RootRow, force: boolean): boolean {
+  const target = `${rootPath(place, root.id)}/merged`;
+  return locked(place, root.id, () => {
+    if (!isMountpoint(target)) {
+      if (root.mounts !== 0) setCount(place, root.id, 0);
+      return false;
+    }
+    const users = force ? 0 : countOf(place, root.id) - 1;
+    setCount(place, root.id, users);
+    if (users > 0) return true;
+    unmountAll(target);
+    return false;
+  });
+}
+
+function remove(place: StorePlace, id: string): boolean {
+  using lease = takeLease(place, () => {});
+  locked(place, id, () => unmountAll(`${rootPath(place, id)}/merged`));
+  return place.transaction(() => {
+    const isGone = place.db.query("DELETE FROM roots WHERE id = ?").run(id).changes > 0;
+    if (isGone) moveToTrash(rootPath(place, id), lease);
+    return isGone;
+  });
+}
+
+/** Overlay wants two layers where nothing is writable. */
+function mountLayers(lower: readonly string[], target: string): void {
+  if (lower.length === 1) return bindMount(lower[0]!, target, { readOnly: true });
+  mountOverlay({ lower, target, options: { readOnly: true } });
+}

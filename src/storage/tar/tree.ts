@@ -1,0 +1,154 @@
+// A directory tree as a tar stream: sorted by name, hard links kept, read while it is written out.
+// Source: OCI image-spec layer.md, "Whiteouts", "File Attributes".
+
+import { AT_FDCWD, close, fstat, handlePath, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openat2, readDirectory, readInto, readlinkat, type Stat, statx, tryOpenat2 } from "../../kernel/files.ts";
+import { getXattr, listXattrs, type XattrTarget } from "../../kernel/xattr.ts";
+import { isOpaque, isWhiteout } from "../changes.ts";
+import { type ByteText, type EntryKind, toByteText, toPath } from "./entry.ts";
+import { tarEnd, tarHeader, tarPadding, type WrittenEntry } from "./writer.ts";
+
+export interface TreeOptions {
+  /** Overlay's marks become the whiteouts of a layer; otherwise they are left out. */
+  readonly whiteouts?: boolean;
+  /** Put before every name, such as "rootfs"; default none. */
+  readonly prefix?: string;
+  /** Whether the root directory has an entry of its own, "./". Default false. */
+  readonly withRoot?: boolean;
+  /** Names (in full, without a leading slash) to leave out with all below them. */
+  readonly leaveOut?: ReadonlySet<string>;
+}
+
+const readBytes = 1024 * 1024;
+const typeMask = 0o170000;
+const kinds: Readonly<Record<number, EntryKind>> = {
+  0o100000: "file", 0o120000: "symlink", 0o020000: "character", 0o060000: "block", 0o040000: "directory", 0o010000: "fifo",
+};
+
+export const tarOfDiff = (upper: string): Generator<Uint8Array> => tarOfTree(upper, { whiteouts: true });
+
+/** The chunks of the archive; each is valid until the next is asked for. Mounts inside the tree are gone into. */
+export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<Uint8Array> {
+  const fd = openat2(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY });
+  try {
+    const prefix = options.prefix ? `${options.prefix.replace(/\/+$/, "")}/` : "";
+    const walk: Walk = { options, prefix, links: new Map(), buffer: new Uint8Array(readBytes) };
+    if (options.withRoot) yield tarHeader(entryOf({ name: prefix || "./", stat: fstat(fd), xattrs: xattrsOf(fd) }));
+    yield* directory(walk, fd, "");
+    yield tarEnd();
+  } finally {
+    close(fd);
+  }
+}
+
+interface Walk {
+  readonly options: TreeOptions;
+  readonly prefix: string;
+  /** First name of each file with several. */
+  readonly links: Map<string, ByteText>;
+  readonly buffer: Uint8Array;
+}
+
+function* directory(walk: Walk, fd: number, path: ByteText): Generator<Uint8Array> {
+  for (const name of readDirectory(fd).map(entry => toByteText(entry.name)).sort()) {
+    const inside = path === "" ? name : `${path}/${name}`;
+    if (walk.options.leaveOut?.has(inside)) continue;
+    yield* node(walk, fd, { name, inside });
+  }
+}
+
+function* node(walk: Walk, dirfd: number, at: { name: ByteText; inside: ByteText }): Generator<Uint8Array> {
+  const path = toPath(at.name);
+  const stat = statx(dirfd, path);
+  const kind = kinds[stat.mode & typeMask];
+  if (kind === undefined) return;
+  const name = walk.prefix + at.inside;
+  if (isWhiteout(stat)) {
+    if (walk.options.whiteouts) yield whiteout(name, stat);
+    return;
+  }
+  const xattrs = kind === "file" || kind === "directory" ? xattrsOf(handlePath(dirfd, path)) : undefined;
+  if (kind === "directory") return yield* subdirectory(walk, dirfd, { ...at, name, stat, xattrs });
+  const inode = `${stat.dev}:${stat.ino}`;
+  const first = stat.nlink > 1 ? walk.links.get(inode) : undefined;
+  if (first !== undefined) return void (yield tarHeader({ ...entryOf({ name, stat, xattrs: undefined }), kind: "hardlink", linkName: first, size: 0 }));
+  if (stat.nlink > 1) walk.links.set(inode, name);
+  if (kind === "file") return yield* file(walk, dirfd, { path, name, stat, xattrs });
+  const linkName = kind === "symlink" ? toByteText(readlinkat(dirfd, path)) : "";
+  yield tarHeader({ ...entryOf({ name, stat, xattrs }), linkName });
+}
+
+interface Found {
+  readonly name: ByteText;
+  readonly stat: Stat;
+  readonly xattrs: Map<string, Uint8Array> | undefined;
+}
+
+function* subdirectory(walk: Walk, dirfd: number, found: Found & { inside: ByteText }): Generator<Uint8Array> {
+  const last = found.inside.slice(found.inside.lastIndexOf("/") + 1);
+  const fd = tryOpenat2(dirfd, toPath(last), { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW });
+  if (fd < 0) return;
+  try {
+    yield tarHeader(entryOf(found));
+    if (walk.options.whiteouts && isOpaque(fd)) yield tarHeader(emptyFile(`${found.name}/.wh..wh..opq`, found.stat));
+    yield* directory(walk, fd, found.inside);
+  } finally {
+    close(fd);
+  }
+}
+
+/** As long as its header says, even when the file changes meanwhile. */
+function* file(walk: Walk, dirfd: number, found: Found & { path: string | Uint8Array }): Generator<Uint8Array> {
+  const fd = tryOpenat2(dirfd, found.path, { flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK });
+  if (fd < 0) return;
+  try {
+    const { size } = found.stat;
+    yield tarHeader(entryOf(found));
+    for (let left = size; left > 0; ) {
+      const part = walk.buffer.subarray(0, Math.min(left, readBytes));
+      const got = readInto(fd, part);
+      if (got === 0) part.fill(0);
+      yield got === 0 ? part : part.subarray(0, got);
+      left -= got === 0 ? part.length : got;
+    }
+    yield tarPadding(size);
+  } finally {
+    close(fd);
+  }
+}
+
+function entryOf({ name, stat, xattrs }: Found): WrittenEntry {
+  const kind = kinds[stat.mode & typeMask]!;
+  return {
+    name,
+    kind,
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
+    size: kind === "file" ? stat.size : 0,
+    mtime: stat.mtime,
+    linkName: "",
+    device: stat.rdev,
+    xattrs,
+  };
+}
+
+const emptyFile = (name: ByteText, stat: Stat): WrittenEntry => ({
+  ...entryOf({ name, stat, xattrs: undefined }), kind: "file", mode: 0o600, size: 0,
+});
+
+function whiteout(name: ByteText, stat: Stat): Uint8Array {
+  const slash = name.lastIndexOf("/") + 1;
+  return tarHeader(emptyFile(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, stat));
+}
+
+/** Those that travel: capabilities, IMA signatures and users' own; overlay's marks and SELinux labels stay. */
+function xattrsOf(target: XattrTarget): Map<string, Uint8Array> | undefined {
+  const kept = new Map<string, Uint8Array>();
+  for (const name of listXattrs(target)) {
+    const travels = name === "security.capability" || name === "security.ima" || name.startsWith("user.");
+    if (!travels || name.startsWith("user.overlay.")) continue;
+    const value = getXattr(target, name);
+    if (value !== undefined) kept.set(name, value);
+  }
+  return kept.size === 0 ? undefined : kept;
+}
