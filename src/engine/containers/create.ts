@@ -1,22 +1,154 @@
 // create: completes a spec from its image and the defaults, makes the root, and writes the row.
+// Source: podman-create(1).
 
-import type { ContainerSpec } from "../../base/container-spec.ts";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
+import { Fault, errnoOf } from "../../base/fault.ts";
+import { nowRfc3339Nano } from "../../base/time.ts";
+import { readConfig } from "../../image/config.ts";
+import type { PullOptions } from "../../image/pull.ts";
+import { lookupImage } from "../../image/resolve.ts";
+import type { ImageSystem } from "../../image/system.ts";
+import type { StoredImage } from "../../storage/store.ts";
+import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { createVolume, dropVolume } from "../volumes/volumes.ts";
+import { find } from "./lookup.ts";
+import { checkName, randomId, randomName } from "./names.ts";
+import { resolve } from "./resolve.ts";
+import type { ImageForSpec } from "./resolve.ts";
 
 export interface CreateOptions {
   readonly pull?: "always" | "missing" | "never" | "newer";
+  /** A container of the same name goes first, running or not. */
   readonly replace?: boolean;
-  readonly quiet?: boolean;
-  /** Passed to image.pull as they are: authFile, tlsVerify, certDir, credentials, platform, onProgress, prompt, decryptionKeys. */
-  readonly pullOptions?: Readonly<Record<string, unknown>>;
+  readonly system?: ImageSystem;
+  readonly onProgress?: PullOptions["onProgress"];
+  readonly prompt?: PullOptions["prompt"];
 }
 
 export interface Created {
   readonly id: string;
   readonly name: string;
+  /** One sentence each, for standard error. */
   readonly warnings: readonly string[];
 }
 
-export async function create(host: Host, spec: ContainerSpec, options: CreateOptions = {}): Promise<Created> {
-  throw new Error("not written yet");
+interface FoundImage {
+  readonly image: StoredImage;
+  readonly name: string;
+}
+
+async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions): Promise<FoundImage | undefined> {
+  if (spec.rootfs || spec.imageName === undefined) return undefined;
+  const { imageName } = spec;
+  const { platform } = spec;
+  const system: ImageSystem = { ...host.imageSystem, ...options.system, ...(platform ? { platform: { ...options.system?.platform, ...platform } } : {}) };
+  const policy = options.pull ?? (host.conf.engine.pull_policy as CreateOptions["pull"]) ?? "missing";
+  const here = policy === "missing" || policy === "never" ? lookupImage(host.store, imageName, system) : undefined;
+  if (here) return here;
+  const { pull } = await import("../../image/pull.ts");
+  const [pulled] = await pull(imageName, {
+    store: host.store, system, policy,
+    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+    ...(options.prompt ? { prompt: options.prompt } : {}),
+  });
+  const image = pulled && host.store.images.get(pulled.id);
+  if (!image) throw new Fault("image.not-found", `${imageName}: image not known`);
+  return { image, name: pulled.names[0] ?? imageName };
+}
+
+function forSpec(host: Host, { image, name }: FoundImage): ImageForSpec {
+  const config = readConfig(host.store.images.configBytes(image));
+  const byId = image.id.startsWith(name) || name.startsWith("sha256:");
+  return { id: image.id, reference: byId ? image.names[0] ?? name : name, defaults: config.config ?? {} };
+}
+
+function nameFor(host: Host, spec: ContainerSpec): string {
+  return spec.name === undefined || spec.name === "" ? randomName(host.state) : checkName(spec.name);
+}
+
+/** Makes the volumes that mounts name, on first use; answers the mounts with every name filled in. */
+function prepareVolumes(host: Host, mounts: readonly MountSpec[], made: string[]): MountSpec[] {
+  return mounts.map(mount => {
+    if (mount.kind !== "volume") return mount;
+    const isNew = mount.source === "" || !host.state.findVolume(mount.source);
+    const volume = createVolume(host, {
+      ...(mount.source === "" ? {} : { name: mount.source }),
+      ...(mount.volumeDriver ? { driver: mount.volumeDriver } : {}),
+      ...(mount.volumeLabels ? { labels: mount.volumeLabels } : {}),
+      anonymous: mount.source === "",
+      ignore: true,
+    });
+    if (isNew) made.push(volume.name);
+    return { ...mount, source: volume.name, ...(mount.source === "" ? { anonymous: true } : {}) };
+  });
+}
+
+/** What cannot work is refused now rather than at the start, in podman's words. */
+function checkSources(spec: ContainerSpec): void {
+  for (const { kind, source } of spec.mounts ?? []) {
+    if (kind === "bind" && !statSync(source, { throwIfNoEntry: false })) {
+      throw new Fault("system.not-found", `statfs ${source}: no such file or directory`, { hint: "make the directory or file first, or name a volume instead of a path" });
+    }
+  }
+  if (spec.rootfs && !statSync(spec.rootfs.path, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Fault("system.not-found", `cannot use "${spec.rootfs.path}" as the root: no such directory`);
+  }
+}
+
+function writeCidfile(spec: ContainerSpec, id: string): void {
+  if (!spec.cidfile) return;
+  try {
+    writeFileSync(spec.cidfile, id, { mode: 0o644 });
+  } catch (cause) {
+    throw new Fault("system.failed", `cannot write container ID to "${spec.cidfile}": ${errnoOf(cause) ?? String(cause)}`, { cause });
+  }
+}
+
+function insert(host: Host, record: ContainerRecord, image: StoredImage | undefined): void {
+  const { id, spec } = record;
+  host.store.transaction(() => {
+    host.state.insert(record);
+    for (const { kind, source } of spec.mounts ?? []) if (kind === "volume") host.state.useVolume(source, id);
+    const topLayer = image?.layers.at(-1);
+    if (!spec.rootfs) host.store.roots.create({ id, ...(topLayer ? { topLayer } : {}) });
+  });
+}
+
+function dropQuietly(host: Host, volumes: readonly string[]): void {
+  for (const name of volumes) if (host.state.usersOfVolume(name).length === 0) dropVolume(host, { name });
+}
+
+async function replaceIfAsked(host: Host, name: string, options: CreateOptions): Promise<void> {
+  if (!options.replace || !find(host, name)) return;
+  const { remove } = await import("./remove.ts");
+  const [outcome] = await remove(host, { names: [name] }, { force: true, timeout: 0 });
+  if (outcome?.fault) throw outcome.fault;
+}
+
+/** @throws Fault of pulling, resolving or storing; nothing is left of the container then */
+export async function create(host: Host, asked: ContainerSpec, options: CreateOptions = {}): Promise<Created> {
+  if (asked.name) await replaceIfAsked(host, checkName(asked.name), options);
+  checkSources(asked);
+  const found = await imageFor(host, asked, options);
+  const id = randomId();
+  const name = nameFor(host, asked);
+  const { spec: complete, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
+  const made: string[] = [];
+  try {
+    const spec: ContainerSpec = { ...complete, mounts: prepareVolumes(host, complete.mounts ?? [], made) };
+    mkdirSync(host.paths.staticDir(id), { recursive: true, mode: 0o700 });
+    insert(host, { id, name, spec, state: { status: "created", createdAt: nowRfc3339Nano() } }, found?.image);
+    writeCidfile(spec, id);
+  } catch (thrown) {
+    rmSync(host.paths.staticDir(id), { recursive: true, force: true });
+    if (host.state.findById(id)) host.store.transaction(() => host.state.remove(id));
+    if (host.store.roots.find(id)) host.store.roots.remove(id);
+    dropQuietly(host, made);
+    throw thrown;
+  }
+  writeEvent(host, { Type: "container", Status: "create", Name: name, ID: id, Image: complete.imageReference ?? "", Attributes: complete.labels ?? {} });
+  return { id, name, warnings };
 }

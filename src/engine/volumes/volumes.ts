@@ -1,20 +1,21 @@
 // Volumes: named directories that outlive containers, and the anonymous ones that do not.
+// Source: podman-volume(1).
 
-import type { Host } from "../host.ts";
+import { mkdirSync, rmSync, statSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
+import { nowRfc3339Nano, parseRfc3339 } from "../../base/time.ts";
 import type { Outcome } from "../batch.ts";
+import { groupFilters, labelTest, regex } from "../containers/filters.ts";
+import { randomId } from "../containers/names.ts";
+import { writeEvent } from "../events.ts";
+import type { Host } from "../host.ts";
+import { momentNs } from "../moments.ts";
+import type { VolumeRecord } from "../state/state.ts";
+import { treeSize } from "./tree-size.ts";
+import { isMountedVolume, unmountVolume } from "./backing.ts";
 
-export interface Volume {
-  readonly name: string;
-  readonly driver: string;
+export interface Volume extends VolumeRecord {
   readonly mountpoint: string;
-  readonly createdAt: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly options: Readonly<Record<string, string>>;
-  readonly anonymous: boolean;
-  readonly uid?: number;
-  readonly gid?: number;
-  /** The first container to mount it still has to fill it from its image. */
-  readonly needsCopyUp: boolean;
 }
 
 export interface CreateVolume {
@@ -23,31 +24,168 @@ export interface CreateVolume {
   readonly driver?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly options?: Readonly<Record<string, string>>;
+  /** An existing one of that name is answered instead of refused. */
   readonly ignore?: boolean;
   readonly anonymous?: boolean;
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+export const volumeDirectory = (host: Host, name: string): string => `${host.paths.volumes}/${name}`;
+
+export function volumeOf(host: Host, record: VolumeRecord): Volume {
+  return { ...record, mountpoint: `${volumeDirectory(host, record.name)}/_data` };
+}
+
+function checkOptions(options: Readonly<Record<string, string>>): void {
+  for (const key of Object.keys(options)) {
+    const known = ["type", "device", "o", "uid", "gid", "size", "inodes", "noquota", "copy", "nocopy"];
+    if (!known.includes(key.toLowerCase())) throw new Fault("usage.invalid", `invalid mount option ${key} for driver 'local': invalid argument`);
+  }
+}
+
+/** @throws Fault "volume.exists", "usage.invalid" */
 export function createVolume(host: Host, options: CreateVolume = {}): Volume {
-  throw new Error("not written yet");
+  const name = options.name ?? randomId();
+  if (!namePattern.test(name) || name.length > 255) {
+    throw new Fault("usage.invalid", "running volume create option: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument");
+  }
+  const driver = options.driver ?? "local";
+  if (driver !== "local") throw new Fault("usage.unsupported", `no volume plugin with name ${driver} available: required plugin missing`);
+  checkOptions(options.options ?? {});
+  const record: VolumeRecord = {
+    name,
+    driver,
+    createdAt: nowRfc3339Nano(),
+    labels: { ...options.labels },
+    options: { ...options.options },
+    anonymous: options.anonymous ?? false,
+    needsCopyUp: options.options?.nocopy === undefined,
+    needsChown: options.uid === undefined && options.gid === undefined,
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+  };
+  const existing = host.state.findVolume(name);
+  if (existing && options.ignore) return volumeOf(host, existing);
+  if (existing) throw new Fault("volume.exists", `volume with name ${name} already exists: volume already exists`);
+  mkdirSync(volumeOf(host, record).mountpoint, { recursive: true, mode: 0o755 });
+  if (!host.state.insertVolume(record)) return createVolume(host, options);
+  writeEvent(host, { Type: "volume", Status: "create", Name: name });
+  return volumeOf(host, record);
 }
+
+function volumeTests(host: Host, filters: readonly string[]): ((volume: Volume) => boolean)[] {
+  return [...groupFilters(filters)].map(([key, values]) => {
+    switch (key) {
+      case "name": {
+        const patterns = values.map(regex);
+        return ({ name }) => patterns.some(pattern => pattern.test(name));
+      }
+      case "driver": return ({ driver }) => values.includes(driver);
+      case "scope": return () => values.includes("local");
+      case "label": case "label!": {
+        const test = labelTest(values);
+        return ({ labels }) => test(labels) === (key === "label");
+      }
+      case "opt": return ({ options }) => values.some(value => {
+        const [name, wanted] = value.split("=", 2);
+        return Object.hasOwn(options, name!) && (wanted === undefined || options[name!] === wanted);
+      });
+      case "anonymous": return ({ anonymous }) => values.includes(String(anonymous));
+      case "dangling": return ({ name }) => values.includes(String(host.state.usersOfVolume(name).length === 0));
+      case "until": case "after": case "since": {
+        const bound = momentNs(values[0]!);
+        return ({ createdAt }) => ((parseRfc3339(createdAt) ?? 0n) < bound) === (key === "until");
+      }
+      default: throw new Fault("usage.invalid", `${JSON.stringify(key)} is an invalid volume filter`);
+    }
+  });
+}
+
+/** By name. @throws Fault "usage.invalid" for an unknown filter */
 export function listVolumes(host: Host, filters: readonly string[] = []): Volume[] {
-  throw new Error("not written yet");
+  const tests = volumeTests(host, filters);
+  return host.state.volumes().map(record => volumeOf(host, record)).filter(volume => tests.every(test => test(volume)));
 }
+
 /** @throws Fault "volume.not-found" */
 export function getVolume(host: Host, nameOrPrefix: string): Volume {
-  throw new Error("not written yet");
+  const exact = host.state.findVolume(nameOrPrefix);
+  if (exact) return volumeOf(host, exact);
+  const [only, second] = nameOrPrefix === "" ? [] : host.state.findVolumesByPrefix(nameOrPrefix);
+  if (second) throw new Fault("volume.not-found", `more than one result for volume name ${nameOrPrefix}: volume already exists`);
+  if (only) return volumeOf(host, only);
+  throw new Fault("volume.not-found", `no volume with name "${nameOrPrefix}" found: no such volume`);
 }
+
+/** Takes one away that no container uses. */
+export function dropVolume(host: Host, { name }: Pick<VolumeRecord, "name">): void {
+  if (isMountedVolume(host, name)) unmountVolume(host, name);
+  host.state.transaction(() => host.state.removeVolume(name));
+  rmSync(volumeDirectory(host, name), { recursive: true, force: true });
+  writeEvent(host, { Type: "volume", Status: "remove", Name: name });
+}
+
 export async function removeVolumes(
   host: Host,
   choice: { names?: readonly string[]; all?: boolean },
   options: { force?: boolean; timeout?: number } = {},
 ): Promise<Outcome[]> {
-  throw new Error("not written yet");
+  const names = choice.all ? host.state.volumes().map(({ name }) => name) : choice.names ?? [];
+  const outcomes: Outcome[] = [];
+  for (const target of names) {
+    try {
+      const volume = getVolume(host, target);
+      const users = host.state.usersOfVolume(volume.name);
+      if (users.length > 0 && !options.force) {
+        throw new Fault("volume.in-use", `volume ${volume.name} is being used by the following container(s): ${users.join(", ")}: volume is being used`, { exit: 2 });
+      }
+      if (users.length > 0) {
+        const { remove } = await import("../containers/remove.ts");
+        await remove(host, { names: users }, { force: true, ...(options.timeout === undefined ? {} : { timeout: options.timeout }) });
+      }
+      if (host.state.findVolume(volume.name)) dropVolume(host, volume);
+      outcomes.push({ target });
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      if (thrown.code === "volume.not-found" && options.force) continue;
+      outcomes.push({ target, fault: thrown.code === "volume.not-found" ? new Fault(thrown.code, thrown.message, { exit: 1 }) : thrown });
+    }
+  }
+  return outcomes;
 }
+
+/** Removes those that no container uses; without a filter on them only anonymous ones, as podman 5 does with `all` false. */
 export function pruneVolumes(host: Host, filters: readonly string[] = []): { outcomes: Outcome[]; bytes: number } {
-  throw new Error("not written yet");
+  let bytes = 0;
+  const unused = listVolumes(host, filters).filter(({ name }) => host.state.usersOfVolume(name).length === 0);
+  const outcomes = unused.map((volume): Outcome => {
+    bytes += treeSize(volume.mountpoint);
+    dropVolume(host, volume);
+    return { target: volume.name };
+  });
+  return { outcomes, bytes };
 }
+
 /** podman's volume inspect JSON. */
 export function inspectVolume(host: Host, volume: Volume): Record<string, unknown> {
-  throw new Error("not written yet");
+  const stat = statSync(volume.mountpoint, { throwIfNoEntry: false });
+  return {
+    Name: volume.name,
+    Driver: volume.driver,
+    Mountpoint: volume.mountpoint,
+    CreatedAt: volume.createdAt,
+    Labels: volume.labels,
+    Scope: "local",
+    Options: volume.options,
+    ...(volume.anonymous ? { Anonymous: true } : {}),
+    ...((volume.uid ?? stat?.uid ?? 0) !== 0 ? { UID: volume.uid ?? stat?.uid } : {}),
+    ...((volume.gid ?? stat?.gid ?? 0) !== 0 ? { GID: volume.gid ?? stat?.gid } : {}),
+    MountCount: isMountedVolume(host, volume.name) ? 1 : 0,
+    ...(volume.needsCopyUp ? { NeedsCopyUp: true } : {}),
+    ...(volume.needsChown ? { NeedsChown: true } : {}),
+    LockNumber: 0,
+  };
 }

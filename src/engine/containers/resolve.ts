@@ -1,0 +1,300 @@
+// From what the person asked for to the complete spec that is stored: image, containers.conf and defaults filled in.
+// Source: podman-create(1); containers.conf(5).
+
+import { readFileSync } from "node:fs";
+import { parseSize } from "../../base/bytes.ts";
+import type { ContainerSpec, LogSpec, MountSpec, NamespaceMode, NetworkSpec, PortMapping, Ulimit } from "../../base/container-spec.ts";
+import { Fault } from "../../base/fault.ts";
+import type { ImageDefaults } from "../../base/oci-image.ts";
+import { parseSignal } from "../../base/signals.ts";
+import { findProgram, programPlaces } from "../../base/spawn.ts";
+import type { Host } from "../host.ts";
+import { defaultNetworkName, getNetwork } from "../networks/networks.ts";
+import { get } from "./lookup.ts";
+import { assignPorts } from "./free-ports.ts";
+
+export interface ImageForSpec {
+  readonly id: string;
+  readonly reference: string;
+  readonly defaults: ImageDefaults;
+}
+
+export interface Resolving {
+  readonly id: string;
+  readonly name: string;
+  readonly image?: ImageForSpec;
+}
+
+export interface Resolved {
+  readonly spec: ContainerSpec;
+  readonly warnings: readonly string[];
+}
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export function variables(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(lines.map(line => {
+    const equals = line.indexOf("=");
+    return equals < 0 ? [line, process.env[line] ?? ""] : [line.slice(0, equals), line.slice(equals + 1)];
+  }));
+}
+
+const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"];
+
+/** Later ones win: defaults, host, image, proxies, the person's own. */
+export function environment(host: Host, spec: ContainerSpec, image: ImageDefaults | undefined, hostname: string | undefined): Record<string, string> {
+  const conf = host.conf.containers;
+  const defaults = { ...variables(conf.env ?? [defaultPath]), ...(conf.env?.some(line => line.startsWith("PATH=")) ?? true ? {} : variables([defaultPath])) };
+  const wholeHost = spec.envHost ?? conf.env_host ?? false;
+  const hosts = wholeHost ? Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)) : {};
+  const proxies = spec.httpProxy ?? conf.http_proxy ?? true
+    ? Object.fromEntries(proxyNames.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]!]]))
+    : {};
+  const base: Record<string, string> = {
+    ...defaults, container: "podman", ...hosts, ...proxies, ...(spec.terminal ? { TERM: "xterm" } : {}), ...variables(image?.Env ?? []),
+  };
+  for (const name of spec.unsetEnv ?? []) delete base[name];
+  const merged = Object.fromEntries((spec.envMerge ?? []).map(line => {
+    const [name, value = ""] = splitOnce(line, "=");
+    return [name, value.replace(/\$\{(\w+)\}|\$(\w+)/g, (_, braced: string, bare: string) => base[braced ?? bare] ?? "")];
+  }));
+  const own = { ...merged, ...spec.env };
+  if (spec.unsetEnvAll) return own;
+  return { ...base, ...(hostname && !spec.unsetEnv?.includes("HOSTNAME") ? { HOSTNAME: hostname } : {}), ...own };
+}
+
+function splitOnce(text: string, at: string): [string, string | undefined] {
+  const index = text.indexOf(at);
+  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
+}
+
+interface Argv {
+  readonly entrypoint: string[];
+  readonly command: string[];
+}
+
+/** A person's entrypoint also drops the image's command. */
+export function argvOf(spec: ContainerSpec, image: ImageDefaults | undefined): Argv {
+  const given = spec.entrypoint?.filter((word, index) => index > 0 || word !== "");
+  const command = spec.command?.length ? spec.command : given ? [] : image?.Cmd ?? [];
+  return { entrypoint: given ?? image?.Entrypoint ?? [], command: [...command] };
+}
+
+function namespaceOf(host: Host, mode: NamespaceMode | undefined, fallback: string | undefined): NamespaceMode {
+  const asked = mode ?? (fallback && fallback !== "private" ? { kind: fallback as NamespaceMode["kind"] } : { kind: "private" as const });
+  return asked.kind === "container" ? { kind: "container", target: get(host, asked.target ?? "").id } : asked;
+}
+
+function namespacesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec["namespaces"]> {
+  const conf = host.conf.containers;
+  const asked = spec.namespaces ?? {};
+  return {
+    pid: namespaceOf(host, asked.pid, conf.pidns),
+    ipc: namespaceOf(host, asked.ipc, conf.ipcns ?? "shareable"),
+    uts: namespaceOf(host, asked.uts, conf.utsns),
+    ...(asked.user || conf.userns ? { user: namespaceOf(host, asked.user, conf.userns) } : {}),
+    ...(asked.cgroup || conf.cgroupns ? { cgroup: namespaceOf(host, asked.cgroup, conf.cgroupns) } : {}),
+  };
+}
+
+function networkMode(text: string): NetworkSpec {
+  const [mode, target] = splitOnce(text, ":");
+  if (mode === "ns") return { mode: "path", target: target ?? "" };
+  if (mode === "container") return { mode: "container", target: target ?? "" };
+  if (mode === "none" || mode === "host" || mode === "pasta" || mode === "slirp4netns") return { mode };
+  return mode === "" || mode === "private" || mode === "bridge" ? { mode: "private" } : { mode: "bridge", networks: [{ network: text }] };
+}
+
+function networkOf(host: Host, spec: ContainerSpec): NetworkSpec {
+  let network = spec.network ?? networkMode(host.conf.containers.netns ?? "private");
+  if (network.mode === "private") {
+    network = host.rootless ? { ...network, mode: "pasta" } : { mode: "bridge", networks: network.networks ?? [{ network: "default" }] };
+  }
+  if (network.mode === "container") return { mode: "container", target: get(host, network.target ?? "").id };
+  if (network.mode !== "bridge") return network;
+  const networks = (network.networks?.length ? network.networks : [{ network: "default" }]).map(attachment =>
+    ({ ...attachment, network: getNetwork(host, attachment.network === "default" ? defaultNetworkName(host) : attachment.network).name }));
+  return { ...network, networks };
+}
+
+function hostnameOf(host: Host, spec: ContainerSpec, { id, name }: Resolving): string {
+  if (spec.hostname) return spec.hostname;
+  if (spec.namespaces?.uts?.kind === "host" || host.conf.containers.utsns === "host") return hostHostname();
+  const { network } = spec;
+  if (network?.mode === "host") return hostHostname();
+  if (network?.mode === "container") return get(host, network.target ?? "").spec.hostname ?? id.slice(0, 12);
+  return host.conf.containers.container_name_as_hostname ? name.replace(/[^a-zA-Z0-9.-]/g, "") : id.slice(0, 12);
+}
+
+function hostHostname(): string {
+  return readFileSync("/proc/sys/kernel/hostname", "utf8").trim();
+}
+
+const logDrivers: readonly string[] = ["k8s-file", "json-file", "journald", "none", "passthrough", "passthrough-tty"];
+
+function logOf(host: Host, spec: ContainerSpec, id: string): LogSpec {
+  const conf = host.conf.containers;
+  const driver = spec.log?.driver ?? conf.log_driver ?? "k8s-file";
+  if (!logDrivers.includes(driver)) throw new Fault("usage.invalid", "running container create option: invalid log driver: invalid argument");
+  const isFile = driver === "k8s-file" || driver === "json-file";
+  const path = spec.log?.path ?? (conf.log_path ? `${conf.log_path}/${id}/ctr.log` : `${host.paths.staticDir(id)}/ctr.log`);
+  const sizeMax = spec.log?.sizeMax ?? (conf.log_size_max && conf.log_size_max > 0 ? conf.log_size_max : undefined);
+  return {
+    ...spec.log,
+    driver: driver as LogSpec["driver"],
+    ...(isFile ? { path } : {}),
+    ...(sizeMax === undefined ? {} : { sizeMax }),
+    ...(spec.log?.tag ?? conf.log_tag ? { tag: spec.log?.tag ?? conf.log_tag } : {}),
+  };
+}
+
+/** The person's mounts, those of --volumes-from, then the image's VOLUMEs; the first for a target wins. */
+function mountsOf(host: Host, spec: ContainerSpec, image: ImageDefaults | undefined): MountSpec[] {
+  const own = [...(spec.mounts ?? [])];
+  const targets = new Set<string>();
+  for (const { kind, target } of own) {
+    if (targets.has(target) && kind !== "glob") throw new Fault("usage.invalid", `${target}: duplicate mount destination`);
+    targets.add(target);
+  }
+  const borrowed = (spec.volumesFrom ?? []).flatMap(written => {
+    const [name, options] = splitOnce(written, ":");
+    return (get(host, name).spec.mounts ?? [])
+      .filter(({ kind }) => kind === "bind" || kind === "volume")
+      .map(mount => ({ ...mount, anonymous: false, ...(options?.split(",").includes("ro") ? { readOnly: true } : {}) }));
+  });
+  const mode = spec.imageVolume ?? host.conf.engine.image_volume_mode ?? "anonymous";
+  const fromImage = mode === "ignore" ? [] : Object.keys(image?.Volumes ?? {}).map((target): MountSpec => mode === "tmpfs"
+    ? { kind: "tmpfs", source: "tmpfs", target, options: ["rprivate", "rw", "nodev", "exec"] }
+    : { kind: "volume", source: "", target, options: [], anonymous: true });
+  for (const mount of [...borrowed, ...fromImage]) {
+    const target = mount.target.replace(/(.)\/+$/, "$1");
+    if (targets.has(target)) continue;
+    targets.add(target);
+    own.push({ ...mount, target });
+  }
+  return own;
+}
+
+function ulimitsOf(host: Host, spec: ContainerSpec): Ulimit[] {
+  const own = spec.ulimits ?? [];
+  const defaults = (host.conf.containers.default_ulimits ?? []).flatMap((line): Ulimit[] => {
+    const match = /^(\w+)=(-?\d+)(?::(-?\d+))?$/.exec(line);
+    if (!match) throw new Fault("config.invalid", `cannot read default_ulimits of containers.conf: "${line}" is not NAME=SOFT:HARD`);
+    return [{ name: match[1]!, soft: Number(match[2]), hard: Number(match[3] ?? match[2]) }];
+  });
+  return [...own, ...defaults.filter(({ name }) => !own.some(given => given.name === name))];
+}
+
+function portsOf(host: Host, spec: ContainerSpec, network: NetworkSpec, expose: readonly string[]): { ports: PortMapping[]; warnings: string[] } {
+  const asked = spec.ports ?? [];
+  const wantsPorts = network.mode === "bridge" || network.mode === "pasta" || network.mode === "slirp4netns" || network.mode === "pod";
+  if (!wantsPorts) {
+    const warnings = asked.length > 0 || spec.publishAll
+      ? [`Port mappings have been discarded because "${network.mode}" network namespace mode does not support them`]
+      : [];
+    return { ports: [], warnings };
+  }
+  const published = spec.publishAll ? expose.flatMap((entry): PortMapping[] => {
+    const [port = "", protocol = "tcp"] = entry.split("/");
+    const containerPort = Number(port);
+    const has = asked.some(own => own.protocol === protocol && containerPort >= own.containerPort && containerPort < own.containerPort + own.range);
+    return has ? [] : [{ hostIp: "", hostPort: 0, containerPort, range: 1, protocol: protocol as "tcp" }];
+  }) : [];
+  const ports = [...asked, ...published];
+  const fallbackIp = host.conf.network.default_host_ips?.[0];
+  return { ports: assignPorts(fallbackIp ? ports.map(port => port.hostIp === "" ? { ...port, hostIp: fallbackIp } : port) : ports), warnings: [] };
+}
+
+function stopSignalOf(spec: ContainerSpec, image: ImageDefaults | undefined): number {
+  return spec.stopSignal ?? (image?.StopSignal ? parseSignal(image.StopSignal) : 15);
+}
+
+function initOf(host: Host, spec: ContainerSpec): Partial<ContainerSpec> {
+  if (!(spec.init ?? host.conf.containers.init ?? false)) return {};
+  const asked = spec.initPath ?? host.conf.containers.init_path ?? host.conf.engine.init_path;
+  const initPath = asked ?? findProgram("catatonit", [...(host.conf.engine.helper_binaries_dir ?? []), ...programPlaces]);
+  if (!initPath) {
+    throw new Fault("component.missing", "cannot find program \"catatonit\" for --init: not in PATH or the usual places", {
+      hint: "install it, on Debian with: apt-get install catatonit",
+    });
+  }
+  return { init: true, initPath };
+}
+
+function exposeOf(spec: ContainerSpec, image: ImageDefaults | undefined): string[] {
+  const all = [...(spec.expose ?? []), ...Object.keys(image?.ExposedPorts ?? {})];
+  return [...new Set(all.map(entry => entry.includes("/") ? entry : `${entry}/tcp`))];
+}
+
+function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec["resources"]> {
+  if (spec.cgroups === "disabled") return { ...spec.resources };
+  const asked = spec.resources?.pidsLimit;
+  const pidsLimit = asked === undefined ? host.conf.containers.pids_limit ?? 2048 : asked === 0 ? -1 : asked;
+  const { memoryBytes, ...rest } = spec.resources ?? {};
+  return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
+}
+
+function securityOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec["security"]> {
+  const conf = host.conf.containers;
+  const asked = spec.security ?? {};
+  return {
+    ...asked,
+    privileged: asked.privileged ?? conf.privileged ?? false,
+    readOnlyRoot: asked.readOnlyRoot ?? conf.read_only ?? false,
+    ...(asked.seccomp === undefined && conf.seccomp_profile ? { seccomp: conf.seccomp_profile } : {}),
+    ...(asked.apparmor === undefined && conf.apparmor_profile ? { apparmor: conf.apparmor_profile } : {}),
+  };
+}
+
+function dependenciesOf(spec: ContainerSpec): string[] {
+  const { network, namespaces = {}, requires = [] } = spec;
+  const fromNamespaces = Object.values(namespaces).flatMap(mode => mode.kind === "container" ? mode.target ?? [] : []);
+  return [...new Set([...requires, ...fromNamespaces, ...(network?.mode === "container" ? network.target ?? [] : [])])];
+}
+
+/** Completes the spec. @throws Fault for what cannot be: unknown containers, networks, drivers, ports in use */
+export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving): Resolved {
+  const { id, name, image } = resolving;
+  const conf = host.conf;
+  const defaults = image?.defaults;
+  const network = networkOf(host, asked);
+  const withNetwork = { ...asked, network };
+  const hostname = hostnameOf(host, withNetwork, resolving);
+  const { entrypoint, command } = argvOf(asked, defaults);
+  const expose = exposeOf(asked, defaults);
+  const { ports, warnings } = portsOf(host, asked, network, expose);
+  const namespaces = namespacesOf(host, asked);
+  const annotations = { ...variables(conf.containers.annotations ?? []), ...asked.annotations };
+  const spec: ContainerSpec = {
+    ...withNetwork,
+    ...initOf(host, asked),
+    name,
+    ...(image ? { imageId: image.id, imageReference: image.reference } : {}),
+    entrypoint, command, argv: [...entrypoint, ...command],
+    env: environment(host, asked, defaults, hostname),
+    workdir: asked.workdir ?? (defaults?.WorkingDir || "/"),
+    ...(asked.user ?? defaults?.User ? { user: asked.user ?? defaults?.User } : {}),
+    hostname,
+    labels: { ...defaults?.Labels, ...asked.labels },
+    annotations,
+    stopSignal: stopSignalOf(asked, defaults),
+    stopTimeout: asked.stopTimeout ?? conf.engine.stop_timeout ?? 10,
+    umask: asked.umask ?? conf.containers.umask ?? "0022",
+    ...(asked.timezone ?? conf.containers.tz ? { timezone: asked.timezone ?? conf.containers.tz } : {}),
+    namespaces, ports, expose,
+    requires: (asked.requires ?? []).map(required => get(host, required).id),
+    mounts: mountsOf(host, asked, defaults),
+    ulimits: ulimitsOf(host, asked),
+    shmBytes: asked.shmBytes ?? parseSize(conf.containers.shm_size ?? "65536k"),
+    resources: resourcesOf(host, asked),
+    security: securityOf(host, asked),
+    log: logOf(host, asked, id),
+    sysctl: { ...variables(conf.containers.default_sysctls ?? []), ...asked.sysctl },
+    ...(asked.oomScoreAdj ?? conf.containers.oom_score_adj) === undefined ? {} : { oomScoreAdj: asked.oomScoreAdj ?? conf.containers.oom_score_adj },
+    ...(asked.cgroups ?? conf.containers.cgroups ? { cgroups: (asked.cgroups ?? conf.containers.cgroups) as "enabled" } : {}),
+    ...(asked.health ?? defaults?.Healthcheck ? { health: { ...(defaults?.Healthcheck ? { check: defaults.Healthcheck } : {}), ...asked.health } } : {}),
+    noHosts: asked.noHosts ?? conf.containers.no_hosts ?? false,
+    noHostname: asked.noHostname ?? conf.containers.no_hostname ?? false,
+  };
+  return { spec: { ...spec, requires: dependenciesOf(spec) }, warnings };
+}

@@ -1,0 +1,50 @@
+// Filling a new volume with what the image has at its place, and giving it that directory's owner and mode.
+
+import { chmodSync, chownSync, readdirSync, statSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
+import { needProgram, spawnSync } from "../../base/spawn.ts";
+import { closeQuietly, O_DIRECTORY, O_PATH, openDirectory, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../../kernel/files.ts";
+import { lockFile } from "../../kernel/locks.ts";
+import type { Host } from "../host.ts";
+import { volumeDirectory, volumeOf } from "./volumes.ts";
+
+/** Runs `use` with a path to a directory of the container's root; links inside cannot lead out. False where there is none. */
+function withDirectoryInRoot(root: string, path: string, use: (path: string) => void): boolean {
+  const rootFd = openDirectory(root);
+  try {
+    const flags = O_PATH | O_DIRECTORY;
+    const fd = tryOpenat2(rootFd, path, { flags, resolve: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS });
+    if (fd < 0) return false;
+    try {
+      use(`/proc/${process.pid}/fd/${fd}`);
+    } finally {
+      closeQuietly(fd);
+    }
+    return true;
+  } finally {
+    closeQuietly(rootFd);
+  }
+}
+
+/** Called with the container's root mounted, before it starts; only the first user of a volume does something. */
+export function fillVolume(host: Host, name: string, { root, target, copy }: { root: string; target: string; copy: boolean }): void {
+  const before = host.state.findVolume(name);
+  if (!before || (!before.needsCopyUp && !before.needsChown)) return;
+  using _lock = lockFile(`${volumeDirectory(host, name)}/lock`, { exclusive: true, wait: true });
+  const record = host.state.findVolume(name);
+  if (!record || (!record.needsCopyUp && !record.needsChown)) return;
+  const { mountpoint } = volumeOf(host, record);
+  const isEmpty = readdirSync(mountpoint).length === 0;
+  withDirectoryInRoot(root, target, source => {
+    if (record.needsCopyUp && copy && isEmpty) {
+      const { status, complaint } = spawnSync([needProgram("cp", "coreutils"), "-a", "--reflink=auto", `${source}/.`, mountpoint]);
+      if (status !== 0) throw new Fault("component.failed", `cannot fill volume "${name}" from the image: ${complaint()}`);
+    }
+    if (record.needsChown && isEmpty) {
+      const { uid, gid, mode } = statSync(source);
+      chownSync(mountpoint, uid, gid);
+      chmodSync(mountpoint, mode & 0o7777);
+    }
+  });
+  host.state.saveVolume({ ...record, needsCopyUp: false, needsChown: false });
+}
