@@ -58,8 +58,11 @@ export interface Sink {
   readonly layers?: "uncompressed";
   /** Whether the blob need not be sent; may make it so (a mount from another repository of the registry). */
   has(blob: Descriptor, place: BlobPlace, cargo: Cargo, source: Source): Promise<boolean>;
-  /** Takes a blob whole and verifies it; rejects with Fault "digest.mismatch" and leaves nothing visible. */
-  put(blob: Descriptor, place: BlobPlace, cargo: Cargo, content: BlobContent): Promise<void>;
+  /**
+   * Takes a blob whole and verifies it; rejects with Fault "digest.mismatch" and leaves nothing visible.
+   * Returns the blob's bytes, which the descriptor does not know where a layer is unpacked on the way (size -1).
+   */
+  put(blob: Descriptor, place: BlobPlace, cargo: Cargo, content: BlobContent): Promise<number>;
   /** After all blobs; makes the image visible. `member`: belongs to an index that follows. */
   finish(cargo: Cargo, member: boolean): Promise<void>;
   /** After all members. */

@@ -1,0 +1,124 @@
+// Archive files: opened for reading whatever their packing, and written as tar from files that were made aside.
+
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { join, relative } from "node:path";
+import { tarEnd, tarHeader, tarPadding } from "../storage/tar/writer.ts";
+import { archiveTree, fileFault } from "./tree.ts";
+import type { Tree } from "./tree.ts";
+
+const pieceBytes = 1024 * 1024;
+
+/** A directory of our own that goes with `remove`. */
+export function scratch(tmpDir: string | undefined): { readonly path: string; remove(): void } {
+  const base = tmpDir ?? process.env["TMPDIR"] ?? "/var/tmp";
+  try {
+    const path = mkdtempSync(join(base, "coracle-"));
+    return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  } catch (thrown) {
+    throw fileFault(`cannot make a directory in ${JSON.stringify(base)}`, thrown);
+  }
+}
+
+/** Opens a tar file; one that is compressed as a whole is inflated into a scratch file first. */
+export async function openArchive(path: string, tmpDir?: string): Promise<Tree> {
+  const { compressionOf } = await import("../storage/inflate.ts");
+  const compression = compressionOf(firstBytes(path)) ?? "none";
+  if (compression === "none") return archiveTree(path);
+  const aside = scratch(tmpDir);
+  try {
+    const plain = join(aside.path, "archive.tar");
+    const { inflated } = await import("./inflate.ts");
+    await writeFile(plain, inflated(filePieces(path)));
+    return { ...archiveTree(plain), path, close: aside.remove };
+  } catch (thrown) {
+    aside.remove();
+    throw thrown;
+  }
+}
+
+function firstBytes(path: string): Uint8Array {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      const head = new Uint8Array(8);
+      return head.subarray(0, readSync(fd, head, 0, 8, 0));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (thrown) {
+    throw fileFault(`cannot open ${JSON.stringify(path)}`, thrown);
+  }
+}
+
+async function* filePieces(path: string): AsyncIterable<Uint8Array> {
+  const fd = openSync(path, "r");
+  try {
+    while (true) {
+      const piece = new Uint8Array(pieceBytes);
+      const count = readSync(fd, piece, 0, pieceBytes, null);
+      if (count === 0) return;
+      yield piece.subarray(0, count);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function writeFile(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const fd = openSync(path, "w", 0o600);
+  try {
+    for await (const piece of pieces) writeAll(fd, piece);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+}
+
+/** Writes all of a directory as a tar to a path, or to an open descriptor: names sorted, owners and times zeroed. */
+export function packDirectory(directory: string, target: string | number, first: readonly string[] = []): void {
+  const fd = typeof target === "number" ? target : create(target);
+  try {
+    const names = (readdirSync(directory, { recursive: true }) as string[]).sort();
+    const rank = (name: string) => (first.includes(name) ? first.indexOf(name) : first.length);
+    for (const name of names.sort((a, b) => rank(a) - rank(b))) packOne(fd, join(directory, name), directory);
+    writeAll(fd, tarEnd());
+  } catch (thrown) {
+    throw fileFault(`cannot write archive ${typeof target === "number" ? "to its descriptor" : JSON.stringify(target)}`, thrown);
+  } finally {
+    if (typeof target !== "number") closeSync(fd);
+  }
+}
+
+function create(path: string): number {
+  try {
+    return openSync(path, "w", 0o644);
+  } catch (thrown) {
+    throw fileFault(`cannot write ${JSON.stringify(path)}`, thrown);
+  }
+}
+
+function packOne(fd: number, file: string, directory: string): void {
+  const isDirectory = statSync(file).isDirectory();
+  const source = isDirectory ? undefined : openSync(file, "r");
+  try {
+    const size = source === undefined ? 0 : fstatSync(source).size;
+    writeAll(fd, tarHeader({
+      kind: isDirectory ? "directory" : "file", name: relative(directory, file), linkName: "", mode: isDirectory ? 0o755 : 0o644,
+      uid: 0, gid: 0, size, mtime: { sec: 0, nsec: 0 }, device: { major: 0, minor: 0 }, xattrs: undefined,
+    }));
+    if (source === undefined) return;
+    const piece = new Uint8Array(pieceBytes);
+    for (let at = 0; at < size;) {
+      const count = readSync(source, piece, 0, Math.min(pieceBytes, size - at), at);
+      if (count === 0) throw new Error(`${file} got shorter`);
+      writeAll(fd, piece.subarray(0, count));
+      at += count;
+    }
+    writeAll(fd, tarPadding(size));
+  } finally {
+    if (source !== undefined) closeSync(source);
+  }
+}

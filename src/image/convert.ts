@@ -1,0 +1,78 @@
+// Changing a manifest's type or its layers' packing, only where a sink or a person needs it; the digest changes then.
+
+import { Fault } from "../base/fault.ts";
+import { mediaTypes } from "../base/media-types.ts";
+import type { Descriptor } from "../base/oci-image.ts";
+import { layerCompression, rawManifest } from "./manifest.ts";
+import type { Cargo } from "./source.ts";
+
+/** Size of a blob that is not known before it is written. */
+export const sizeUnknown = -1;
+
+/**
+ * The same image as an OCI or a Docker schema 2 manifest.
+ *
+ * @throws Fault "image.unsupported" where the type cannot say what the image holds, as zstd layers in Docker's
+ */
+export function convertManifest(cargo: Cargo, mediaType: string): Cargo {
+  const isDocker = mediaType === mediaTypes.dockerManifest;
+  if (!isDocker && mediaType !== mediaTypes.ociManifest) {
+    throw new Fault("image.unsupported", `cannot convert image manifest: unknown type ${JSON.stringify(mediaType)}`);
+  }
+  const { config, layers, annotations } = cargo.manifest;
+  return withManifest(cargo, mediaType, {
+    config: { ...config, mediaType: isDocker ? mediaTypes.dockerConfig : mediaTypes.ociConfig },
+    layers: layers.map(layer => ({ ...layer, mediaType: layerType(layer, isDocker) })),
+    ...(annotations && !isDocker ? { annotations } : {}),
+  });
+}
+
+function layerType({ mediaType }: Descriptor, isDocker: boolean): string {
+  const compression = layerCompression(mediaType);
+  if (!isDocker) return { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd }[compression];
+  if (compression !== "zstd") return compression === "gzip" ? mediaTypes.dockerLayerGzip : mediaTypes.dockerLayer;
+  throw new Fault("image.unsupported", "cannot convert image manifest: Docker schema 2 has no zstd layers", {
+    hint: "use --format oci",
+  });
+}
+
+/** The same image with plain tar layers, named by their diff IDs; sizes stay open until they are written. */
+export function uncompressedManifest(cargo: Cargo): Cargo {
+  const { manifest, raw, config } = cargo;
+  if (manifest.layers.every(layer => layerCompression(layer.mediaType) === "none")) return cargo;
+  const isDocker = raw.mediaType === mediaTypes.dockerManifest;
+  const layers = manifest.layers.map((layer, position) => {
+    const diffId = config?.rootfs.diff_ids[position];
+    if (layerCompression(layer.mediaType) === "none") return layer;
+    if (diffId === undefined) throw new Fault("image.malformed", "cannot unpack layers: the config does not name them");
+    return { mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, digest: diffId, size: sizeUnknown };
+  });
+  return withManifest(cargo, raw.mediaType, { config: manifest.config, layers, ...(manifest.annotations ? { annotations: manifest.annotations } : {}) });
+}
+
+/** A cargo whose manifest is written anew from its parts. */
+export function withManifest(
+  cargo: Cargo,
+  mediaType: string,
+  parts: { config: Descriptor; layers: readonly Descriptor[]; annotations?: Readonly<Record<string, string>> },
+): Cargo {
+  const plain = ({ mediaType: type, digest, size, annotations }: Descriptor) =>
+    ({ mediaType: type, digest, size, ...(annotations && mediaType === mediaTypes.ociManifest ? { annotations } : {}) });
+  const manifest = {
+    schemaVersion: 2 as const,
+    mediaType,
+    config: plain(parts.config),
+    layers: parts.layers.map(plain),
+    ...(parts.annotations ? { annotations: parts.annotations } : {}),
+  };
+  const { index, ...rest } = cargo;
+  return { ...rest, manifest, raw: rawManifest(new TextEncoder().encode(JSON.stringify(manifest)), mediaType) };
+}
+
+/** The same cargo with the layers' sizes filled in, once they are known. */
+export function withSizes(cargo: Cargo, sizes: readonly number[]): Cargo {
+  const { config, layers, annotations } = cargo.manifest;
+  if (layers.every((layer, position) => layer.size === sizes[position])) return cargo;
+  const filled = layers.map((layer, position) => ({ ...layer, size: sizes[position]! }));
+  return withManifest(cargo, cargo.raw.mediaType, { config, layers: filled, ...(annotations ? { annotations } : {}) });
+}

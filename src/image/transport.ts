@@ -1,0 +1,156 @@
+// From a transport name such as "oci-archive:FILE:REF" to a source or a sink.
+// Source: containers-transports(5).
+
+import { Fault } from "../base/fault.ts";
+import type { Store } from "../storage/store.ts";
+import { enforcePolicy, readPolicy } from "./policy.ts";
+import { atDockerHub, nameToGive, parseReference, referenceText, withDefaultTag } from "./reference.ts";
+import type { Reference } from "./reference.ts";
+import type { Sink, Source } from "./source.ts";
+import type { ImageSystem } from "./system.ts";
+
+export const transportNames = ["docker", "containers-storage", "oci", "oci-archive", "docker-archive", "dir"] as const;
+export type TransportName = (typeof transportNames)[number];
+
+/** Known to others, not to us yet. */
+const otherTransports: readonly string[] = ["docker-daemon", "tarball", "sif", "ostree", "atomic"];
+
+export interface ImageName {
+  readonly transport: TransportName;
+  /** What follows the colon ("//" removed for docker). */
+  readonly rest: string;
+}
+
+/** What the world offers to transports. */
+export interface World {
+  readonly system?: ImageSystem;
+  readonly store?: Store;
+  /** Opens the store that `containers-storage:[driver@root+runroot]…` names. */
+  readonly openStore?: (places: { readonly root: string; readonly runroot: string | undefined }) => Store;
+}
+
+/**
+ * undefined where the text does not begin with a transport, as a plain image name.
+ *
+ * @throws Fault "usage.invalid" for a transport without its path or name, "usage.unsupported" for one we do not have
+ */
+export function findImageName(text: string): ImageName | undefined {
+  const colon = text.indexOf(":");
+  const scheme = text.slice(0, Math.max(colon, 0));
+  if (otherTransports.includes(scheme)) {
+    throw new Fault("usage.unsupported", `cannot use ${JSON.stringify(text)}: transport "${scheme}" is not supported`, {
+      hint: `use one of: ${transportNames.join(", ")}`,
+    });
+  }
+  const transport = transportNames.find(name => name === scheme);
+  if (transport === undefined) return undefined;
+  const rest = text.slice(colon + 1);
+  if (transport === "docker") return rest.startsWith("//") ? { transport, rest: rest.slice(2) } : undefined;
+  if (rest === "") throw new Fault("usage.invalid", `invalid reference ${JSON.stringify(text)}: nothing after the transport`);
+  return { transport, rest };
+}
+
+/** @throws Fault "usage.invalid" where there is no transport, worded as skopeo does */
+export function parseImageName(text: string): ImageName {
+  const name = findImageName(text);
+  if (name) return name;
+  const colon = text.indexOf(":");
+  throw new Fault("usage.invalid", colon < 0
+    ? `Invalid image name ${JSON.stringify(text)}, expected colon-separated transport:reference`
+    : `Invalid image name ${JSON.stringify(text)}, unknown transport ${JSON.stringify(text.slice(0, colon))}`, {
+    hint: `write TRANSPORT:NAME with one of: ${transportNames.join(", ")}, such as docker://${text}`,
+  });
+}
+
+/** Splits "PATH[:NAME]" at the first colon, as paths of these transports cannot hold one. */
+export function splitPath(rest: string): { readonly path: string; readonly name: string } {
+  const colon = rest.indexOf(":");
+  return colon < 0 ? { path: rest, name: "" } : { path: rest.slice(0, colon), name: rest.slice(colon + 1) };
+}
+
+/** A reference of docker://, read as Docker does. */
+export const dockerReference = (rest: string): Reference => withDefaultTag(atDockerHub(parseReference(rest)));
+
+/** @throws Fault "policy.rejected" before anything is read but the manifest */
+export async function openSource({ transport, rest }: ImageName, world: World): Promise<Source> {
+  const system = world.system ?? {};
+  const admit = (subject: { reference?: Reference; path?: string }) =>
+    enforcePolicy(readPolicy(system.signaturePolicy), { transport, ...subject });
+  const { path, name } = splitPath(rest);
+  switch (transport) {
+    case "docker": {
+      const reference = dockerReference(rest);
+      admit({ reference });
+      return (await import("./transports/registry.ts")).registrySource(reference, system);
+    }
+    case "containers-storage": {
+      const { store, text } = storeOf(rest, world);
+      const { getFound } = await import("./resolve.ts");
+      const found = getFound(store, text, system);
+      return (await import("./transports/storage.ts")).storageSource(store, found.image, found.name);
+    }
+    case "oci": {
+      admit({ path });
+      return (await import("./transports/oci.ts")).ociSource(path, name);
+    }
+    case "oci-archive": {
+      admit({ path });
+      return (await import("./transports/oci-archive.ts")).ociArchiveSource(path, name, system.tmpDir);
+    }
+    case "docker-archive": {
+      admit({ path });
+      return (await import("./transports/docker-archive.ts")).dockerArchiveSource(path, name, system);
+    }
+    case "dir": {
+      admit({ path: rest });
+      return (await import("./transports/dir.ts")).dirSource(rest);
+    }
+  }
+}
+
+export interface SinkOptions {
+  readonly layers?: "uncompressed";
+  /** For docker-archive: names beside the one in the path. */
+  readonly additionalNames?: readonly string[];
+}
+
+export async function openSink({ transport, rest }: ImageName, world: World, options: SinkOptions = {}): Promise<Sink> {
+  const system = world.system ?? {};
+  const { path, name } = splitPath(rest);
+  const plain = options.layers ? { layers: options.layers } : {};
+  switch (transport) {
+    case "docker": return (await import("./transports/registry.ts")).registrySink(dockerReference(rest), system);
+    case "containers-storage": {
+      const { store, text } = storeOf(rest, world);
+      const names = text === "" || text.startsWith("@") ? [] : [referenceText(withDefaultTag(atDockerHub(parseReference(text))))];
+      return (await import("./transports/storage.ts")).storageSink(store, names);
+    }
+    case "oci": return (await import("./transports/oci.ts")).ociSink(path, name, plain);
+    case "oci-archive":
+      return (await import("./transports/oci-archive.ts")).ociArchiveSink(path, name, { ...plain, ...(system.tmpDir === undefined ? {} : { tmpDir: system.tmpDir }) });
+    case "docker-archive": {
+      const { dockerArchiveWriter } = await import("./transports/docker-archive.ts");
+      const writer = dockerArchiveWriter(path, system);
+      const given = name === "" ? [] : [referenceText(nameToGive(name))];
+      const sink = writer.sink([...new Set([...given, ...(options.additionalNames ?? [])])]);
+      return { ...sink, close: async ok => writer.close(ok) };
+    }
+    case "dir": return (await import("./transports/dir.ts")).dirSink(rest, options.layers);
+  }
+}
+
+/** "[driver@root+runroot:options]NAME", every part of the brackets but the root optional. */
+function storeOf(rest: string, world: World): { store: Store; text: string } {
+  const match = /^\[([^\]]*)\](.*)$/s.exec(rest);
+  const text = (match ? match[2]! : rest).replace(/^@(?=[0-9a-f]{64}$)/, "");
+  if (!match) {
+    if (world.store) return { store: world.store, text };
+    throw new Fault("usage.invalid", "cannot use containers-storage: no store is open");
+  }
+  const [place = ""] = match[1]!.split(":");
+  const [root = "", runroot] = place.replace(/^[a-z0-9]+@/, "").split("+");
+  if (!root.startsWith("/")) throw new Fault("usage.invalid", `cannot use "containers-storage:${rest}": the store's root is not an absolute path`);
+  if (world.store && world.store.root === root) return { store: world.store, text };
+  if (!world.openStore) throw new Fault("usage.unsupported", `cannot open the store at ${JSON.stringify(root)} here`);
+  return { store: world.openStore({ root, runroot }), text };
+}

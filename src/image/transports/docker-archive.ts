@@ -1,0 +1,186 @@
+// docker-archive: images as `docker save` writes them: plain layers, configs and one manifest.json in a tar file.
+// Source: Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset Format".
+
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { digestOf, hexOf } from "../../base/digest.ts";
+import type { Digest } from "../../base/digest.ts";
+import { Fault } from "../../base/fault.ts";
+import { limits } from "../../base/limits.ts";
+import { mediaTypes } from "../../base/media-types.ts";
+import type { Descriptor } from "../../base/oci-image.ts";
+import { asRecord, findTexts, malformed, needText, parseJson } from "../../base/shape.ts";
+import { openArchive, packDirectory, scratch } from "../archive.ts";
+import { writeBlobFile } from "../blob-file.ts";
+import { readConfig } from "../config.ts";
+import { rawManifest } from "../manifest.ts";
+import type { RawManifest } from "../manifest.ts";
+import { nameToGive, referenceText } from "../reference.ts";
+import type { Sink, Source } from "../source.ts";
+import type { Tree } from "../tree.ts";
+
+const subject = { what: "docker archive's manifest.json", code: "image.malformed" } as const;
+
+/** One image of an archive. */
+export interface ArchivedImage {
+  readonly config: string;
+  /** Whole names; [] for an image without. */
+  readonly names: readonly string[];
+  readonly layers: readonly string[];
+}
+
+/** @throws Fault "image.malformed" */
+export function archivedImages(tree: Tree): ArchivedImage[] {
+  const list = parseJson(tree.read("manifest.json", limits.manifestBytesMax), subject, limits.manifestBytesMax);
+  if (!Array.isArray(list) || list.length === 0 || list.length > limits.indexEntriesMax) throw malformed(subject, "not a list of images");
+  return list.map(entry => {
+    const fields = asRecord(entry, subject, "an image");
+    return {
+      config: needText(fields, "Config", subject),
+      names: (findTexts(fields, "RepoTags", subject) ?? []).map(name => referenceText(nameToGive(name))),
+      layers: findTexts(fields, "Layers", subject, limits.layersMax) ?? [],
+    };
+  });
+}
+
+export type DockerArchiveSource = Source & { readonly image: ArchivedImage };
+
+/** Opens one image: by name, by "@N", or the only one where `name` is "". `tree`: opened already, and left open. */
+export async function dockerArchiveSource(
+  path: string,
+  name: string,
+  { tmpDir, tree: given }: { readonly tmpDir?: string; readonly tree?: Tree } = {},
+): Promise<DockerArchiveSource> {
+  const tree = given ?? (await openArchive(path, tmpDir));
+  try {
+    const image = chooseImage(tree, name);
+    const { raw, files } = await synthesize(tree, image);
+    return {
+      name: `docker-archive:${path}${name === "" ? "" : `:${name}`}`,
+      image,
+      manifest: async () => raw,
+      async blob({ digest }, offset = 0) {
+        const file = files.get(digest);
+        if (file === undefined) throw malformed(subject, `no blob ${digest}`);
+        return { stream: file.packed ? await skipTo(tree.stream(file.name), offset) : tree.stream(file.name, offset), size: file.size };
+      },
+      close: async () => (given ? undefined : tree.close()),
+    };
+  } catch (thrown) {
+    if (!given) tree.close();
+    throw thrown;
+  }
+}
+
+function chooseImage(tree: Tree, name: string): ArchivedImage {
+  const images = archivedImages(tree);
+  const place = /^@(\d+)$/.exec(name);
+  const whole = place || name === "" ? undefined : referenceText(nameToGive(name));
+  const found = place ? images[Number(place[1])] : whole === undefined ? images[0] : images.find(image => image.names.includes(whole));
+  if (found && !(name === "" && images.length > 1)) return found;
+  const why = found ? `it holds ${images.length} images` : `it has no image ${JSON.stringify(name)}`;
+  throw new Fault("image.not-found", `cannot choose an image of ${JSON.stringify(tree.path)}: ${why}`, {
+    hint: `name one of: ${images.flatMap(image => image.names).join(", ") || "@0, @1, …"}`,
+  });
+}
+
+interface LayerFile {
+  readonly name: string;
+  /** Bytes of the plain tar. */
+  readonly size: number;
+  readonly packed: boolean;
+}
+
+/** The manifest the archive does not have; layers go by their diff IDs, plain. */
+async function synthesize(tree: Tree, image: ArchivedImage): Promise<{ raw: RawManifest; files: Map<Digest, LayerFile> }> {
+  const configBytes = tree.read(image.config, limits.configBytesMax);
+  const diffIds = readConfig(configBytes).rootfs.diff_ids;
+  if (diffIds.length !== image.layers.length) {
+    throw malformed(subject, `${image.layers.length} layers, but the config names ${diffIds.length}`);
+  }
+  const config = { mediaType: mediaTypes.dockerConfig, digest: digestOf(configBytes), size: configBytes.length };
+  const files = new Map<Digest, LayerFile>([[config.digest, { name: image.config, size: config.size, packed: false }]]);
+  const layers: Descriptor[] = [];
+  for (const [position, name] of image.layers.entries()) {
+    const digest = diffIds[position]!;
+    const file = files.get(digest) ?? (await measure(tree, name));
+    files.set(digest, file);
+    layers.push({ mediaType: mediaTypes.dockerLayer, digest, size: file.size });
+  }
+  const manifest = { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config, layers };
+  return { raw: rawManifest(new TextEncoder().encode(JSON.stringify(manifest)), mediaTypes.dockerManifest), files };
+}
+
+/** Most layers are plain; some tools compress them, and then only reading tells their size. */
+async function measure(tree: Tree, name: string): Promise<LayerFile> {
+  const size = tree.size(name);
+  if (size === undefined) throw malformed(subject, `layer ${JSON.stringify(name.slice(0, 200))} is missing`);
+  const { compressionOf } = await import("../../storage/inflate.ts");
+  const head = await firstPiece(tree.stream(name));
+  if (head === undefined || (compressionOf(head) ?? "none") === "none") return { name, size, packed: false };
+  let bytes = 0;
+  for await (const piece of await skipTo(tree.stream(name), 0)) bytes += piece.length;
+  return { name, size: bytes, packed: true };
+}
+
+async function firstPiece(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
+  for await (const piece of stream) return piece;
+  return undefined;
+}
+
+async function skipTo(stream: AsyncIterable<Uint8Array>, offset: number): Promise<AsyncIterable<Uint8Array>> {
+  const { inflated } = await import("../inflate.ts");
+  return skipped(inflated(stream), offset);
+}
+
+async function* skipped(stream: AsyncIterable<Uint8Array>, offset: number): AsyncIterable<Uint8Array> {
+  let left = offset;
+  for await (const piece of stream) {
+    if (left < piece.length) yield piece.subarray(left);
+    left = Math.max(0, left - piece.length);
+  }
+}
+
+export interface DockerArchiveWriter {
+  /** A sink for one image under these whole names; one at a time. */
+  sink(names: readonly string[]): Sink;
+  /** Writes the archive when `ok`, and removes what was collected. */
+  close(ok: boolean): void;
+}
+
+/** Collects any number of images aside, then writes one archive to `path` or to an open descriptor. */
+export function dockerArchiveWriter(path: string, { tmpDir, fd }: { readonly tmpDir?: string; readonly fd?: number } = {}): DockerArchiveWriter {
+  const aside = scratch(tmpDir);
+  const images: { Config: string; RepoTags: readonly string[]; Layers: string[] }[] = [];
+  const layerFile = (digest: Digest) => `${hexOf(digest)}.tar`;
+  return {
+    sink: names => ({
+      name: `docker-archive:${path}`,
+      takesIndex: false,
+      anyConfig: false,
+      mediaTypes: [mediaTypes.dockerManifest],
+      layers: "uncompressed",
+      has: async ({ digest }, place) => place.kind === "layer" && existsSync(join(aside.path, layerFile(digest))),
+      async put(blob, place, _cargo, content) {
+        const file = join(aside.path, place.kind === "layer" ? layerFile(blob.digest) : `${hexOf(blob.digest)}.json`);
+        if (existsSync(file)) return statSync(file).size;
+        return writeBlobFile(file, blob, content);
+      },
+      async finish({ manifest }) {
+        const Config = `${hexOf(manifest.config.digest)}.json`;
+        images.push({ Config, RepoTags: names, Layers: manifest.layers.map(layer => layerFile(layer.digest)) });
+      },
+      async finishIndex() {},
+      async close() {},
+    }),
+    close(ok) {
+      try {
+        if (!ok) return;
+        writeFileSync(join(aside.path, "manifest.json"), JSON.stringify(images));
+        packDirectory(aside.path, fd ?? path);
+      } finally {
+        aside.remove();
+      }
+    },
+  };
+}

@@ -1,0 +1,140 @@
+// docker://: images in a registry, through registries.conf's mirrors and rewrites, with the right credentials.
+
+import type { Digest } from "../../base/digest.ts";
+import { manifestMediaTypes } from "../../base/media-types.ts";
+import { newRegistryClient } from "../../registry/client.ts";
+import type { RegistryClient } from "../../registry/client.ts";
+import { findCredentials } from "../../registry/credentials.ts";
+import { firstThatAnswers } from "../../registry/mirrors.ts";
+import { endpointsFor } from "../../registry/registries-conf.ts";
+import type { PullEndpoint } from "../../registry/registries-conf.ts";
+import { Fault } from "../../base/fault.ts";
+import { rawManifest } from "../manifest.ts";
+import type { RawManifest } from "../manifest.ts";
+import { referenceText, repositoryOf } from "../reference.ts";
+import type { Reference } from "../reference.ts";
+import { registriesOf } from "../short-names.ts";
+import type { Sink, Source } from "../source.ts";
+import type { ImageSystem } from "../system.ts";
+
+/** Where a registry source reads from, once it has answered. */
+export interface RegistrySource extends Source {
+  readonly reference: Reference;
+  readonly endpoint: PullEndpoint;
+}
+
+/** A client for one endpoint with the person's wishes. `intent` "push" asks for a token that may write. */
+export async function clientFor(
+  endpoint: Pick<PullEndpoint, "host" | "repository" | "insecure">,
+  system: ImageSystem,
+  intent: "pull" | "push",
+): Promise<RegistryClient> {
+  const credentials = system.credentials ?? (await findCredentials(`${endpoint.host}/${endpoint.repository}`, {
+    ...(system.authFile === undefined ? {} : { authFile: system.authFile }),
+    helpers: registriesOf(system).credentialHelpers,
+  }));
+  return newRegistryClient({
+    host: endpoint.host,
+    insecure: system.tlsVerify === undefined ? endpoint.insecure : !system.tlsVerify,
+    credentials,
+    intent,
+    ...(system.certDir === undefined ? {} : { certDir: system.certDir }),
+    ...(system.registryToken === undefined ? {} : { registryToken: system.registryToken }),
+    ...(system.userAgent === undefined ? {} : { userAgent: system.userAgent }),
+    ...(system.signal === undefined ? {} : { signal: system.signal }),
+    ...(system.retries === undefined ? {} : { retry: { attemptsMax: system.retries + 1, ...(system.retryDelayMs === undefined ? {} : { delayMs: system.retryDelayMs }) } }),
+  });
+}
+
+export const whatOf = (reference: Reference): string => reference.digest ?? reference.tag ?? "latest";
+
+/** The faults that say a source could not be opened, worded as podman does. */
+export function opening(attempt: string, thrown: unknown): unknown {
+  if (!(thrown instanceof Fault)) return thrown;
+  return new Fault(thrown.code, `${attempt}: ${thrown.message}`, {
+    cause: thrown.cause ?? thrown,
+    ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+  });
+}
+
+/**
+ * Opens an image by its manifest: the first endpoint that has it serves its blobs too.
+ *
+ * @throws Fault "registry.*" worded `initializing source docker://NAME: …`
+ */
+export async function registrySource(reference: Reference, system: ImageSystem = {}): Promise<RegistrySource> {
+  const name = `docker://${referenceText(reference)}`;
+  try {
+    const endpoints = endpointsFor(registriesOf(system), referenceText(reference));
+    return await firstThatAnswers(endpoints, async endpoint => {
+      const client = await clientFor(endpoint, system, "pull");
+      const { bytes, mediaType } = await client.manifest(endpoint.repository, whatOf(reference), manifestMediaTypes);
+      return sourceAt({ name, reference, endpoint, client, top: rawManifest(bytes, mediaType) });
+    });
+  } catch (thrown) {
+    throw opening(`initializing source ${name}`, thrown);
+  }
+}
+
+interface Opened {
+  readonly name: string;
+  readonly reference: Reference;
+  readonly endpoint: PullEndpoint;
+  readonly client: RegistryClient;
+  readonly top: RawManifest;
+}
+
+function sourceAt({ name, reference, endpoint, client, top }: Opened): RegistrySource {
+  return {
+    name,
+    reference,
+    endpoint,
+    async manifest(instance?: Digest) {
+      if (instance === undefined) return top;
+      const { bytes, mediaType } = await client.manifest(endpoint.repository, instance, manifestMediaTypes);
+      return rawManifest(bytes, mediaType);
+    },
+    // The sink hashes every blob; hashing here too would cost a third of the time.
+    blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, size, verify: false }),
+    async close() {},
+  };
+}
+
+const isRegistrySource = (source: Source): source is RegistrySource => "endpoint" in source;
+
+/** Writes to the registry the name leads to, mirrors left aside. */
+export async function registrySink(reference: Reference, system: ImageSystem = {}): Promise<Sink> {
+  const name = `docker://${referenceText(reference)}`;
+  const endpoint = endpointsFor(registriesOf(system), referenceText(reference)).filter(one => !one.isMirror).at(-1);
+  if (!endpoint) throw new Fault("registry.unreachable", `initializing destination ${name}: no registry to write to`);
+  const client = await clientFor(endpoint, system, "push");
+  const { repository } = endpoint;
+  return {
+    name,
+    takesIndex: true,
+    anyConfig: true,
+    async has({ digest }, _place, _cargo, source) {
+      if ((await client.hasBlob(repository, digest)) !== undefined) return true;
+      if (!isRegistrySource(source) || source.endpoint.host !== endpoint.host || source.endpoint.repository === repository) return false;
+      return client.mountBlob(repository, digest, source.endpoint.repository);
+    },
+    async put({ digest, size }, _place, _cargo, content) {
+      const pushed = await client.pushBlob(repository, await content.open(0), size < 0 ? { digest } : { digest, size });
+      return pushed.size;
+    },
+    async finish({ raw }, member) {
+      await client.putManifest(repository, member ? raw.digest : whatOf(reference), raw);
+    },
+    async finishIndex(raw) {
+      await client.putManifest(repository, whatOf(reference), raw);
+    },
+    async close() {},
+  };
+}
+
+/** All tags of a repository. */
+export async function registryTags(reference: Reference, system: ImageSystem = {}): Promise<string[]> {
+  const endpoints = endpointsFor(registriesOf(system), repositoryOf(reference));
+  return firstThatAnswers(endpoints, async endpoint => (await clientFor(endpoint, system, "pull")).tags(endpoint.repository));
+}
+
