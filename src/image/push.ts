@@ -1,0 +1,56 @@
+// Pushing a stored image to a registry or any other transport.
+// Source: podman-push(1).
+
+import type { Digest } from "../base/digest.ts";
+import { mediaTypes } from "../base/media-types.ts";
+import { Fault } from "../base/fault.ts";
+import type { Store } from "../storage/store.ts";
+import { copyImage } from "./copy.ts";
+import type { OnProgress } from "./progress.ts";
+import { findReference } from "./reference.ts";
+import { getFound } from "./resolve.ts";
+import type { ImageSystem } from "./system.ts";
+import { findImageName, openSink } from "./transport.ts";
+import { storageSource } from "./transports/storage.ts";
+
+export interface PushRequest {
+  readonly store: Store;
+  readonly system?: ImageSystem;
+  readonly onProgress?: OnProgress;
+  /** Absent: as the image is. */
+  readonly format?: string;
+}
+
+/** Reads --format. @throws Fault "usage.invalid" with podman's words */
+export function manifestTypeOf(format: string | undefined): string | undefined {
+  if (format === undefined || format === "") return undefined;
+  if (format === "oci") return mediaTypes.ociManifest;
+  if (format === "v2s2" || format === "docker") return mediaTypes.dockerManifest;
+  if (format === "v2s1") {
+    throw new Fault("image.unsupported", "cannot write Docker schema 1 manifests", { hint: "use --format v2s2 or oci" });
+  }
+  throw new Fault("usage.invalid", `unknown format ${JSON.stringify(format)}. Choose on of the supported formats: 'oci', 'v2s1', or 'v2s2'`);
+}
+
+/**
+ * @param destination a name or transport; absent: the image's own name
+ * @returns the digest of the manifest as it was written
+ * @throws Fault "image.not-found", "registry.*"
+ */
+export async function push(image: string, destination: string | undefined, request: PushRequest): Promise<Digest> {
+  const { store, system, onProgress } = request;
+  const found = getFound(store, image, system);
+  const target = destination || found.name;
+  const name = findImageName(target) ?? { transport: "docker" as const, rest: target };
+  const mediaType = manifestTypeOf(request.format);
+  const own = findReference(found.name);
+  const additionalNames = name.transport === "docker-archive" && own?.tag !== undefined ? [found.name] : [];
+  const sink = await openSink(name, { store, ...(system ? { system } : {}) }, { additionalNames });
+  const { raw } = await copyImage(storageSource(store, found.image, found.name), sink, {
+    ...(mediaType === undefined ? {} : { mediaType }),
+    ...(onProgress ? { onProgress } : {}),
+    ...(system?.layersInParallel === undefined ? {} : { parallel: system.layersInParallel }),
+    ...(system?.signal ? { signal: system.signal } : {}),
+  });
+  return raw.digest;
+}
