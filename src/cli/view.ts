@@ -55,16 +55,21 @@ export async function showOne(value: unknown, format: string, showing: OneShowin
   return renderOne(value, format, showing);
 }
 
-/** Completes `--format {{.` from a view's columns. */
+/** Completes `--format {{.` from a view's columns, or from dotted names such as "Client.Version". */
 export function completesFormat<R>(columns: Readonly<Record<string, Column<R>>> | readonly string[]): Completer {
-  const names = Array.isArray(columns) ? (columns as readonly string[]) : Object.keys(columns);
   return (word) => {
-    const open = word.lastIndexOf("{{");
-    if (open < 0 || !/^\{\{[^}]*\.[A-Za-z.]*$/.test(word.slice(open))) return { words: ["json"], asIs: false };
-    const dot = word.lastIndexOf(".");
-    const before = word.slice(0, dot + 1);
-    const typed = word.slice(dot + 1);
-    const fit = names.filter((name) => name.startsWith(typed));
-    return { words: fit.map((name) => (name.endsWith(".") ? before + name : `${before}${name}}}`)), open: true, asIs: true };
+    const typed = /\{\{[^}]*\.?$/.test(word) ? /\.([A-Za-z0-9.]*)$/.exec(word.slice(word.lastIndexOf("{{"))) : null;
+    if (typed === null) return ["json"];
+    const [, path = ""] = typed;
+    const before = word.slice(0, word.length - path.length);
+    const names = Array.isArray(columns) ? (columns as readonly string[]) : Object.keys(columns);
+    const words = names.filter((name) => name.startsWith(path)).map((name) => before + upToDot(name, path.length));
+    return { words: [...new Set(words)], open: true, asIs: true };
   };
+}
+
+/** "Client." when the name goes on behind a dot after `from`, else the whole name with the closing braces. */
+function upToDot(name: string, from: number): string {
+  const dot = name.indexOf(".", from);
+  return dot < 0 ? `${name}}}` : name.slice(0, dot + 1);
 }

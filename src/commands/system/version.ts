@@ -37,7 +37,7 @@ export default verb({
     format: text({
       short: "f",
       help: "Change the output format to JSON or a Go template",
-      complete: completesFormat(["Client.", ...fields.map((field) => `Client.${field}`)]),
+      complete: completesFormat(fields.map((field) => `Client.${field}`)),
     }),
   },
   needs: "nothing",
