@@ -6,7 +6,7 @@ import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { nowRfc3339Nano } from "../../base/time.ts";
 import { readConfig } from "../../image/config.ts";
-import type { PullOptions } from "../../image/pull.ts";
+import type { PullRequest } from "../../image/pull.ts";
 import { lookupImage } from "../../image/resolve.ts";
 import type { ImageSystem } from "../../image/system.ts";
 import type { StoredImage } from "../../storage/store.ts";
@@ -23,9 +23,8 @@ export interface CreateOptions {
   readonly pull?: "always" | "missing" | "never" | "newer";
   /** A container of the same name goes first, running or not. */
   readonly replace?: boolean;
-  readonly system?: ImageSystem;
-  readonly onProgress?: PullOptions["onProgress"];
-  readonly prompt?: PullOptions["prompt"];
+  readonly quiet?: boolean;
+  readonly pullOptions?: Pick<PullRequest, "system" | "onProgress" | "prompt">;
 }
 
 export interface Created {
@@ -44,19 +43,30 @@ async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions)
   if (spec.rootfs || spec.imageName === undefined) return undefined;
   const { imageName } = spec;
   const { platform } = spec;
-  const system: ImageSystem = { ...host.imageSystem, ...options.system, ...(platform ? { platform: { ...options.system?.platform, ...platform } } : {}) };
+  const { system: asked, onProgress, prompt } = options.pullOptions ?? {};
+  const system: ImageSystem = { ...host.imageSystem, ...asked, ...(platform ? { platform: { ...asked?.platform, ...platform } } : {}) };
   const policy = options.pull ?? (host.conf.engine.pull_policy as CreateOptions["pull"]) ?? "missing";
   const here = policy === "missing" || policy === "never" ? lookupImage(host.store, imageName, system) : undefined;
   if (here) return here;
   const { pull } = await import("../../image/pull.ts");
-  const [pulled] = await pull(imageName, {
+  const [image] = await pull(imageName, {
     store: host.store, system, policy,
-    ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-    ...(options.prompt ? { prompt: options.prompt } : {}),
+    ...(onProgress ? { onProgress } : {}),
+    ...(prompt ? { prompt } : {}),
   });
-  const image = pulled && host.store.images.get(pulled.id);
   if (!image) throw new Fault("image.not-found", `${imageName}: image not known`);
-  return { image, name: pulled.names[0] ?? imageName };
+  return { image, name: nameOf(host, image, imageName, system) };
+}
+
+/** The whole name the image was asked for by; an archive's image has only its own. */
+function nameOf(host: Host, image: StoredImage, asked: string, system: ImageSystem): string {
+  try {
+    const found = lookupImage(host.store, asked, system);
+    if (found?.image.id === image.id) return found.name;
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+  }
+  return image.names[0] ?? image.id;
 }
 
 function forSpec(host: Host, { image, name }: FoundImage): ImageForSpec {

@@ -25,8 +25,10 @@ export interface LogLine {
   readonly stream: "stdout" | "stderr";
   /** RFC 3339 with nanoseconds and zone, as conmon wrote it. */
   readonly time: string;
-  /** Bytes as the container wrote them, without the newline. */
-  readonly text: Uint8Array;
+  /** As the container wrote it, without the newline. */
+  readonly bytes: Uint8Array;
+  /** The same as text. */
+  readonly text: string;
   /** Whether the newline was the container's own: false for a part of a long or unended line. */
   readonly full: boolean;
 }
@@ -44,7 +46,8 @@ export function parseLogLine(line: Uint8Array, { id, name }: { id: string; name:
   const stream = decoder.decode(line.subarray(timeEnd + 1, streamEnd));
   if (stream !== "stdout" && stream !== "stderr") return undefined;
   const time = decoder.decode(line.subarray(0, timeEnd));
-  return { id, name, stream, time, text: line.slice(tagEnd + 1), full: line[streamEnd + 1] === 70 };
+  const bytes = line.slice(tagEnd + 1);
+  return { id, name, stream, time, bytes, text: decoder.decode(bytes), full: line[streamEnd + 1] === 70 };
 }
 
 /** Byte offset where the last `count` full lines begin; parts of one line count as one. */

@@ -7,6 +7,8 @@ export interface WaitOptions {
   /** Such as "stopped", "running", "removing", "healthy"; default stopped or exited. */
   readonly conditions?: readonly string[];
   readonly intervalMs?: number;
+  /** Only the code of the first one that gets there. */
+  readonly firstMatch?: boolean;
 }
 
 /** Exit codes in the order of the names; -1 for a missing one with `ignore` and for conditions other than an end. */

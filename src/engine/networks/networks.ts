@@ -271,6 +271,17 @@ export function listNetworks(host: Host, filters: readonly string[] = []): Netwo
   return readAll(host).filter(network => tests.every(test => test(network)));
 }
 
+/** podman's network inspect JSON: the definition and who is connected. @throws Fault "network.not-found" */
+export function inspectNetwork(host: Host, nameOrId: string): Record<string, unknown> {
+  const network = getNetwork(host, nameOrId);
+  const containers = Object.fromEntries((usedNetworks(host).get(network.name) ?? []).flatMap(id => {
+    const record = host.state.findById(id);
+    const status = record?.state.networkStatus?.[network.name];
+    return record && status ? [[id, { name: record.name, interfaces: status.interfaces ?? {} }]] : [];
+  }));
+  return { ...network, containers };
+}
+
 function removeOne(host: Host, name: string): void {
   const network = getNetwork(host, name);
   if (network.name === defaultNetworkName(host)) throw new Fault("usage.invalid", `default network ${network.name} cannot be removed`);

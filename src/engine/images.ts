@@ -1,0 +1,34 @@
+// Images seen from containers: which are in use, and removing them with what uses them.
+
+import { removeImages } from "../image/remove.ts";
+import type { RemovedImages } from "../image/remove.ts";
+import { writeEvent } from "./events.ts";
+import type { Host } from "./host.ts";
+
+/** For listing and filtering images. */
+export function usesOfImages(host: Host): { usedBy: (imageId: string) => readonly string[] } {
+  return { usedBy: imageId => host.state.usersOfImage(imageId) };
+}
+
+export interface RemoveImagesOptions {
+  readonly force?: boolean;
+  readonly ignore?: boolean;
+  readonly noPrune?: boolean;
+  readonly filters?: readonly string[];
+}
+
+/** Removes images; with `force` the containers made from them go first. */
+export async function removeImagesOf(host: Host, names: readonly string[], options: RemoveImagesOptions = {}): Promise<RemovedImages> {
+  const removed = await removeImages(host.store, names, {
+    ...options,
+    system: host.imageSystem,
+    ...usesOfImages(host),
+    async removeContainers(imageId) {
+      const { remove } = await import("./containers/remove.ts");
+      await remove(host, { names: host.state.usersOfImage(imageId) }, { force: true });
+    },
+  });
+  for (const name of removed.untagged) writeEvent(host, { Type: "image", Status: "untag", Name: name });
+  for (const id of removed.deleted) writeEvent(host, { Type: "image", Status: "remove", Name: id, ID: id });
+  return removed;
+}
