@@ -1,6 +1,8 @@
 // Points in time as Go prints them, without the runtime's slow date texts.
 // Source: Go's time.RFC3339Nano, time.ANSIC and Time.String layouts.
 
+import { localZoneAt } from "./zone.ts";
+
 /** A point in time. A number is milliseconds since 1970, a bigint nanoseconds, a string RFC 3339. */
 export type Moment = number | bigint | string | Date;
 
@@ -15,6 +17,7 @@ interface Civil {
   readonly nanosecond: number;
   /** East of Greenwich. */
   readonly offsetMinutes: number;
+  readonly zone: string;
 }
 
 const weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
@@ -45,8 +48,7 @@ export function nowRfc3339Nano(): string {
 /** Go's Time.String: "2026-11-23 21:02:28.123456789 +0000 UTC". */
 export function goTimeString(moment: Moment, zone: "utc" | "local" = "local"): string {
   const at = civil(moment, zone);
-  const name = at.offsetMinutes === 0 ? "UTC" : offset(at, "").replace(/00$/, "");
-  return `${date(at)} ${clock(at)}${fraction(at)} ${offset(at, "")} ${name}`;
+  return `${date(at)} ${clock(at)}${fraction(at)} ${offset(at, "")} ${at.zone}`;
 }
 
 /** "Mon Nov 23 21:02:28 2026". */
@@ -81,7 +83,8 @@ function civil(moment: Moment, zone: "utc" | "local"): Civil {
   const ns = toNs(moment);
   const below = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   const seconds = Number((ns - below) / 1_000_000_000n);
-  const offsetMinutes = zone === "utc" ? 0 : -new Date(seconds * 1000).getTimezoneOffset();
+  const { offsetSeconds, name } = zone === "utc" ? { offsetSeconds: 0, name: "UTC" } : localZoneAt(seconds);
+  const offsetMinutes = Math.trunc(offsetSeconds / 60);
   const shifted = new Date((seconds + offsetMinutes * 60) * 1000);
   return {
     year: shifted.getUTCFullYear(),
@@ -92,7 +95,8 @@ function civil(moment: Moment, zone: "utc" | "local"): Civil {
     minute: shifted.getUTCMinutes(),
     second: shifted.getUTCSeconds(),
     nanosecond: Number(below),
-    offsetMinutes: offsetMinutes === 0 ? 0 : offsetMinutes,
+    offsetMinutes,
+    zone: name,
   };
 }
 

@@ -42,7 +42,9 @@ export const globals = {
   host: text({ short: "H", help: "Used for Docker compatibility", hidden: true }),
   identity: text({ help: "path to SSH identity file, (CONTAINER_SSHKEY)", complete: files }),
   imagestore: text({
-    help: "Path to the 'image store', different from 'graph root', use this to split storing the image into a separate 'image store', see 'man containers-storage.conf' for details",
+    help:
+      "Path to the 'image store', different from 'graph root', use this to split storing the image " +
+      "into a separate 'image store', see 'man containers-storage.conf' for details",
     complete: files,
   }),
   logLevel: text({
