@@ -136,6 +136,7 @@ function readTime(value: string): number {
   const withZone = /^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00:00Z` : /T\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/.test(value) ? `${value}Z` : value;
   const ns = parseRfc3339(withZone);
   if (ns !== undefined) return Number(ns / 1_000_000n);
+  if (!/^[+-]?(?:\d|\.\d)/.test(value)) throw new Fault("usage.invalid", `failed to parse value as time or duration: ${JSON.stringify(value)}`);
   return Date.now() - parseGoDuration(value) / 1e6;
 }
 

@@ -30,7 +30,7 @@ export interface ImageInspect {
   ManifestType: string;
   User: string;
   History: History[] | null;
-  NamesHistory: readonly string[];
+  NamesHistory: readonly string[] | null;
   Healthcheck?: Healthcheck;
 }
 
@@ -66,7 +66,7 @@ export function inspectImage(store: Store, image: StoredImage): ImageInspect {
     ManifestType: image.manifest.mediaType,
     User: config.config?.User ?? "",
     History: config.history ?? null,
-    NamesHistory: image.namesHistory,
+    NamesHistory: image.namesHistory.length === 0 ? null : image.namesHistory,
     ...(isDocker && healthcheck ? { Healthcheck: healthcheck } : {}),
   };
 }
