@@ -1,0 +1,56 @@
+// podman images, tag, untag, rmi, image exists/inspect/ls/rm, history.
+// Source: podman-images(1), podman-tag(1), podman-rmi(1).
+
+import { expect, test } from "bun:test";
+import { ok, podman } from "../fixtures/coracle.ts";
+import { IMAGE, withRegistry } from "../fixtures/store.ts";
+
+withRegistry(["busybox", "ubi8"]);
+
+test("the list has podman's columns, templates, JSON and filters", () => {
+  expect(ok("images").split("\n")[0]).toMatch(/^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE *$/);
+  expect(ok("images", "--format", "{{.Repository}}:{{.Tag}}").split("\n").sort())
+    .toEqual(["127.0.0.1:5000/busybox:latest", "registry.access.redhat.com/ubi8:latest"]);
+  expect(ok("images", "-q", "--no-trunc").split("\n").every(line => /^sha256:[0-9a-f]{64}$/.test(line))).toBe(true);
+  const rows = JSON.parse(ok("images", "--format", "json")) as { Id: string; Names: string[]; Digest: string; Size: number }[];
+  expect(rows.length).toBe(2);
+  expect(rows.every(row => row.Digest.startsWith("sha256:") && row.Size > 1_000_000)).toBe(true);
+  expect(ok("images", "--format", "{{.Repository}}", "--filter", "reference=*busybox*")).toBe("127.0.0.1:5000/busybox");
+  expect(ok("images", "-n", "busybox")).toMatch(/^127\.0\.0\.1:5000\/busybox/);
+});
+
+test("tags come and go, and rmi of one name leaves the image under the other", () => {
+  ok("tag", IMAGE, "localhost/mine:1", "other");
+  expect(ok("image", "exists", "mine:1")).toBe("");
+  expect(ok("images", "-n", "--format", "{{.Repository}}:{{.Tag}}", "other")).toBe("localhost/other:latest");
+  expect(ok("rmi", "mine:1")).toBe("Untagged: localhost/mine:1");
+  ok("untag", "other");
+  expect(podman("image", "exists", "other").status).toBe(1);
+  expect(podman("image", "exists", IMAGE).status).toBe(0);
+  expect(podman("tag", "nosuchimage", "x").status).toBe(125);
+  expect(podman("tag", IMAGE, "UPPER CASE").status).toBe(125);
+});
+
+test("inspect gives the image's own data, by name, ID and shortened ID", () => {
+  const [image] = JSON.parse(ok("image", "inspect", "ubi8"));
+  expect(image.RepoTags).toEqual(["registry.access.redhat.com/ubi8:latest"]);
+  expect(image.RootFS.Layers.length).toBe(2);
+  expect(image.Config.Labels.name).toBe("ubi8");
+  expect(ok("inspect", "--format", "{{.Id}}", image.Id.slice(0, 7))).toBe(image.Id);
+  expect(ok("inspect", "--type", "image", "--format", "{{.Os}}/{{.Architecture}}", "ubi8")).toMatch(/^linux\/(amd64|arm64)$/);
+  expect(ok("history", "--format", "{{.CreatedBy}}", "ubi8").split("\n")).toEqual(["layer 2", "layer 1"]);
+  const missing = podman("image", "inspect", "nosuch");
+  expect(missing.status).toBe(125);
+  expect(missing.err).toMatch(/nosuch: image not known/);
+});
+
+test("rmi refuses an image in use and with --force takes the container too", () => {
+  ok("create", "--name", "user", IMAGE);
+  const ran = podman("rmi", IMAGE);
+  expect(ran.status).toBe(2);
+  expect(ran.err).toMatch(/image used by [0-9a-f]{64}: image is in use by a container/);
+  ok("rmi", "-f", IMAGE);
+  expect(podman("container", "exists", "user").status).toBe(1);
+  expect(podman("rmi", IMAGE).status).toBe(1);
+  ok("pull", "-q", IMAGE);
+});
