@@ -33,10 +33,11 @@ export function defaultAuthFile(environment: Environment): string {
 export function defaultAuthFiles(environment: Environment): AuthFile[] {
   const home = environment["HOME"] ?? "";
   const config = environment["XDG_CONFIG_HOME"] || `${home}/.config`;
+  const docker = environment["DOCKER_CONFIG"] || `${home}/.docker`;
   return [
     { path: defaultAuthFile(environment) },
     { path: `${config}/containers/auth.json` },
-    { path: `${environment["DOCKER_CONFIG"] || `${home}/.docker`}/config.json` },
+    { path: `${docker}/config.json` },
     { path: `${home}/.dockercfg`, isLegacy: true },
   ];
 }

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
-import { hasDockerRegistry, startRegistry, type TestRegistry } from "../../tests/fixtures/docker-registry.ts";
+import { freePort, hasDockerRegistry, startRegistry, type TestRegistry } from "../../tests/fixtures/docker-registry.ts";
 import { digestOf, type Digest } from "../base/digest.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import { newRegistryClient, type RegistryClient } from "./client.ts";
@@ -160,9 +160,9 @@ describe.skipIf(!hasDockerRegistry)("an open registry without TLS", () => {
   }
 
   test("a closed port is refused at once", async () => {
-    const port = fs.existsSync("/proc") ? 1 : 9;
+    const port = freePort();
     const closed = newRegistryClient({ host: `127.0.0.1:${port}`, retry: { delayMs: 60_000 } });
-    const message = `pinging container registry 127.0.0.1:1: Get "https://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused`;
+    const message = `pinging container registry 127.0.0.1:${port}: Get "https://127.0.0.1:${port}/v2/": dial tcp 127.0.0.1:${port}: connect: connection refused`;
     await expect(closed.ping()).rejects.toMatchObject({ message });
   });
 

@@ -184,7 +184,11 @@ function rewritten(reference: string, entry: RegistryEntry, location: string): s
 }
 
 /** Without tag and digest. */
-const nameOf = (reference: string): string => reference.replace(/@.*$/, "").replace(/:[^:/]*$/, match => (reference.includes("/") ? "" : match));
+function nameOf(reference: string): string {
+  const untagged = reference.replace(/@.*$/, "");
+  // The colon of a bare "localhost:5000" begins a port.
+  return untagged.includes("/") ? untagged.replace(/:[^:/]*$/, "") : untagged;
+}
 
 function endpoint(reference: string, { insecure, isMirror }: Pick<PullEndpoint, "insecure" | "isMirror">): PullEndpoint {
   const name = nameOf(reference);

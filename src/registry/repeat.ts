@@ -37,6 +37,7 @@ export async function repeated(session: Session, trying: Trying, send: () => Pro
 function isWorthAnother(thrown: unknown): boolean {
   if (thrown instanceof Fault) return false;
   const code = codeOf(thrown);
+  if (code === "") return (thrown as Error | undefined)?.name === "TimeoutError";
   return !isNoTls(code) && !/^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|ERR_TLS_|UNABLE_TO_|DEPTH_|SELF_|CERT_)/.test(code);
 }
 

@@ -118,7 +118,8 @@ export async function request(session: Session, ask: Ask): Promise<Reply> {
   for (let round = 1; ; round++) {
     const answer = await repeated(session, trying, () => sendAuthorized(session, { ask, url, contact, scopes }));
     noteWarning(session, answer.response);
-    const wider = answer.response.status === 401 && isReplayable && round === 1 && retryScopes(session, answer.response, { contact, scopes });
+    const mayAskAgain = answer.response.status === 401 && isReplayable && round === 1;
+    const wider = mayAskAgain && retryScopes(session, answer.response, { contact, scopes });
     if (wider) {
       answer.abort();
       scopes = wider;

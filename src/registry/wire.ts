@@ -107,6 +107,7 @@ const withoutCredentials = (headers: Readonly<Record<string, string>>): Record<s
 const isStream = (body: Body | undefined): boolean => body !== undefined && !(body instanceof Uint8Array);
 
 async function sendOnce(url: URL, request: WireRequest, sending: Sending): Promise<WireAnswer> {
+  const tls = sending.tlsFor(url);
   const control = new AbortController();
   const outer = [sending.options.signal, request.signal].filter(signal => signal !== undefined);
   const stop = (event: { target?: unknown }): void => control.abort((event.target as AbortSignal).reason);
@@ -124,12 +125,11 @@ async function sendOnce(url: URL, request: WireRequest, sending: Sending): Promi
     signal: control.signal,
     ...(request.body !== undefined && { body: request.body, duplex: "half" }),
     ...("Bun" in globalThis && {
-      tls: sending.tlsFor(url),
+      tls,
       proxy: proxyFor(url, sending.options.environment) ?? false,
       timeout: false,
     }),
   };
-  if (!("Bun" in globalThis)) sending.tlsFor(url);
   log.debug(`${request.method} ${shown(url)}`);
   try {
     const response = await fetch(url, init as RequestInit);
@@ -197,7 +197,7 @@ export function reasonOf(thrown: unknown, url: URL): string {
   const { code: own, cause, message, name } = (thrown ?? {}) as Record<string, unknown>;
   const code = String(own ?? (cause as { code?: unknown } | undefined)?.code ?? "");
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  const address = `${isLoopback(url.hostname) && url.hostname === "localhost" ? "127.0.0.1" : url.hostname}:${port}`;
+  const address = `${url.hostname === "localhost" ? "127.0.0.1" : url.hostname}:${port}`;
   if (code === "ECONNREFUSED" || code === "ConnectionRefused") return `dial tcp ${address}: connect: connection refused`;
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${url.hostname}: no such host`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
@@ -206,7 +206,9 @@ export function reasonOf(thrown: unknown, url: URL): string {
   if (isUnknownAuthority(code)) return "tls: failed to verify certificate: x509: certificate signed by unknown authority";
   if (isNoTls(code)) return "tls: handshake failure";
   if (name === "TimeoutError") return "i/o timeout";
-  return Object.hasOwn(reasons, code) ? reasons[code]! : String(message ?? thrown).split("\n")[0]!;
+  if (Object.hasOwn(reasons, code)) return reasons[code]!;
+  const inner = (cause as { message?: unknown } | undefined)?.message;
+  return String(inner ?? message ?? thrown).split("\n")[0]!;
 }
 
 /** Whether the far side did not speak TLS, so that it may speak plain HTTP. */
