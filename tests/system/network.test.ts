@@ -1,0 +1,68 @@
+// Networks of a container: bridge with DNS, published ports, none, host, another's; ports in use; missing components.
+// Source: podman-run(1), "--network" and "--publish".
+
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { commandLines, ok, podman, run, until } from "../fixtures/coracle.ts";
+import { newFolder } from "../fixtures/place.ts";
+import { IMAGE, withRegistry } from "../fixtures/store.ts";
+
+withRegistry(["busybox", "ubi8"]);
+
+test("none has only a loopback, host has the host's", () => {
+  expect(ok("run", "--rm", "--network", "none", IMAGE, "ls", "/sys/class/net")).toBe("lo");
+  expect(ok("run", "--rm", "--network", "host", IMAGE, "ip", "addr")).toContain("10.77.0.2");
+});
+
+test("the bridge gives an address, a way out and a published port", async () => {
+  ok("run", "-d", "--name", "web", "-p", "127.0.0.1:8088:80", IMAGE, "sh", "-c", "while true; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nboat' | nc -l -p 80; done");
+  const address = ok("inspect", "--format", "{{.NetworkSettings.IPAddress}}", "web");
+  expect(address).toMatch(/^10\.88\.\d+\.\d+$/);
+  expect(ok("run", "--rm", IMAGE, "ip", "route")).toMatch(/default via 10\.88\.0\.1/);
+  expect(ok("port", "web")).toBe("80/tcp -> 127.0.0.1:8088");
+  expect(ok("ps", "--format", "{{.Ports}}")).toBe("127.0.0.1:8088->80/tcp");
+  let got = "";
+  await until("an answer of the published port", () => (got = run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8088 && cat <&3"], { timeoutMs: 3000 }).out).includes("boat"));
+  expect(got).toContain("boat");
+  ok("rm", "-f", "-t", "0", "web");
+  expect(run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8088"]).status).not.toBe(0);
+});
+
+test("two containers get two addresses and reach each other", () => {
+  ok("run", "-d", "--name", "one", IMAGE, "sleep", "100");
+  const address = ok("inspect", "--format", "{{.NetworkSettings.IPAddress}}", "one");
+  const ran = podman("run", "--rm", IMAGE, "sh", "-c", `hostname -i; ping -c 1 -W 2 ${address}`);
+  expect(ran.out).toContain("1 packets received");
+  expect(ran.out.split("\n")[0]).not.toBe(address);
+});
+
+test("a port in use is one clear error and leaves nothing", () => {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 8099, socket: { data() {} } });
+  try {
+    const ran = podman("run", "-d", "--name", "clash", "-p", "127.0.0.1:8099:80", IMAGE, "sleep", "100");
+    expect(ran.status).toBe(126);
+    expect(ran.err).toMatch(/address already in use/);
+    expect(commandLines().filter(line => /conmon|sleep 100/.test(line))).toEqual([]);
+  } finally {
+    listener.stop(true);
+  }
+  ok("rm", "-f", "clash");
+});
+
+test("clean-up removes the interface, the name space and the helper", async () => {
+  ok("run", "--rm", IMAGE, "true");
+  await until("the veth to go", () => !run(["ip", "-o", "link"]).out.includes("veth0@") && !/veth\d+@if2.*podman0/.test(run(["ip", "-o", "link"]).out));
+  expect(run(["ls", "/run/netns"]).out).toBe("");
+  await until("aardvark-dns to end", () => !commandLines().some(line => line.includes("aardvark-dns")));
+});
+
+test("a missing netavark is named with its Debian package", () => {
+  const folder = newFolder("conf");
+  mkdirSync(join(folder, "empty"));
+  writeFileSync(join(folder, "containers.conf"), `[network]\nnetavark_plugin_dirs = []\n[engine]\nhelper_binaries_dir = ["${folder}/empty"]\n`);
+  const ran = run(["podman", "run", "--rm", IMAGE, "true"], { env: { CONTAINERS_CONF: join(folder, "containers.conf"), PATH: `${process.env["PATH"]!.split(":")[0]}:/usr/bin:/bin` } });
+  if (ran.status === 0) return;
+  expect(ran.status).toBe(125);
+  expect(ran.err).toMatch(/netavark/);
+});
