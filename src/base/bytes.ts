@@ -36,11 +36,32 @@ function human(size: number, how: { base: number; units: readonly string[]; digi
 export function formatG(value: number, digits: number): string {
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
-  const [mantissa = "", exponentText = "0"] = value.toExponential(Math.max(digits, 1) - 1).split("e");
+  const [mantissa = "", exponentText = "0"] = roundEven(value, Math.max(digits, 1) - 1).split("e");
   const exponent = Number(exponentText);
-  if (exponent >= -4 && exponent < digits) return trimZeros(value.toFixed(Math.max(digits - 1 - exponent, 0)));
+  if (exponent >= -4 && exponent < digits) return trimZeros(shifted(mantissa, exponent));
   const sign = exponent < 0 ? "-" : "+";
   return `${trimZeros(mantissa)}e${sign}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
+
+/** toExponential, with exact halves going to the even digit as in Go; the runtime rounds them up. */
+function roundEven(value: number, fractionDigits: number): string {
+  const exact = value.toExponential(100);
+  const [mantissa = "", exponent = "0"] = exact.split("e");
+  const cut = mantissa.indexOf(".") + 1 + fractionDigits;
+  const last = fractionDigits === 0 ? mantissa[cut - 2] : mantissa[cut - 1];
+  if (/^50*$/.test(mantissa.slice(cut)) && "02468".includes(last ?? "1")) {
+    return `${mantissa.slice(0, fractionDigits === 0 ? cut - 1 : cut)}e${exponent}`;
+  }
+  return value.toExponential(fractionDigits);
+}
+
+/** "1.23" and 1 is "12.3". */
+function shifted(mantissa: string, exponent: number): string {
+  const sign = mantissa.startsWith("-") ? "-" : "";
+  const digits = mantissa.replace(/[-.]/g, "");
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
+  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
+  return digits.length > exponent + 1 ? `${sign}${whole}.${digits.slice(exponent + 1)}` : sign + whole;
 }
 
 function trimZeros(text: string): string {

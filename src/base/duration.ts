@@ -40,7 +40,8 @@ export function parseGoDuration(text: string): number {
         `time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`,
       );
     }
-    total += Number(before || "0") * scale + Math.trunc(Number(`0.${after || "0"}`) * scale);
+    const fraction = after.slice(0, 18);
+    total += Number(before || "0") * scale + Number((BigInt(fraction || "0") * BigInt(scale)) / 10n ** BigInt(fraction.length));
   }
   if (total > 2 ** 63) throw invalid();
   return total === 0 ? 0 : sign * total;

@@ -210,17 +210,20 @@ export function nearest(typed: string, known: readonly string[]): string | undef
   return best;
 }
 
-/** Levenshtein's distance; words over 64 letters are infinitely far. */
+/** Levenshtein's distance, two letters swapped counting as one step; words over 64 letters are infinitely far. */
 export function editDistance(from: string, to: string): number {
   if (from.length > 64 || to.length > 64) return Infinity;
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
       const swap = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isTurned = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      const turn = isTurned ? (before[j - 2] ?? 0) + 1 : Infinity;
+      next.push(Math.min(swap, turn, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[to.length] ?? Infinity;
 }

@@ -8,7 +8,7 @@ import { parseTemplate } from "./parse.ts";
 import { textOf, type Command, type Control, type Invoke, type Node, type Operand, type Pipe, type Template } from "./tree.ts";
 import { isTrue, Shapes } from "./value.ts";
 
-const stepsMax = 5_000_000;
+const stepsMax = 2_000_000;
 const depthMax = 100;
 const outputCharactersMax = 256 * 1024 * 1024;
 
@@ -66,7 +66,7 @@ class Run {
   }
 
   #node(node: Node, dot: unknown, variables: Variables): Leaving {
-    if (++this.#steps > stepsMax) throw this.#plain("exceeded maximum number of steps");
+    this.#step();
     switch (node.kind) {
       case "text": return this.#print(node.text);
       case "action": {
@@ -81,6 +81,10 @@ class Run {
       case "range": return this.#control(node, dot, variables);
     }
     return undefined;
+  }
+
+  #step(): void {
+    if (++this.#steps > stepsMax) throw this.#plain("exceeded maximum number of steps");
   }
 
   #print(text: string): undefined {
@@ -106,6 +110,7 @@ class Run {
     let isEmpty = true;
     for (const [key, item] of this.#items(node, value)) {
       isEmpty = false;
+      this.#step();
       const inner: Variables = [...variables];
       this.#setRange(node.pipe, inner, key, item);
       if (this.list(node.body, item, inner) === "break") break;
@@ -160,7 +165,7 @@ class Run {
 
   #command(command: Command, scope: Scope): unknown {
     const [first, ...rest] = command.operands as [Operand, ...Operand[]];
-    if (++this.#steps > stepsMax) throw this.#plain("exceeded maximum number of steps");
+    this.#step();
     switch (first.kind) {
       case "field": return this.#fields(first, scope.dot, { names: first.names, rest, scope });
       case "chain": return this.#fields(first, this.#operand(first.base, scope), { names: first.names, rest, scope });
