@@ -5,9 +5,10 @@ import { Fault } from "../base/fault.ts";
 import { parseGoDuration } from "../base/duration.ts";
 import { parseRfc3339 } from "../base/time.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
+import { familyOf } from "./family.ts";
+import type { Family } from "./family.ts";
 import { findReference, repositoryOf } from "./reference.ts";
 import { findImage, lookupImage } from "./resolve.ts";
-import { storedConfig } from "./stored-config.ts";
 import type { ImageSystem } from "./system.ts";
 
 export interface FilterContext {
@@ -28,7 +29,12 @@ const noTest = (text: string): Fault =>
  *
  * @throws Fault "usage.invalid"
  */
-export function filterImages(store: Store, filters: readonly string[], context: FilterContext = {}): StoredImage[] {
+export function filterImages(
+  store: Store,
+  filters: readonly string[],
+  context: FilterContext = {},
+  family: Family = familyOf(store),
+): StoredImage[] {
   const tests: Test[] = [];
   const wanted: string[] = [];
   const unwanted: string[] = [];
@@ -37,14 +43,14 @@ export function filterImages(store: Store, filters: readonly string[], context: 
     const { key, value, negated } = splitFilter(text);
     if (key === "reference") (negated ? unwanted : wanted).push(value);
     else {
-      const test = testOf(key, value, { store, context, once });
+      const test = testOf(key, value, { store, context, once, family });
       tests.push(negated ? image => !test(image) : test);
     }
   }
   const matches = (image: StoredImage, pattern: string) => matchesReference(image, pattern, foundBy(store, pattern, context));
   if (unwanted.length > 0) tests.push(image => !unwanted.some(pattern => matches(image, pattern)));
   if (wanted.length > 0) tests.push(image => wanted.some(pattern => matches(image, pattern)));
-  const passed = store.images.list().filter(image => tests.every(test => test(image)));
+  const passed = family.images.filter(image => tests.every(test => test(image)));
   return wanted.length === 1 && unwanted.length === 0 ? passed.map(image => onlyNamesLike(image, wanted[0]!)) : passed;
 }
 
@@ -58,7 +64,7 @@ function splitFilter(text: string): { key: string; value: string; negated: boole
 function testOf(
   key: string,
   value: string,
-  { store, context, once }: { store: Store; context: FilterContext; once: Map<string, string> },
+  { store, context, once, family }: { store: Store; context: FilterContext; once: Map<string, string>; family: Family },
 ): Test {
   const flag = (): boolean => {
     const before = once.get(key);
@@ -90,11 +96,11 @@ function testOf(
     }
     case "dangling": {
       const want = flag();
-      return image => isDangling(store, image) === want;
+      return image => family.isDangling(image) === want;
     }
     case "intermediate": {
       const want = flag();
-      return image => (image.names.length === 0 && store.images.children(image.id).length > 0) === want;
+      return image => family.isIntermediate(image) === want;
     }
     case "readonly": {
       const want = flag();
@@ -108,13 +114,10 @@ function testOf(
     case "digest":
       if (!value.startsWith("sha256:")) throw new Fault("usage.invalid", `invalid value ${JSON.stringify(value)} for digest filter`);
       return image => image.manifests.some(one => one.digest.startsWith(value));
-    case "label": return image => hasLabel(storedConfig(store, image).config?.Labels ?? {}, value);
+    case "label": return image => hasLabel(family.config(image).config?.Labels ?? {}, value);
     default: throw noTest(key);
   }
 }
-
-export const isDangling = (store: Store, image: StoredImage): boolean =>
-  image.names.length === 0 && store.images.children(image.id).length === 0;
 
 /** Milliseconds since 1970; 0 where the config has no time. */
 export function createdMs(image: StoredImage): number {

@@ -3,6 +3,7 @@
 import { mediaTypes } from "../base/media-types.ts";
 import type { Healthcheck, History, ImageDefaults } from "../base/oci-image.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
+import { familyOf } from "./family.ts";
 import { repoDigests } from "./list.ts";
 import { findReference } from "./reference.ts";
 import { storedConfig, storedManifest } from "./stored-config.ts";
@@ -49,7 +50,7 @@ export function inspectImage(store: Store, image: StoredImage): ImageInspect {
     Digest: image.manifest.digest,
     RepoTags: image.names.filter(name => findReference(name)?.tag !== undefined),
     RepoDigests: repoDigests(image),
-    Parent: store.images.parent(image.id)?.id ?? "",
+    Parent: familyOf(store).parent(image)?.id ?? "",
     Comment: (isDocker ? config.comment : config.history?.[0]?.comment) ?? "",
     Created: config.created ?? null,
     Config: defaultsOf(config.config ?? {}),

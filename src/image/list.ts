@@ -1,9 +1,10 @@
 // The rows of `podman images`, with all that its templates and JSON can ask for.
 
-import { createdMs, filterImages, isDangling } from "./filters.ts";
+import { familyOf } from "./family.ts";
+import type { Family } from "./family.ts";
+import { createdMs, filterImages } from "./filters.ts";
 import type { FilterContext } from "./filters.ts";
 import { findReference, repositoryOf } from "./reference.ts";
-import { storedConfig } from "./stored-config.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 
 /** One image, in podman's field names; JSON order is the order here. */
@@ -49,14 +50,15 @@ export interface ListOptions extends FilterContext {
 export function listImages(store: Store, options: ListOptions = {}): ImageSummary[] {
   const filters = [...(options.filters ?? [])];
   if (!options.all && !filters.includes("intermediate=true")) filters.push("intermediate=false");
-  return filterImages(store, filters, options).map(image => summarize(store, image, options));
+  const family = familyOf(store);
+  return filterImages(store, filters, options, family).map(image => summarize(family, image, options));
 }
 
-function summarize(store: Store, image: StoredImage, context: FilterContext): ImageSummary {
-  const config = storedConfig(store, image);
+function summarize(family: Family, image: StoredImage, context: FilterContext): ImageSummary {
+  const config = family.config(image);
   return {
     Id: image.id,
-    ParentId: store.images.parent(image.id)?.id ?? "",
+    ParentId: family.parent(image)?.id ?? "",
     RepoTags: image.names.length === 0 ? null : image.names,
     RepoDigests: repoDigests(image),
     Created: Math.floor(createdMs(image) / 1000),
@@ -66,7 +68,7 @@ function summarize(store: Store, image: StoredImage, context: FilterContext): Im
     Labels: config.config?.Labels ?? null,
     Containers: context.usedBy?.(image.id).length ?? 0,
     ReadOnly: false,
-    Dangling: isDangling(store, image),
+    Dangling: family.isDangling(image),
     Arch: config.architecture,
     Digest: image.manifest.digest,
     History: image.namesHistory,

@@ -2,6 +2,7 @@
 
 import { Fault } from "../base/fault.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
+import { familyOf } from "./family.ts";
 import { filterImages } from "./filters.ts";
 import { getFound } from "./resolve.ts";
 import { nameToGive, referenceText } from "./reference.ts";
@@ -99,20 +100,16 @@ class Removal {
     if (!image) return;
     if (name !== undefined && image.names.length !== 1 && this.untagOnly(image, name)) return;
     await this.freeOfContainers(image);
-    const hasChildren = this.store.images.children(id).length > 0;
-    const parent = this.store.images.parent(id);
+    const family = familyOf(this.store);
+    const hasChildren = family.children(image).length > 0;
+    const parent = family.parent(image);
     const removed = this.store.images.remove(id);
     if (!removed) return;
     this.untagged.push(...removed.image.names);
     this.bytes += removed.collected.bytes;
     if (!hasChildren) this.deleted.push(id);
-    if (!parent || this.options.noPrune || !this.isDangling(parent.id)) return;
+    if (!parent || this.options.noPrune || !familyOf(this.store).isDangling(parent)) return;
     await this.one(parent.id, undefined);
-  }
-
-  isDangling(id: string): boolean {
-    const image = this.store.images.get(id);
-    return image !== undefined && image.names.length === 0 && this.store.images.children(id).length === 0;
   }
 
   /** Whether taking the name away was all there was to do. */
