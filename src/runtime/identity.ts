@@ -1,0 +1,88 @@
+// Who a container's process is: "user[:group]" looked up in the container's own /etc/passwd and /etc/group.
+// Source: passwd(5), group(5); podman-run(1), --user.
+
+import { Fault } from "../base/fault.ts";
+import { errnoOf } from "../base/fault.ts";
+import { close, openat2, openDirectory, O_CLOEXEC, O_RDONLY, RESOLVE_IN_ROOT, readAll } from "../kernel/files.ts";
+
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly additionalGids: readonly number[];
+  readonly home: string;
+  /** Name in the container's passwd, if any. */
+  readonly name?: string;
+}
+
+const accountBytesMax = 4 * 1024 * 1024;
+
+interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+/** A file of the container's tree, never outside of it; "" where there is none. */
+export function readInside(rootPath: string, path: string, bytesMax = accountBytesMax): string {
+  const root = openDirectory(rootPath);
+  try {
+    const fd = openat2(root, path, { flags: O_RDONLY | O_CLOEXEC, resolve: RESOLVE_IN_ROOT });
+    try {
+      return new TextDecoder().decode(readAll(fd, bytesMax));
+    } finally {
+      close(fd);
+    }
+  } catch (thrown) {
+    if (["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(errnoOf(thrown) ?? "")) return "";
+    throw thrown;
+  } finally {
+    close(root);
+  }
+}
+
+function accounts(text: string): Account[] {
+  return text.split("\n").flatMap(line => {
+    const [name, , uid, gid, , home] = line.split(":");
+    return name && /^\d+$/.test(uid ?? "") && /^\d+$/.test(gid ?? "") ? [{ name, uid: Number(uid), gid: Number(gid), home: home || "/" }] : [];
+  });
+}
+
+function groups(text: string): { name: string; gid: number; members: string[] }[] {
+  return text.split("\n").flatMap(line => {
+    const [name, , gid, members] = line.split(":");
+    return name && /^\d+$/.test(gid ?? "") ? [{ name, gid: Number(gid), members: (members ?? "").split(",").filter(Boolean) }] : [];
+  });
+}
+
+const isNumber = (text: string): boolean => /^\d{1,10}$/.test(text);
+
+/**
+ * @param written "user", "uid", "user:group", …; "" is root
+ * @param extra names and numbers of --group-add
+ * @throws Fault "usage.invalid", worded as scripts know it
+ */
+export function identityOf(rootPath: string, written = "", extra: readonly string[] = []): Identity {
+  const [user = "", group] = written.split(":") as [string, string | undefined];
+  const all = accounts(readInside(rootPath, "/etc/passwd"));
+  const allGroups = groups(readInside(rootPath, "/etc/group"));
+  const account = findAccount(all, user === "" ? "0" : user);
+  const gidOf = (name: string): number => {
+    const known = allGroups.find(one => one.name === name);
+    if (known) return known.gid;
+    if (isNumber(name)) return Number(name);
+    throw new Fault("usage.invalid", `unable to find group ${name}: no matching entries in group file`);
+  };
+  const gid = group ? gidOf(group) : (account.gid ?? 0);
+  const own = account.name !== undefined && !group ? allGroups.filter(one => one.members.includes(account.name!)).map(one => one.gid) : [];
+  const added = extra.filter(name => name !== "keep-groups").map(gidOf);
+  const additionalGids = [...new Set([gid, ...own, ...added])].sort((a, b) => a - b);
+  return { uid: account.uid, gid, additionalGids, home: account.home, ...(account.name === undefined ? {} : { name: account.name }) };
+}
+
+function findAccount(all: readonly Account[], user: string): { uid: number; gid?: number; home: string; name?: string } {
+  const named = all.find(({ name }) => name === user) ?? (isNumber(user) ? all.find(({ uid }) => uid === Number(user)) : undefined);
+  if (named) return named;
+  if (isNumber(user)) return { uid: Number(user), home: user === "0" ? "/root" : "/" };
+  throw new Fault("usage.invalid", `unable to find user ${user}: no matching entries in passwd file`);
+}

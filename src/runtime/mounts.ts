@@ -1,0 +1,126 @@
+// The mounts of a container: the defaults of every container, our files, and what the person asked for, in order of depth.
+// Source: OCI runtime-spec config.md "Mounts"; podman-run(1).
+
+import type { ContainerSpec } from "../base/container-spec.ts";
+import type { ConfigFacts, ResolvedMount } from "./facts.ts";
+import type { OciMount } from "./oci.ts";
+
+const shmBytesDefault = 65_536_000 / 1000 * 1024;
+
+export const maskedPathsDefault: readonly string[] = [
+  "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
+  "/proc/timer_stats", "/sys/dev/block", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux", "/proc/interrupts",
+];
+export const readonlyPathsDefault: readonly string[] = [
+  "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+];
+
+/** All mounts, those nearer the root first. */
+export function mountsOf(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
+  const byTarget = new Map<string, OciMount>();
+  const put = (mount: OciMount): void => void byTarget.set(mount.destination, mount);
+  for (const mount of defaultMounts(spec, facts)) put(mount);
+  for (const mount of readOnlyRootMounts(spec)) put(mount);
+  for (const mount of fileMounts(spec, facts)) put(mount);
+  for (const mount of facts.mounts) put(userMount(mount));
+  if (spec.init && facts.initPath) {
+    put({ destination: initDestination, type: "bind", source: facts.initPath, options: ["bind", "rprivate", "ro"] });
+  }
+  return [...byTarget.values()].sort((a, b) => depth(a.destination) - depth(b.destination));
+}
+
+export const initDestination = "/run/podman-init";
+
+const depth = (path: string): number => path.split("/").filter(Boolean).length;
+
+function defaultMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
+  const privileged = spec.security?.privileged ?? false;
+  const hostPid = spec.namespaces?.pid?.kind === "host" && facts.rootless;
+  const tty = facts.ttyGroup === undefined ? [] : [`gid=${facts.ttyGroup}`];
+  return [
+    hostPid
+      ? { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", "nosuid", "noexec", "nodev"] }
+      : { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev", ...(spec.security?.procOptions ?? [])] },
+    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+    sysMount(spec, facts),
+    { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty] },
+    spec.namespaces?.ipc?.kind === "host"
+      ? { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["bind", "nosuid", "noexec", "nodev"] }
+      : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
+    shmMount(spec, facts),
+    {
+      destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
+      options: ["rprivate", "nosuid", "noexec", "nodev", "relatime", privileged ? "rw" : "ro"],
+    },
+  ];
+}
+
+function sysMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
+  const privileged = spec.security?.privileged ?? false;
+  const hostNetwork = facts.namespaces.network === undefined;
+  if (facts.rootless && hostNetwork) {
+    return { destination: "/sys", type: "bind", source: "/sys", options: ["rprivate", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro", "rbind"] };
+  }
+  return { destination: "/sys", type: "sysfs", source: "sysfs", options: ["rprivate", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro"] };
+}
+
+function shmMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
+  const options = ["rprivate", "nosuid", "noexec", "nodev"];
+  if (facts.shmPath) return { destination: "/dev/shm", type: "bind", source: facts.shmPath, options: ["bind", ...options] };
+  const size = spec.shmBytes ?? shmBytesDefault;
+  return { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...options.slice(1), "mode=1777", `size=${size}`] };
+}
+
+/** What stays writable below a root that is not. */
+function readOnlyRootMounts(spec: ContainerSpec): OciMount[] {
+  const { readOnlyRoot, readWriteTmpfs = true } = spec.security ?? {};
+  if (!readOnlyRoot || !readWriteTmpfs) return [];
+  return ["/run", "/tmp", "/var/tmp"].map(destination => ({
+    destination, type: "tmpfs", source: "tmpfs", options: ["rw", "rprivate", "nosuid", "nodev", "tmpcopyup"],
+  }));
+}
+
+function fileMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
+  const fixed = spec.security?.readOnlyRoot ? ["ro", "nosuid", "noexec", "nodev"] : [];
+  return Object.entries(facts.files).map(([destination, source]) => ({
+    destination, type: "bind", source, options: ["bind", "rprivate", ...fixed],
+  }));
+}
+
+const propagations = /^r?(private|shared|slave|unbindable)$/;
+const internal = /^(copy|nocopy|tmpcopyup|notmpcopyup|no-dereference|U|z|Z|O|volume-opt=.*|upperdir=.*|workdir=.*|uid=.*|gid=.*|type=.*|o=.*|device=.*)$/;
+
+/** One mount of the person's, with the options every such mount has. */
+export function userMount(mount: ResolvedMount): OciMount {
+  const given = mount.options.filter(option => !["ro", "rw"].includes(option));
+  const propagation = given.some(option => propagations.test(option)) ? [] : ["rprivate"];
+  const access = mount.readOnly ? "ro" : "rw";
+  if (mount.kind === "tmpfs" || mount.kind === "ramfs") return memoryMount(mount, given, [...propagation, access]);
+  if (mount.kind === "devpts") {
+    return { destination: mount.target, type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", ...given] };
+  }
+  const kept = given.filter(option => !internal.test(option));
+  const bind = kept.includes("bind") || kept.includes("rbind") ? [] : ["rbind"];
+  const isVolume = mount.kind === "volume" || mount.kind === "image";
+  const safe = isVolume ? unless(kept, ["nosuid", "nodev"]) : [];
+  const idmap = mount.idmap === undefined ? [] : [mount.idmap === "" ? "idmap" : `idmap=${mount.idmap}`];
+  return {
+    destination: mount.target, type: "bind", source: mount.source,
+    options: [...kept, ...bind, ...propagation, access, ...safe, ...idmap],
+  };
+}
+
+function memoryMount(mount: ResolvedMount, given: readonly string[], fixed: readonly string[]): OciMount {
+  const copies = given.includes("notmpcopyup") ? [] : ["tmpcopyup"];
+  const kept = given.filter(option => !["tmpcopyup", "notmpcopyup", "dev", "exec", "suid"].includes(option));
+  const safe = [...unless(given, ["nosuid", "nodev"]), ...(given.includes("exec") ? [] : unless(given, ["noexec"]))];
+  return {
+    destination: mount.target, type: mount.kind === "ramfs" ? "ramfs" : "tmpfs", source: mount.kind,
+    options: [...kept, ...fixed, ...safe, ...(mount.kind === "tmpfs" ? copies : [])],
+  };
+}
+
+/** Those of `wanted` that are neither there nor taken back ("suid" takes back "nosuid"). */
+function unless(given: readonly string[], wanted: readonly string[]): string[] {
+  return wanted.filter(option => !given.includes(option) && !given.includes(option.slice(2)));
+}
