@@ -1,7 +1,7 @@
 // Standard output and error by plain synchronous writes: nothing is lost at exit, and nothing slow is loaded.
 
 import * as fs from "node:fs";
-import { errnoOf } from "../base/fault.ts";
+import { errnoOf, systemFault } from "../base/fault.ts";
 
 /** The reader of our output went away; the program ends quietly, as by SIGPIPE. */
 export class OutputClosed extends Error {}
@@ -18,13 +18,16 @@ export function outputDescriptor(): number {
   return outputFd;
 }
 
-/** @throws OutputClosed when nobody reads any more */
+/** @throws OutputClosed when nobody reads any more; Fault "system.…" when it cannot be written */
 export function writeOut(data: string | Uint8Array): void {
   try {
     writeWhole(outputFd, data);
   } catch (error) {
-    if (errnoOf(error) === "EPIPE") throw new OutputClosed();
-    throw error;
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    if (errno === "EPIPE") throw new OutputClosed();
+    const why = error instanceof Error ? error.message.split(",", 1)[0] : errno;
+    throw systemFault(errno, `cannot write to standard output: ${why}`, error);
   }
 }
 
