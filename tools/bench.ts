@@ -1,0 +1,180 @@
+// `make bench`: our binary beside podman, interleaved in one run; writes docs/benchmarks.md and docs/benchmarks.json.
+// Usage: bun tools/bench.ts [WORD…]     only the lines whose name holds a WORD; PEERS names the folder of the peers' root.
+
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+
+const top = path.resolve(import.meta.dir, "..");
+const peers = process.env["PEERS"] || path.join(process.env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache"), "coracle-peers");
+
+interface Line {
+  readonly name: string;
+  readonly times: number;
+  /** The most that ours may need of podman's time. */
+  readonly ratioMax: number;
+  readonly words: readonly string[];
+  /** Run before each measured run, unmeasured. */
+  readonly before?: readonly string[];
+}
+
+interface Figure {
+  readonly medianMs: number;
+  readonly bestMs: number;
+  readonly peakMegabytes: number;
+}
+
+interface Result {
+  readonly name: string;
+  readonly ratioMax: number;
+  readonly ours: Figure;
+  readonly podman?: Figure;
+}
+
+const image = "127.0.0.1:5000/busybox";
+const lines: readonly Line[] = [
+  { name: "version", times: 15, ratioMax: 0.35, words: ["version"] },
+  { name: "ps -a (10 containers)", times: 15, ratioMax: 0.35, words: ["ps", "-a"] },
+  { name: "images", times: 15, ratioMax: 0.35, words: ["images"] },
+  { name: "inspect CONTAINER", times: 15, ratioMax: 0.35, words: ["inspect", "bench-0"] },
+  { name: "run --rm --network none IMAGE true", times: 9, ratioMax: 0.5, words: ["run", "--rm", "--network", "none", image, "true"] },
+  { name: "run --rm IMAGE true", times: 9, ratioMax: 0.5, words: ["run", "--rm", image, "true"] },
+  { name: "exec CONTAINER true", times: 9, ratioMax: 0.5, words: ["exec", "bench-up", "true"] },
+  { name: "pull of 300 MB in 8 layers", times: 4, ratioMax: 0.45, words: ["pull", "-q", "127.0.0.1:5000/heavy"], before: ["rmi", "-f", "127.0.0.1:5000/heavy"] },
+];
+
+/** Outside: makes the namespaces and starts itself in them. */
+async function outside(words: readonly string[]): Promise<number> {
+  if (process.getuid?.() !== 0) throw new Error("the benchmark needs root: it makes network name spaces and mounts");
+  const root = path.join(peers, "forky");
+  const there = fs.existsSync(path.join(root, "usr/bin/podman"));
+  if (!there && !Bun.which("podman")) console.log(`no podman in PATH and none in ${root}: measuring ours alone`);
+  const folder = fs.mkdtempSync(path.join(top, "out", "bench-"));
+  const child = Bun.spawn(["unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+    path.join(top, "tools/bench-world.sh"), folder, there ? root : "", "env", "CORACLE_BENCH=inside", "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
+    process.execPath, path.join(top, "tools/bench.ts"), ...words], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
+  const status = await child.exited;
+  Bun.spawnSync(["rm", "-rf", "--one-file-system", folder]);
+  return status;
+}
+
+interface Program {
+  readonly name: "ours" | "podman";
+  readonly path: string;
+}
+
+function programs(): Program[] {
+  const found: Program[] = [{ name: "ours", path: path.join(top, "out/bin/podman") }];
+  const peer = Bun.which("podman", { PATH: "/usr/local/bin:/usr/bin:/bin" });
+  return peer ? [...found, { name: "podman", path: peer }] : found;
+}
+
+function must(program: Program, words: readonly string[]): void {
+  const ran = Bun.spawnSync([program.path, ...words], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  if (ran.exitCode !== 0) throw new Error(`${program.path} ${words.join(" ")}: status ${ran.exitCode}\n${ran.stdout}${ran.stderr}`);
+}
+
+/** Limits that are allowed here; both programs' defaults may be above the hard ones. */
+function allowLimits(): void {
+  const nofile = Bun.spawnSync(["bash", "-c", "ulimit -Hn"]).stdout.toString().trim();
+  if (nofile === "unlimited") return;
+  fs.mkdirSync("/etc/containers/containers.conf.d", { recursive: true });
+  fs.writeFileSync("/etc/containers/containers.conf.d/bench.conf", `[containers]\ndefault_ulimits = ["nofile=${nofile}:${nofile}"]\n`);
+}
+
+async function prepare(chosen: readonly Line[], all: readonly Program[]): Promise<() => Promise<void>> {
+  const { startRegistry } = await import("../tests/fixtures/registry.ts");
+  const { busybox, heavy } = await import("../tests/fixtures/images.ts");
+  const registry = await startRegistry();
+  await registry.push(busybox(), "busybox");
+  if (chosen.some(line => line.name.startsWith("pull"))) await registry.push(heavy(7, 43), "heavy");
+  for (const program of all) {
+    must(program, ["pull", "-q", image]);
+    for (let count = 0; count < 10; count++) must(program, ["create", "--name", `bench-${count}`, "--network", "none", image, "true"]);
+    must(program, ["run", "-d", "--name", "bench-up", "--network", "none", image, "sleep", "1000"]);
+  }
+  return async () => {
+    for (const program of all) Bun.spawnSync([program.path, "rm", "-fa", "-t", "0"]);
+    await registry.stop();
+  };
+}
+
+interface Sample {
+  readonly ms: number;
+  readonly megabytes: number;
+}
+
+function measure(program: Program, line: Line): Sample {
+  if (line.before) Bun.spawnSync([program.path, ...line.before], { stdout: "ignore", stderr: "ignore" });
+  const begun = performance.now();
+  const ran = Bun.spawnSync([program.path, ...line.words], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const ms = performance.now() - begun;
+  if (ran.exitCode !== 0) throw new Error(`${program.path} ${line.words.join(" ")}: status ${ran.exitCode}\n${ran.stderr}`);
+  return { ms, megabytes: (ran.resourceUsage?.maxRSS ?? 0) / 1e6 };
+}
+
+/** One unmeasured run each, then turn about, the order swapped each time. */
+function compare(line: Line, all: readonly Program[]): Result {
+  const samples: Record<Program["name"], Sample[]> = { ours: [], podman: [] };
+  if (line.times > 4) for (const program of all) measure(program, line);
+  for (let turn = 0; turn < line.times; turn++) {
+    for (const program of turn % 2 ? [...all].reverse() : all) samples[program.name].push(measure(program, line));
+  }
+  return { name: line.name, ratioMax: line.ratioMax, ours: figureOf(samples.ours), ...(samples.podman.length ? { podman: figureOf(samples.podman) } : {}) };
+}
+
+function figureOf(samples: readonly Sample[]): Figure {
+  const sorted = samples.map(sample => sample.ms).sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { medianMs: round(median), bestMs: round(sorted[0]!), peakMegabytes: round(Math.max(...samples.map(sample => sample.megabytes))) };
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
+
+function rowOf(result: Result): string {
+  const { ours, podman } = result;
+  if (!podman) return `| ${result.name} | ${ours.medianMs} | – | – | ≤ ${result.ratioMax} | ${ours.peakMegabytes} | – |`;
+  const ratio = ours.medianMs / podman.medianMs;
+  const mark = ratio <= result.ratioMax ? "" : " (above)";
+  const memory = ours.peakMegabytes <= podman.peakMegabytes ? "" : " (above)";
+  return `| ${result.name} | ${ours.medianMs} | ${podman.medianMs} | ${ratio.toFixed(2)}${mark} | ≤ ${result.ratioMax} | ${ours.peakMegabytes}${memory} | ${podman.peakMegabytes} |`;
+}
+
+function report(results: readonly Result[], peerVersion: string): void {
+  const machine = `${os.availableParallelism()} cores, Linux ${os.release().split("-")[0]}`;
+  const text = `# Benchmarks
+
+Our binary beside ${peerVersion || "no peer"} in the same run, turn about, with the same conmon, crun and netavark, registry and image; ${machine}.
+Medians in milliseconds of the whole command, peak memory in MB of its largest process. Repeat with \`make bench\`.
+
+| command | ours ms | podman ms | ratio | aim | ours MB | podman MB |
+|---|---:|---:|---:|---:|---:|---:|
+${results.map(rowOf).join("\n")}
+`;
+  console.log(text);
+  fs.writeFileSync(path.join(top, "docs/benchmarks.md"), text);
+  fs.writeFileSync(path.join(top, "docs/benchmarks.json"), `${JSON.stringify({ machine, peer: peerVersion, results }, null, 2)}\n`);
+}
+
+async function inside(words: readonly string[]): Promise<number> {
+  const chosen = lines.filter(line => words.length === 0 || words.some(word => line.name.includes(word)));
+  const all = programs();
+  const peer = all.find(program => program.name === "podman");
+  allowLimits();
+  const end = await prepare(chosen, all);
+  try {
+    const results = chosen.map(line => {
+      const result = compare(line, all);
+      console.error(`${line.name}: ${result.ours.medianMs} ms, podman ${result.podman?.medianMs ?? "–"} ms`);
+      return result;
+    });
+    if (words.length === 0) report(results, peer ? Bun.spawnSync([peer.path, "--version"]).stdout.toString().trim() : "");
+  } finally {
+    await end();
+  }
+  return 0;
+}
+
+const inWorld = process.env["CORACLE_BENCH"] === "inside";
+process.exit(await (inWorld ? inside : outside)(process.argv.slice(2)));
