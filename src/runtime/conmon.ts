@@ -1,0 +1,239 @@
+// conmon: the small process that stays with a container. How it is called, and what it tells through its pipes.
+// Source: conmon(8); its sync pipe says {"pid":N} or {"pid":-1,"message":…} in one line (api version 1: "data").
+
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { Fault } from "../base/fault.ts";
+import { spawn, needProgram, type Environment } from "../base/spawn.ts";
+import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
+import { runtimeFault, lastError } from "./complaint.ts";
+import { runtimeForConmon, type RuntimeProgram } from "./program.ts";
+
+/** What containers and exec sessions have in common. */
+interface Monitored {
+  readonly id: string;
+  readonly name: string;
+  readonly runtime: RuntimeProgram;
+  readonly bundle: string;
+  readonly pidfile: string;
+  readonly conmonPidfile: string;
+  readonly exitDirectory: string;
+  readonly persistDirectory: string;
+  /** conmon's -l, such as "k8s-file:/…/ctr.log" or "none". */
+  readonly log: string;
+  readonly logSizeMax?: number;
+  readonly logTag?: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+  /** Program and arguments that conmon runs after the end. */
+  readonly exitCommand: readonly string[];
+  readonly exitDelaySeconds?: number;
+  readonly systemdCgroup: boolean;
+  readonly conmon?: string;
+  readonly env?: Environment;
+  /** Descriptors 3, 4, … of the container's process. */
+  readonly preservedFds?: readonly number[];
+  readonly logLevel?: string;
+}
+
+export interface ContainerMonitored extends Monitored {
+  readonly timeoutSeconds?: number;
+  readonly noPivot?: boolean;
+  readonly sdnotifySocket?: string;
+  readonly restoreFrom?: string;
+  readonly passthrough?: boolean;
+}
+
+export interface SessionMonitored extends Monitored {
+  readonly containerId: string;
+  readonly processPath: string;
+  readonly attach: boolean;
+}
+
+export interface Launched {
+  readonly pid: number;
+  readonly conmonPid: number | undefined;
+}
+
+const answerBytesMax = 64 * 1024;
+
+function commonArgs(asked: Monitored, ids: readonly string[]): string[] {
+  const runtime = runtimeForConmon(asked.runtime);
+  const ociLog = `${asked.bundle}/oci-log`;
+  const each = (flag: string, values: readonly string[]): string[] => values.flatMap(value => [`${flag}=${value}`]);
+  const [program, ...args] = asked.exitCommand;
+  return [
+    "--api-version", "1", ...ids, "-r", runtime.path, "-b", asked.bundle, "-p", asked.pidfile, "-n", asked.name,
+    "--exit-dir", asked.exitDirectory, "--persist-dir", asked.persistDirectory, "--full-attach",
+    "-l", asked.log, "--log-level", conmonLevel(asked.logLevel),
+    ...each("--runtime-arg", [...runtime.args, "--log-format=json", "--log", ociLog]),
+    ...(asked.logSizeMax ? ["--log-size-max", String(asked.logSizeMax)] : []),
+    ...(asked.logTag ? ["--log-tag", asked.logTag] : []),
+    ...(asked.systemdCgroup ? ["-s"] : []),
+    ...(asked.terminal ? ["-t"] : []),
+    ...(asked.stdin ? ["-i"] : []),
+    "--conmon-pidfile", asked.conmonPidfile,
+    "--exit-command", program!, ...each("--exit-command-arg", args),
+    ...(asked.exitDelaySeconds ? ["--exit-delay", String(asked.exitDelaySeconds)] : []),
+  ];
+}
+
+function conmonLevel(level: string | undefined): string {
+  if (level === "warn" || level === undefined) return "warning";
+  return level === "trace" ? "debug" : level === "panic" ? "fatal" : level;
+}
+
+/**
+ * Makes the runtime create a container, with conmon beside it; the program itself waits for `start`.
+ *
+ * @throws Fault "process.not-found", "process.not-executable" or "runtime.failed" with the runtime's own words
+ */
+export async function launchContainer(asked: ContainerMonitored): Promise<Launched> {
+  const args = [
+    ...commonArgs(asked, ["-c", asked.id, "-u", asked.id]),
+    ...(asked.timeoutSeconds ? ["-T", String(asked.timeoutSeconds)] : []),
+    ...(asked.noPivot ? ["--no-pivot"] : []),
+    ...(asked.sdnotifySocket ? ["--sdnotify-socket", asked.sdnotifySocket] : []),
+    ...(asked.restoreFrom ? ["--restore", asked.restoreFrom] : []),
+  ];
+  const run = await Monitor.begin(asked, args, asked.passthrough ? "inherit" : "ignore");
+  return run.finish();
+}
+
+export interface Session {
+  /** Waits until conmon listens on the session's attach socket; only with `attach`. */
+  readonly listening: Promise<void>;
+  /** Lets the process begin, and answers its ID. @throws Fault as launchContainer */
+  begin(): Promise<Launched>;
+}
+
+/** One more process in a running container; `begin` after attaching, so that no output is missed. */
+export async function launchSession(asked: SessionMonitored): Promise<Session> {
+  const args = [
+    ...commonArgs(asked, ["-c", asked.containerId, "-u", asked.id]),
+    "-e", "--exec-process-spec", asked.processPath,
+    ...(asked.attach ? ["--exec-attach"] : []),
+  ];
+  const run = await Monitor.begin(asked, args, "ignore", asked.attach);
+  return { listening: run.listening(), begin: () => run.finish() };
+}
+
+/** One call of conmon, from its start to its answer. */
+class Monitor {
+  readonly #asked: Monitored;
+  readonly #sync: number;
+  readonly #start: number;
+  readonly #attach: number | undefined;
+  readonly #exited: Promise<number>;
+
+  private constructor(asked: Monitored, fds: { sync: number; start: number; attach: number | undefined }, exited: Promise<number>) {
+    this.#asked = asked;
+    this.#sync = fds.sync;
+    this.#start = fds.start;
+    this.#attach = fds.attach;
+    this.#exited = exited;
+  }
+
+  static async begin(asked: Monitored, args: readonly string[], streams: "ignore" | "inherit", withAttach = false): Promise<Monitor> {
+    mkdirSync(asked.exitDirectory, { recursive: true, mode: 0o700 });
+    mkdirSync(asked.persistDirectory, { recursive: true, mode: 0o700 });
+    rmSync(`${asked.bundle}/oci-log`, { force: true });
+    const [syncOurs, syncTheirs] = pipe2();
+    const [startTheirs, startOurs] = pipe2();
+    const attach = withAttach ? pipe2() : undefined;
+    const kept = asked.preservedFds ?? [];
+    const first = 3 + kept.length;
+    const env: Environment = {
+      ...baseEnvironment(asked.env),
+      _OCI_SYNCPIPE: String(first),
+      _OCI_STARTPIPE: String(first + 1),
+      ...(attach ? { _OCI_ATTACHPIPE: String(first + 2) } : {}),
+    };
+    const program = asked.conmon ?? needProgram("conmon", "conmon");
+    const preserve = kept.length > 0 ? ["--runtime-opt", "--preserve-fds", "--runtime-opt", String(kept.length)] : [];
+    try {
+      const child = spawn([program, ...args, ...preserve], {
+        stdio: [streams, streams, streams, ...kept, syncTheirs, startTheirs, ...(attach ? [attach[1]] : [])],
+        env,
+        cwd: asked.bundle,
+      });
+      return new Monitor(asked, { sync: syncOurs, start: startOurs, attach: attach?.[0] }, child.exited);
+    } catch (thrown) {
+      for (const fd of [syncOurs, startOurs, ...(attach ? [attach[0]] : [])]) closeQuietly(fd);
+      throw thrown;
+    } finally {
+      for (const fd of [syncTheirs, startTheirs, ...(attach ? [attach[1]] : [])]) close(fd);
+    }
+  }
+
+  async listening(): Promise<void> {
+    if (this.#attach === undefined) return;
+    this.#go();
+    await readLine(this.#attach);
+    closeQuietly(this.#attach);
+  }
+
+  /** conmon waits for a byte before each step. */
+  #go(): void {
+    writeAll(this.#start, new Uint8Array([0]));
+  }
+
+  async finish(): Promise<Launched> {
+    try {
+      this.#go();
+      const line = await readLine(this.#sync);
+      await this.#exited;
+      const pid = readPid(line);
+      if (pid > 0) return { pid, conmonPid: readNumber(this.#asked.conmonPidfile) };
+      throw this.#fault(line);
+    } finally {
+      closeQuietly(this.#sync);
+      closeQuietly(this.#start);
+    }
+  }
+
+  #fault(line: string): Fault {
+    const said = lastError(`${this.#asked.bundle}/oci-log`) || messageOf(line);
+    return runtimeFault(this.#asked.runtime.name.includes("runc") ? "runc" : this.#asked.runtime.name, said);
+  }
+}
+
+/** conmon and what it starts need little of our environment, and nothing that could steer our own binary. */
+function baseEnvironment(given: Environment | undefined): Environment {
+  const { PATH, HOME, XDG_RUNTIME_DIR, TMPDIR, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE,
+    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS } = process.env;
+  return {
+    PATH, HOME, XDG_RUNTIME_DIR, TMPDIR, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE,
+    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS, ...given,
+  };
+}
+
+async function readLine(fd: number): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of Bun.file(fd).stream()) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.includes("\n") || text.length > answerBytesMax) break;
+  }
+  return text;
+}
+
+function answerOf(line: string): { data?: number; pid?: number; message?: string } {
+  try {
+    return JSON.parse(line.split("\n")[0] ?? "") as { data?: number; pid?: number };
+  } catch {
+    return {};
+  }
+}
+
+function readPid(line: string): number {
+  const { data, pid } = answerOf(line);
+  return data ?? pid ?? -1;
+}
+
+const messageOf = (line: string): string => answerOf(line).message ?? "conmon ended without an answer";
+
+function readNumber(path: string): number | undefined {
+  if (!existsSync(path)) return undefined;
+  const number = Number(readFileSync(path, "utf8").trim());
+  return Number.isInteger(number) && number > 0 ? number : undefined;
+}

@@ -1,0 +1,68 @@
+// Which OCI runtime runs a container, and how it is called on this host.
+// Source: runtime-spec runtime.md; on hybrid hosts crun wants the v2 tree out of sight.
+
+import { spawnSync, findProgram, type Finished } from "../base/spawn.ts";
+import { Fault } from "../base/fault.ts";
+import { withMountNamespace } from "../kernel/namespaces.ts";
+import { MNT_DETACH, setPropagation, umount2 } from "../kernel/mounts.ts";
+import { cgroupMode, type CgroupMode } from "./cgroups.ts";
+
+export interface RuntimeProgram {
+  /** "crun", "runc", …: the last part of the path. */
+  readonly name: string;
+  readonly path: string;
+  /** Before the verb: --root, --systemd-cgroup and what --runtime-flag gave. */
+  readonly flags: readonly string[];
+  /** Whether every call must run without the v2 tree of a hybrid host. */
+  readonly hidesUnified: boolean;
+}
+
+const packages: Readonly<Record<string, string>> = { crun: "crun", runc: "runc", kata: "kata-containers", youki: "youki" };
+
+export interface RuntimeWish {
+  /** Name or path; absent: crun, else runc. */
+  readonly runtime?: string;
+  readonly flags?: readonly string[];
+  /** Paths by name, of containers.conf. */
+  readonly places?: Readonly<Record<string, readonly string[]>>;
+  readonly mode?: CgroupMode;
+}
+
+/** @throws Fault "component.missing" naming the package */
+export function findRuntime(wish: RuntimeWish): RuntimeProgram {
+  const names = wish.runtime ? [wish.runtime] : ["crun", "runc"];
+  for (const name of names) {
+    const path = name.includes("/") ? name : (wish.places?.[name] ?? []).map(place => findProgram(place)).find(Boolean) ?? findProgram(name);
+    if (!path) continue;
+    const short = path.slice(path.lastIndexOf("/") + 1);
+    const isCrun = short.includes("crun");
+    const flags = (wish.flags ?? []).map(flag => (flag.startsWith("-") ? flag : `--${flag}`));
+    return { name: short, path, flags, hidesUnified: isCrun && (wish.mode ?? cgroupMode()) === "hybrid" };
+  }
+  const [first] = names;
+  throw new Fault("component.missing", `default OCI runtime "${first}" not found: invalid argument`, {
+    hint: `install it with: apt-get install ${packages[first!] ?? "crun"}`,
+  });
+}
+
+const hidden = "mount --make-private /sys/fs/cgroup && umount /sys/fs/cgroup/unified; exec \"$0\" \"$@\"";
+
+/** What conmon is given as its runtime, with the arguments that stand before ours. */
+export function runtimeForConmon(program: RuntimeProgram): { path: string; args: string[] } {
+  if (!program.hidesUnified) return { path: program.path, args: [...program.flags] };
+  const unshare = findProgram("unshare");
+  if (!unshare) throw new Fault("component.missing", 'cannot run crun on hybrid cgroups: "unshare" not found', { hint: "install it with: apt-get install util-linux" });
+  // conmon and its exit command stay in the host's mount namespace; only the runtime leaves it.
+  return { path: unshare, args: ["--mount", "--propagation", "unchanged", "/bin/sh", "-c", hidden, program.path, ...program.flags] };
+}
+
+/** Calls the runtime and waits; the caller reads status and stderr. */
+export function callRuntime(program: RuntimeProgram, args: readonly string[], options: { stdin?: string; fds?: readonly number[] } = {}): Finished {
+  const run = (): Finished => spawnSync([program.path, ...program.flags, ...args], options);
+  if (!program.hidesUnified) return run();
+  return withMountNamespace("new", () => {
+    setPropagation("/sys/fs/cgroup", "private");
+    umount2("/sys/fs/cgroup/unified", MNT_DETACH);
+    return run();
+  });
+}
