@@ -5,6 +5,7 @@ import type { Contents, Persona } from "./verb.ts";
 import { compatibleVersion } from "./version.ts";
 
 const contents: Contents = {
+  completion: ["Generate shell autocompletions", () => import("./system/completion.ts"), { hidden: true }],
   help: ["Help about any command", () => import("./system/help.ts")],
   version: ["Display the Podman version information", () => import("./system/version.ts")],
 };
