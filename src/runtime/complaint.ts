@@ -33,7 +33,7 @@ function parse(line: string): { level?: string; msg?: string } | undefined {
 /** As podman words it: "crun: …: OCI runtime attempted to invoke a command that was not found". */
 export function runtimeFault(program: string, said: string): Fault {
   const text = said.trim().replace(/^(crun|runc): /, "");
-  const isDenied = /permission denied|is a directory|exec format error/i.test(text) && !/no such file or directory/i.test(text.replace(/^.*exec: /, ""));
+  const isDenied = /permission denied|operation not permitted|is a directory|exec format error/i.test(text) && !/no such file or directory/i.test(text.replace(/^.*exec: /, ""));
   if (isDenied) return new Fault("process.not-executable", `${program}: ${text}: OCI permission denied`);
   if (/executable file.*not found|no such file or directory|no such file/i.test(text)) {
     return new Fault("process.not-found", `${program}: ${text}: OCI runtime attempted to invoke a command that was not found`);

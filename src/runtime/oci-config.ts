@@ -15,7 +15,8 @@ export function ociConfig(spec: ContainerSpec, facts: ConfigFacts): OciConfig {
   const security = spec.security ?? {};
   const ownUts = facts.namespaces.uts !== undefined && facts.namespaces.uts.path === undefined;
   return {
-    ociVersion: "1.2.1",
+    // As old as what we use allows: runtimes of Debian 12 refuse newer ones.
+    ociVersion: "1.1.0",
     process: processOf(spec, facts),
     root: { path: facts.rootPath, ...(security.readOnlyRoot ? { readonly: true } : {}) },
     ...(ownUts ? { hostname: facts.hostname } : {}),
