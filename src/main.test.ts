@@ -94,3 +94,8 @@ for (const [words, lines] of [
 test("__completeNoDesc leaves the descriptions out", () => {
   expect(podman("__completeNoDesc", "ver").out).toBe("version\n:4\n");
 });
+
+test("a program that is not there yet is refused instead of acting as podman", () => {
+  const ran = Bun.spawnSync([process.execPath, main, "skopeo", "inspect", "x"]);
+  expect([ran.exitCode, ran.stderr.toString()]).toEqual([125, 'Error: cannot act as "skopeo": it is not part of this version\n']);
+});
