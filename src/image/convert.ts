@@ -47,7 +47,8 @@ export function uncompressedManifest(cargo: Cargo): Cargo {
     if (diffId === undefined) throw new Fault("image.malformed", "cannot unpack layers: the config does not name them");
     return { mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, digest: diffId, size: sizeUnknown };
   });
-  return withManifest(cargo, raw.mediaType, { config: manifest.config, layers, ...(manifest.annotations ? { annotations: manifest.annotations } : {}) });
+  const { config: configDescriptor, annotations } = manifest;
+  return withManifest(cargo, raw.mediaType, { config: configDescriptor, layers, ...(annotations ? { annotations } : {}) });
 }
 
 /** A cargo whose manifest is written anew from its parts. */

@@ -20,7 +20,7 @@ export interface CopyOptions {
   readonly platform?: PlatformChoice;
   /** Manifest type to convert to; absent: as it is, unless the sink cannot hold it. */
   readonly mediaType?: string;
-  /** Layers moved at a time; default 6. */
+  /** Layers moved at a time; default 3, which two cores are full with. */
   readonly parallel?: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
@@ -31,7 +31,7 @@ export interface Copied {
   readonly raw: RawManifest;
 }
 
-const parallelDefault = 6;
+const parallelDefault = 3;
 
 /** Closes both; the sink shows nothing unless all went well. */
 export async function copyImage(source: Source, sink: Sink, options: CopyOptions = {}): Promise<Copied> {
@@ -69,7 +69,9 @@ async function member(source: Source, entry: Descriptor): Promise<ParsedManifest
 }
 
 const mismatch = (digest: Digest, what: string): Fault =>
-  new Fault("digest.mismatch", `cannot read ${what} "${digest}": its bytes have another digest`, { hint: "try again, or ask the registry's owner" });
+  new Fault("digest.mismatch", `cannot read ${what} "${digest}": its bytes have another digest`, {
+    hint: "try again, or ask the registry's owner",
+  });
 
 interface Trip {
   readonly source: Source;
@@ -197,7 +199,8 @@ async function copyLayers(original: Cargo, cargo: Cargo, { source, sink, options
     for (let group = queue.shift(); group && !stop.signal.aborted; group = queue.shift()) {
       for (const [nth, position] of group.entries()) {
         options.signal?.throwIfAborted();
-        const bytes = await copyLayer({ original, cargo, position, source, sink, stop: stop.signal, ...(nth === 0 ? { onProgress: options.onProgress } : {}) });
+        const onProgress = nth === 0 ? options.onProgress : undefined;
+        const bytes = await copyLayer({ original, cargo, position, source, sink, stop: stop.signal, onProgress });
         if (bytes !== undefined) for (const equal of group) sizes[equal] = bytes;
       }
     }

@@ -90,7 +90,9 @@ function testOf(
     }
     case "containers": {
       if (value === "external") return image => (context.usedBy?.(image.id) ?? []).length === 0;
-      if (value !== "true" && value !== "false") throw new Fault("usage.invalid", `unsupported value ${JSON.stringify(value)} for containers filter`);
+      if (value !== "true" && value !== "false") {
+        throw new Fault("usage.invalid", `unsupported value ${JSON.stringify(value)} for containers filter`);
+      }
       const want = flag();
       return image => ((context.usedBy?.(image.id) ?? []).length > 0) === want;
     }
@@ -136,17 +138,21 @@ function readFlag(key: string, value: string): boolean {
 
 function readTime(value: string): number {
   if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
-  const withZone = /^\d{4}-\d\d-\d\d$/.test(value) ? `${value}T00:00:00Z` : /T\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/.test(value) ? `${value}Z` : value;
-  const ns = parseRfc3339(withZone);
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(value);
+  const isWithoutZone = /T\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/.test(value);
+  const ns = parseRfc3339(isDay ? `${value}T00:00:00Z` : isWithoutZone ? `${value}Z` : value);
   if (ns !== undefined) return Number(ns / 1_000_000n);
-  if (!/^[+-]?(?:\d|\.\d)/.test(value)) throw new Fault("usage.invalid", `failed to parse value as time or duration: ${JSON.stringify(value)}`);
+  if (!/^[+-]?(?:\d|\.\d)/.test(value)) {
+    throw new Fault("usage.invalid", `failed to parse value as time or duration: ${JSON.stringify(value)}`);
+  }
   return Date.now() - parseGoDuration(value) / 1e6;
 }
 
 function getForFilter(store: Store, key: string, value: string, context: FilterContext): StoredImage {
   const image = findImage(store, value, context.system);
   if (image) return image;
-  throw new Fault("image.not-found", `could not find local image for filter ${JSON.stringify(key)}=${JSON.stringify(value)}: ${value}: image not known`);
+  const filter = `${JSON.stringify(key)}=${JSON.stringify(value)}`;
+  throw new Fault("image.not-found", `could not find local image for filter ${filter}: ${value}: image not known`);
 }
 
 /** "key" or "key=value"; both may hold "*". */

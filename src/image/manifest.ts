@@ -8,7 +8,9 @@ import { limits } from "../base/limits.ts";
 import { isIndexMediaType, mediaTypes } from "../base/media-types.ts";
 import type { Compression } from "../base/media-types.ts";
 import type { Descriptor, Index, Manifest, Platform } from "../base/oci-image.ts";
-import { asRecord, findList, findRecord, findText, findTextMap, findTexts, malformed, needText, needWhole, parseJson } from "../base/shape.ts";
+import {
+  asRecord, findList, findRecord, findText, findTextMap, findTexts, malformed, needText, needWhole, parseJson,
+} from "../base/shape.ts";
 import type { Fields, Subject } from "../base/shape.ts";
 
 /** A manifest or index as it came, byte for byte. */

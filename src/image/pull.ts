@@ -66,7 +66,9 @@ export async function pull(name: string, request: PullRequest): Promise<StoredIm
   const { candidates } = await resolveShortName(written, registriesOf(request.system ?? {}), request.prompt);
   const { domain, path } = candidates[0]!;
   const pulled: StoredImage[] = [];
-  for (const tag of await registryTags({ domain, path }, request.system)) pulled.push(await pullOne(referenceText({ domain, path, tag }), request));
+  for (const tag of await registryTags({ domain, path }, request.system)) {
+    pulled.push(await pullOne(referenceText({ domain, path, tag }), request));
+  }
   return pulled;
 }
 

@@ -29,7 +29,8 @@ export function manifestTypeOf(format: string | undefined): string | undefined {
   if (format === "v2s1") {
     throw new Fault("image.unsupported", "cannot write Docker schema 1 manifests", { hint: "use --format v2s2 or oci" });
   }
-  throw new Fault("usage.invalid", `unknown format ${JSON.stringify(format)}. Choose on of the supported formats: 'oci', 'v2s1', or 'v2s2'`);
+  const formats = "Choose on of the supported formats: 'oci', 'v2s1', or 'v2s2'";
+  throw new Fault("usage.invalid", `unknown format ${JSON.stringify(format)}. ${formats}`);
 }
 
 /**

@@ -5,7 +5,9 @@ import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { servesChoice, imagePlatform } from "./stored-config.ts";
-import { findReference, isShort, parseReference, referenceText, repositoryOf, withDefaultTag, withoutTagBesideDigest } from "./reference.ts";
+import {
+  findReference, isShort, parseReference, referenceText, repositoryOf, withDefaultTag, withoutTagBesideDigest,
+} from "./reference.ts";
 import type { Reference } from "./reference.ts";
 import type { PlatformChoice } from "./platform.ts";
 import { localCandidates, registriesOf } from "./short-names.ts";
@@ -48,7 +50,8 @@ function byWholeName(store: Store, reference: Reference): StoredImage | undefine
   const image = store.images.findByName(referenceText(reference));
   if (image || reference.digest === undefined) return image;
   const repository = repositoryOf(reference);
-  return store.images.findByDigest(reference.digest).find(one => one.names.some(name => name === repository || name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`)));
+  const isOfIt = (name: string) => name.startsWith(`${repository}:`) || name.startsWith(`${repository}@`);
+  return store.images.findByDigest(reference.digest).find(one => one.names.some(isOfIt));
 }
 
 /** Only a platform that was asked for can make a found image the wrong one. */

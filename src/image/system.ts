@@ -20,7 +20,7 @@ export interface ImageSystem {
   readonly tlsVerify?: boolean;
   readonly signaturePolicy?: string;
   readonly platform?: PlatformChoice;
-  /** Layers moved at a time; default 6. */
+  /** Layers moved at a time; default 3. */
   readonly layersInParallel?: number;
   readonly retries?: number;
   readonly retryDelayMs?: number;

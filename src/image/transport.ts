@@ -127,7 +127,10 @@ export async function openSink({ transport, rest }: ImageName, world: World, opt
     }
     case "oci": return (await import("./transports/oci.ts")).ociSink(path, name, plain);
     case "oci-archive":
-      return (await import("./transports/oci-archive.ts")).ociArchiveSink(path, name, { ...plain, ...(system.tmpDir === undefined ? {} : { tmpDir: system.tmpDir }) });
+      return (await import("./transports/oci-archive.ts")).ociArchiveSink(path, name, {
+        ...plain,
+        ...(system.tmpDir === undefined ? {} : { tmpDir: system.tmpDir }),
+      });
     case "docker-archive": {
       const { dockerArchiveWriter } = await import("./transports/docker-archive.ts");
       const writer = dockerArchiveWriter(path, system);
@@ -149,7 +152,9 @@ function storeOf(rest: string, world: World): { store: Store; text: string } {
   }
   const [place = ""] = match[1]!.split(":");
   const [root = "", runroot] = place.replace(/^[a-z0-9]+@/, "").split("+");
-  if (!root.startsWith("/")) throw new Fault("usage.invalid", `cannot use "containers-storage:${rest}": the store's root is not an absolute path`);
+  if (!root.startsWith("/")) {
+    throw new Fault("usage.invalid", `cannot use "containers-storage:${rest}": the store's root is not an absolute path`);
+  }
   if (world.store && world.store.root === root) return { store: world.store, text };
   if (!world.openStore) throw new Fault("usage.unsupported", `cannot open the store at ${JSON.stringify(root)} here`);
   return { store: world.openStore({ root, runroot }), text };

@@ -217,7 +217,9 @@ function readExtra(fd: number, { type, start, size, path }: Extra): { name?: str
   for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(0x20, at);
     const length = Number(new TextDecoder().decode(bytes.subarray(at, space)));
-    if (space < 0 || !Number.isSafeInteger(length) || length < 5 || at + length > bytes.length) throw notTar(path, "a broken extended header");
+    if (space < 0 || !Number.isSafeInteger(length) || length < 5 || at + length > bytes.length) {
+      throw notTar(path, "a broken extended header");
+    }
     const record = new TextDecoder().decode(bytes.subarray(space + 1, at + length - 1));
     const equals = record.indexOf("=");
     const value = record.slice(equals + 1);

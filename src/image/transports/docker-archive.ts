@@ -149,7 +149,10 @@ export interface DockerArchiveWriter {
 }
 
 /** Collects any number of images aside, then writes one archive to `path` or to an open descriptor. */
-export function dockerArchiveWriter(path: string, { tmpDir, fd }: { readonly tmpDir?: string; readonly fd?: number } = {}): DockerArchiveWriter {
+export function dockerArchiveWriter(
+  path: string,
+  { tmpDir, fd }: { readonly tmpDir?: string; readonly fd?: number } = {},
+): DockerArchiveWriter {
   const aside = scratch(tmpDir);
   const images: { Config: string; RepoTags: readonly string[]; Layers: string[] }[] = [];
   const layerFile = (digest: Digest) => `${hexOf(digest)}.tar`;

@@ -39,12 +39,17 @@ export function chooseEntry(tree: Tree, name: string): Descriptor {
   const names = entries.map(entry => entry.annotations?.[refName]).filter(Boolean);
   throw new Fault(
     "image.not-found",
-    name === "" ? `cannot choose an image of ${JSON.stringify(tree.path)}: it holds ${entries.length}` : `no descriptor found for reference ${JSON.stringify(name)}`,
+    name === ""
+      ? `cannot choose an image of ${JSON.stringify(tree.path)}: it holds ${entries.length}`
+      : `no descriptor found for reference ${JSON.stringify(name)}`,
     { hint: names.length > 0 ? `name one of: ${names.join(", ")}` : "give another layout" },
   );
 }
 
-export function layoutSource(tree: Tree, { scheme, name }: { scheme: "oci" | "oci-archive"; name: string }): Source & { readonly entry: Descriptor } {
+export function layoutSource(
+  tree: Tree,
+  { scheme, name }: { scheme: "oci" | "oci-archive"; name: string },
+): Source & { readonly entry: Descriptor } {
   const entry = chooseEntry(tree, name);
   const read = (digest: Digest, type?: string): RawManifest => {
     const bytes = tree.read(blobName(digest), limits.manifestBytesMax);
@@ -80,11 +85,11 @@ export function ociSink(path: string, name: string, options: LayoutSinkOptions =
     mkdirSync(join(file, ".."), { recursive: true });
     writeFileSync(file, raw.bytes);
   };
-  const list = (raw: RawManifest, platform: Descriptor["platform"]): void => {
+  const list = (raw: RawManifest): void => {
     keep(raw);
     const before = readLayout(directory);
-    const annotations = name === "" ? undefined : { [refName]: name };
-    const entry = { mediaType: raw.mediaType, digest: raw.digest, size: raw.bytes.length, ...(annotations ? { annotations } : {}), ...(platform ? { platform } : {}) };
+    const annotations = name === "" ? {} : { annotations: { [refName]: name } };
+    const entry = { mediaType: raw.mediaType, digest: raw.digest, size: raw.bytes.length, ...annotations };
     const others = before.filter(one => one.digest !== raw.digest || one.annotations?.[refName] !== name)
       .filter(one => name === "" || one.annotations?.[refName] !== name);
     const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [...others, entry] };
@@ -105,9 +110,9 @@ export function ociSink(path: string, name: string, options: LayoutSinkOptions =
     },
     async finish({ raw }, member) {
       if (member) keep(raw);
-      else list(raw, undefined);
+      else list(raw);
     },
-    finishIndex: async raw => list(raw, undefined),
+    finishIndex: async raw => list(raw),
     async close() {},
   };
 }

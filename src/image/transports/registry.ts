@@ -42,7 +42,10 @@ export async function clientFor(
     ...(system.registryToken === undefined ? {} : { registryToken: system.registryToken }),
     ...(system.userAgent === undefined ? {} : { userAgent: system.userAgent }),
     ...(system.signal === undefined ? {} : { signal: system.signal }),
-    ...(system.retries === undefined ? {} : { retry: { attemptsMax: system.retries + 1, ...(system.retryDelayMs === undefined ? {} : { delayMs: system.retryDelayMs }) } }),
+    retry: {
+      ...(system.retries === undefined ? {} : { attemptsMax: system.retries + 1 }),
+      ...(system.retryDelayMs === undefined ? {} : { delayMs: system.retryDelayMs }),
+    },
   });
 }
 
