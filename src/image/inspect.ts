@@ -4,7 +4,7 @@ import { mediaTypes } from "../base/media-types.ts";
 import type { Healthcheck, History, ImageDefaults } from "../base/oci-image.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { familyOf } from "./family.ts";
-import { repoDigests } from "./list.ts";
+import { repoDigests, sortedKeys } from "./list.ts";
 import { findReference } from "./reference.ts";
 import { storedConfig, storedManifest } from "./stored-config.ts";
 
@@ -62,8 +62,8 @@ export function inspectImage(store: Store, image: StoredImage): ImageInspect {
     VirtualSize: image.size,
     GraphDriver: { Name: "overlay", Data: driverData(store, image) },
     RootFS: { Type: "layers", Layers: [...config.rootfs.diff_ids] },
-    Labels: config.config?.Labels ?? null,
-    Annotations: { ...manifest.annotations },
+    Labels: sortedKeys(config.config?.Labels),
+    Annotations: sortedKeys(manifest.annotations) ?? {},
     ManifestType: image.manifest.mediaType,
     User: config.config?.User ?? "",
     History: config.history ?? null,
@@ -75,7 +75,10 @@ export function inspectImage(store: Store, image: StoredImage): ImageInspect {
 /** Empty fields are left out, as Go's omitempty does. */
 function defaultsOf(defaults: ImageDefaults): InspectedDefaults {
   const { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal, ArgsEscaped } = defaults;
-  const all = { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal, ArgsEscaped };
+  const all = {
+    User, ExposedPorts: sortedKeys(ExposedPorts), Env, Entrypoint, Cmd, Volumes: sortedKeys(Volumes), WorkingDir,
+    Labels: sortedKeys(Labels), StopSignal, ArgsEscaped,
+  };
   const isEmpty = (value: unknown) =>
     value === undefined || value === "" || value === false || (typeof value === "object" && Object.keys(value as object).length === 0);
   return Object.fromEntries(Object.entries(all).filter(([, value]) => !isEmpty(value)));

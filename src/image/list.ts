@@ -65,7 +65,7 @@ function summarize(family: Family, image: StoredImage, context: FilterContext): 
     Size: image.size,
     SharedSize: 0,
     VirtualSize: image.size,
-    Labels: config.config?.Labels ?? null,
+    Labels: sortedKeys(config.config?.Labels),
     Containers: context.usedBy?.(image.id).length ?? 0,
     ReadOnly: false,
     Dangling: family.isDangling(image),
@@ -76,6 +76,11 @@ function summarize(family: Family, image: StoredImage, context: FilterContext): 
     Names: image.names,
     Os: config.os,
   };
+}
+
+/** As Go prints maps; null where there is none. */
+export function sortedKeys<Value>(map: Readonly<Record<string, Value>> | undefined): Record<string, Value> | null {
+  return map ? Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))) : null;
 }
 
 /** Every name's repository with every digest that led to the image, sorted. */
