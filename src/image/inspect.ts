@@ -80,7 +80,7 @@ function defaultsOf(defaults: ImageDefaults): InspectedDefaults {
     Labels: sortedKeys(Labels), StopSignal, ArgsEscaped,
   };
   const isEmpty = (value: unknown) =>
-    value === undefined || value === "" || value === false || (typeof value === "object" && Object.keys(value as object).length === 0);
+    value === undefined || value === null || value === "" || value === false || (typeof value === "object" && Object.keys(value).length === 0);
   return Object.fromEntries(Object.entries(all).filter(([, value]) => !isEmpty(value)));
 }
 

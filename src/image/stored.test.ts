@@ -12,6 +12,7 @@ import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
 import { copyImage } from "./copy.ts";
 import { filterImages, globs } from "./filters.ts";
+import { inspectImage } from "./inspect.ts";
 import { imageRows, listImages } from "./list.ts";
 import { rawManifest } from "./manifest.ts";
 import { tagImage, untagImage } from "./names.ts";
@@ -190,4 +191,14 @@ test("without names all go that the filters leave", async () => {
   await put(store, other, "x.test/child:1");
   expect((await rm([], { filters: ["label=kind"] })).deleted).toEqual([base.id]);
   expect((await rm([])).deleted).toEqual([other.id]);
+});
+
+test("inspect leaves empty defaults out and sorts maps as Go prints them", async () => {
+  const made = makeImage({ layers: [layer("i")], config: { Labels: { b: "2", a: "1" }, ExposedPorts: { "9/tcp": {}, "10/tcp": {} } } });
+  await put(store, made, "x.test/inspected:1");
+  const plain = inspectImage(store, getImage(store, base.id, system));
+  expect(Object.keys(plain.Config)).toEqual(["Env", "Cmd", "Labels"]);
+  expect(plain.NamesHistory).toEqual([name]);
+  const rich = inspectImage(store, getImage(store, made.id, system));
+  expect(JSON.stringify([rich.Config.ExposedPorts, rich.Labels, rich.Annotations])).toBe('[{"10/tcp":{},"9/tcp":{}},{"a":"1","b":"2"},{}]');
 });
