@@ -1,13 +1,119 @@
 // Podman's table of contents: every verb's name, its summary, and where it lies.
 
+import { group } from "../cli/command.ts";
 import { globals, inheritedGlobals } from "./globals.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleVersion } from "./version.ts";
 
+const container: Contents = {
+  attach: ["Attach to a running container", () => import("./container/attach.ts")],
+  cleanup: ["Clean up network and mountpoints of one or more containers", () => import("./container/cleanup.ts")],
+  create: ["Create but do not start a container", () => import("./container/create.ts")],
+  exec: ["Run a process in a running container", () => import("./container/exec.ts")],
+  exists: ["Check if a container exists in local storage", () => import("./container/exists.ts")],
+  init: ["Initialize one or more containers", () => import("./container/init.ts")],
+  inspect: ["Display the configuration of a container", () => import("./container/inspect.ts")],
+  kill: ["Kill one or more running containers with a specific signal", () => import("./container/kill.ts")],
+  list: ["List containers", () => import("./container/ps.ts"), { aliases: ["ls"] }],
+  logs: ["Fetch the logs of one or more containers", () => import("./container/logs.ts")],
+  mount: ["Mount a working container's root filesystem", () => import("./container/mount.ts")],
+  pause: ["Pause all the processes in one or more containers", () => import("./container/pause.ts")],
+  port: ["List port mappings or a specific mapping for the container", () => import("./container/port.ts")],
+  prune: ["Remove all non running containers", () => import("./container/prune.ts")],
+  ps: ["List containers", () => import("./container/ps.ts")],
+  restart: ["Restart one or more containers", () => import("./container/restart.ts")],
+  rm: ["Remove one or more containers", () => import("./container/rm.ts")],
+  run: ["Run a command in a new container", () => import("./container/run.ts")],
+  start: ["Start one or more containers", () => import("./container/start.ts")],
+  stop: ["Stop one or more containers", () => import("./container/stop.ts")],
+  top: ["Display the running processes of a container", () => import("./container/top.ts")],
+  unmount: ["Unmount working container's root filesystem", () => import("./container/umount.ts"), { aliases: ["umount"] }],
+  unpause: ["Unpause the processes in one or more containers", () => import("./container/unpause.ts")],
+  wait: ["Block on one or more containers", () => import("./container/wait.ts")],
+};
+
+const image: Contents = {
+  exists: ["Check if an image exists in local storage", () => import("./image/exists.ts")],
+  history: ["Show history of a specified image", () => import("./image/history.ts")],
+  inspect: ["Display the configuration of an image", () => import("./image/inspect.ts")],
+  list: ["List images in local storage", () => import("./image/images.ts"), { aliases: ["ls"] }],
+  load: ["Load image(s) from a tar archive", () => import("./image/load.ts")],
+  prune: ["Remove unused images", () => import("./image/prune.ts")],
+  pull: ["Pull an image from a registry", () => import("./image/pull.ts")],
+  push: ["Push an image to a specified destination", () => import("./image/push.ts")],
+  rm: ["Remove one or more images from local storage", () => import("./image/rmi.ts")],
+  save: ["Save image(s) to an archive", () => import("./image/save.ts")],
+  tag: ["Add an additional name to a local image", () => import("./image/tag.ts")],
+  untag: ["Remove a name from a local image", () => import("./image/untag.ts")],
+};
+
+const network: Contents = {
+  create: ["Create networks for containers and pods", () => import("./network/create.ts")],
+  exists: ["Check if network exists", () => import("./network/exists.ts")],
+  inspect: ["Inspect network", () => import("./network/inspect.ts")],
+  ls: ["List networks", () => import("./network/ls.ts"), { aliases: ["list"] }],
+  prune: ["Prune unused networks", () => import("./network/prune.ts")],
+  rm: ["Remove networks", () => import("./network/rm.ts"), { aliases: ["remove"] }],
+};
+
+const volume: Contents = {
+  create: ["Create a new volume", () => import("./volume/create.ts")],
+  exists: ["Check if volume exists", () => import("./volume/exists.ts")],
+  inspect: ["Display detailed information on one or more volumes", () => import("./volume/inspect.ts")],
+  ls: ["List volumes", () => import("./volume/ls.ts"), { aliases: ["list"] }],
+  prune: ["Remove all unused volumes", () => import("./volume/prune.ts")],
+  rm: ["Remove one or more volumes", () => import("./volume/rm.ts"), { aliases: ["remove"] }],
+};
+
+const pod: Contents = {
+  ps: ["List pods", () => import("./pod/ps.ts"), { aliases: ["ls", "list"] }],
+  rm: ["Remove one or more pods", () => import("./pod/rm.ts")],
+};
+
+const system: Contents = {
+  info: ["Display podman system information", () => import("./system/info.ts")],
+};
+
 const contents: Contents = {
+  attach: container["attach"]!,
   completion: ["Generate shell autocompletions", () => import("./system/completion.ts"), { hidden: true }],
+  container: group("Manage containers", container),
+  create: container["create"]!,
+  exec: container["exec"]!,
   help: ["Help about any command", () => import("./system/help.ts")],
+  history: image["history"]!,
+  image: group("Manage images", image),
+  images: ["List images in local storage", () => import("./image/images.ts")],
+  info: system["info"]!,
+  init: container["init"]!,
+  inspect: ["Display the configuration of object denoted by ID", () => import("./inspect.ts")],
+  kill: container["kill"]!,
+  load: image["load"]!,
+  logs: container["logs"]!,
+  mount: container["mount"]!,
+  network: group("Manage networks", network),
+  pause: container["pause"]!,
+  pod: group("Manage pods", pod, { about: "Pods are a group of one or more containers sharing the same network, pid and ipc namespaces." }),
+  port: container["port"]!,
+  ps: container["ps"]!,
+  pull: image["pull"]!,
+  push: image["push"]!,
+  restart: container["restart"]!,
+  rm: container["rm"]!,
+  rmi: ["Remove one or more images from local storage", () => import("./image/rmi.ts")],
+  run: container["run"]!,
+  save: image["save"]!,
+  start: container["start"]!,
+  stop: container["stop"]!,
+  system: group("Manage podman", system),
+  tag: image["tag"]!,
+  top: container["top"]!,
+  unmount: container["unmount"]!,
+  unpause: container["unpause"]!,
+  untag: image["untag"]!,
   version: ["Display the Podman version information", () => import("./system/version.ts")],
+  volume: group("Manage volumes", volume, { about: "Volumes are created in and can be shared between containers" }),
+  wait: container["wait"]!,
 };
 
 export function podman(): Persona {

@@ -2,7 +2,7 @@
 
 import { askLine } from "../cli/prompt.ts";
 import { writeErr } from "../cli/output.ts";
-import { isTerminal } from "../engine/terminals.ts";
+import { isTerminal } from "../cli/prompt.ts";
 
 /** The chosen one; undefined without a terminal or an answer. */
 export async function askWhich(question: string, choices: readonly string[]): Promise<string | undefined> {

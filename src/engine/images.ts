@@ -32,3 +32,9 @@ export async function removeImagesOf(host: Host, names: readonly string[], optio
   for (const id of removed.deleted) writeEvent(host, { Type: "image", Status: "remove", Name: id, ID: id });
   return removed;
 }
+
+/** Removes dangling images, or with `all` every one that no container uses. */
+export async function pruneImages(host: Host, asked: { all?: boolean; filters?: readonly string[] }): Promise<RemovedImages> {
+  const filters = [...(asked.filters ?? []), ...(asked.all ? ["containers=false"] : ["dangling=true"])];
+  return removeImagesOf(host, [], { filters });
+}

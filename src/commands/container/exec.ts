@@ -6,7 +6,7 @@ import { list, natural, text, texts, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
 import { exec, execDetached } from "../../engine/containers/exec.ts";
 import { get, latest as latestOf } from "../../engine/containers/lookup.ts";
-import { isTerminal } from "../../engine/terminals.ts";
+import { isTerminal } from "../../cli/prompt.ts";
 import { latest } from "../shared-flags.ts";
 import { runningThenFiles } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";

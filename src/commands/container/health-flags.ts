@@ -7,7 +7,9 @@ import { natural, text, toggle } from "../../cli/flag.ts";
 import { readCheckCommand, readCheckTime, readOnFailure } from "./written/health.ts";
 import { field } from "./spec-flag.ts";
 
-const health = (spec: ContainerSpec): HealthSpec & { -readonly [K in keyof HealthSpec]: HealthSpec[K] } => (spec.health ??= {});
+type Draft = { -readonly [K in keyof HealthSpec]: HealthSpec[K] };
+
+const health = (spec: ContainerSpec): Draft => (spec.health ??= {});
 const check = (spec: ContainerSpec): Healthcheck => (health(spec).check ??= {});
 const startup = (spec: ContainerSpec): NonNullable<HealthSpec["startup"]> => (health(spec).startup ??= {});
 

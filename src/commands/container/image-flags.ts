@@ -2,7 +2,8 @@
 // Source: podman-run(1).
 
 import { files } from "../../cli/complete.ts";
-import { choice, natural, text, texts, toggle } from "../../cli/flag.ts";
+import { natural, text, texts, toggle } from "../../cli/flag.ts";
+import { readImageVolume } from "./written/volumes.ts";
 import { field } from "./spec-flag.ts";
 
 export const imageFlags = {
@@ -36,13 +37,13 @@ export const imageFlags = {
     spec.platform = { ...spec.platform, variant };
   }),
   imageVolume: field(
-    choice(["bind", "anonymous", "tmpfs", "ignore"], {
-      value: "string",
+    text({
       help: 'Tells podman how to handle the builtin image volumes ("bind"|"tmpfs"|"ignore")',
       shown: '"anonymous"',
+      complete: () => ["bind", "anonymous", "tmpfs", "ignore"],
     }),
     (spec, mode) => {
-      spec.imageVolume = mode === "bind" ? "anonymous" : mode;
+      spec.imageVolume = readImageVolume(mode);
     },
   ),
 } as const;

@@ -1,6 +1,6 @@
 // podman kill: one signal to the main process of containers.
 
-import { signalNumber } from "../../base/signals.ts";
+import { parseSignal } from "../../base/signals.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { namesAllOrLatest } from "../../cli/operands.ts";
 import { kill } from "../../engine/containers/stop.ts";
@@ -21,7 +21,7 @@ export default verb({
   },
   examples: ["podman kill mywebserver", "podman kill 860a4b23", "podman kill --signal TERM ctrID"],
   async run({ context, flags, operands }) {
-    const signal = signalNumber(flags.signal);
+    const signal = parseSignal(flags.signal);
     report(context, await kill(context.host, { names: operands, all: flags.all, latest: flags.latest, cidfiles: flags.cidfile }, signal));
   },
 });

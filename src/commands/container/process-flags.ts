@@ -3,7 +3,7 @@
 
 import { files } from "../../cli/complete.ts";
 import { list, natural, text, texts, toggle, whole } from "../../cli/flag.ts";
-import { signalNumber } from "../../base/signals.ts";
+import { parseSignal } from "../../base/signals.ts";
 import { readAnnotations, readEnvFile, readLabelFile, readLabels, readVariables } from "./written/environment.ts";
 import { readNamespace } from "./written/namespaces.ts";
 import { readRestart } from "./written/security.ts";
@@ -112,7 +112,7 @@ export const processFlags = {
     spec.sdnotify = mode as "container";
   }),
   stopSignal: field(text({ help: "Signal to stop a container. Default is SIGTERM" }), (spec, name) => {
-    spec.stopSignal = signalNumber(name);
+    spec.stopSignal = parseSignal(name);
   }),
   stopTimeout: field(
     whole({

@@ -4,7 +4,7 @@ import { fstatSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { list, natural, text, toggle } from "../../cli/flag.ts";
 import { atLeast } from "../../cli/operands.ts";
-import { isTerminal } from "../../engine/terminals.ts";
+import { isTerminal } from "../../cli/prompt.ts";
 import { create } from "../../engine/containers/create.ts";
 import { startAttached } from "../../engine/containers/attached.ts";
 import { start } from "../../engine/containers/start.ts";

@@ -6,6 +6,7 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import { fill } from "../../cli/flag.ts";
 import type { CreateOptions } from "../../engine/containers/create.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
+import { askWhich } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
 import { createFlags, type CreateFlags } from "./create-flags.ts";
 import { withStatic } from "./written/networks.ts";
@@ -106,6 +107,6 @@ export function createOptionsOf(line: CreateLine): CreateOptions {
     pull: readPullPolicy(flags.pull),
     replace: flags.replace,
     quiet: flags.quiet,
-    pullOptions: { system: imageSystem(context, flags, given), onProgress: progressOf(context, flags.quiet) },
+    pullOptions: { system: imageSystem(context, flags, given), onProgress: progressOf(context, flags.quiet), prompt: askWhich },
   };
 }

@@ -2,7 +2,7 @@
 
 import { toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
-import { tabulate } from "../../cli/table.ts";
+import { alignTabs } from "../../cli/table.ts";
 import { get, latest as latestOf } from "../../engine/containers/lookup.ts";
 import { top, topDescriptors } from "../../engine/containers/top.ts";
 import { latest } from "../shared-flags.ts";
@@ -26,6 +26,6 @@ export default verb({
     const [name, ...rest] = operands;
     const record = flags.latest ? latestOf(context.host) : get(context.host, name!);
     const rows = await top(context.host, record.id, flags.latest ? operands : rest);
-    context.write(tabulate(rows));
+    context.write(alignTabs(`${rows.map((row) => row.join("\t")).join("\n")}\n`));
   },
 });

@@ -11,7 +11,7 @@ import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 /** Named here, refused until they work: nothing is passed over in silence. */
-const unbuilt = ["encryptionKey", "encryptLayer", "signBy", "signBySigstore", "signBySigstorePrivateKey", "signBySqFingerprint"];
+const unbuilt = ["compress", "compressionFormat", "compressionLevel", "forceCompression", "encryptionKey", "encryptLayer", "signBy", "signBySigstore", "signBySigstorePrivateKey", "signBySqFingerprint"];
 
 export default verb({
   usage: "[options] IMAGE [DESTINATION]",
@@ -47,13 +47,12 @@ export default verb({
     const asked = unbuilt.find((name) => given.has(name));
     if (asked) throw refuse(`cannot push: --${asked.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is not built yet`);
     const [image, destination] = operands;
-    const pushed = await push(image!, destination ?? image!, {
+    const digest = await push(image!, destination, {
       store: context.host.store,
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
-      ...(flags.compressionFormat === undefined ? {} : { compressionFormat: flags.compressionFormat }),
       onProgress: progressOf(context, flags.quiet),
     });
-    if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, pushed.digest);
+    if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, digest);
   },
 });

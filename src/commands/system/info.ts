@@ -19,6 +19,6 @@ export default verb({
       context.write(toYaml(facts));
       return;
     }
-    context.write(await showOne(facts, flags.format, { name: "info", type: "define.Info", capitalized: true }));
+    context.write(await showOne(facts, flags.format, { name: "info", type: "define.Info" }));
   },
 });

@@ -87,6 +87,13 @@ function checkOverlay(mount: MountSpec): void {
   if (mount.relabel || mount.chown && !has("upperdir") && mount.options.length > 0) throw refuse("can't use 'O' with other options");
 }
 
+/** --image-volume; "bind" is an old name of "anonymous". */
+export function readImageVolume(written: string): "anonymous" | "tmpfs" | "ignore" {
+  if (written === "bind" || written === "anonymous") return "anonymous";
+  if (written === "tmpfs" || written === "ignore") return written;
+  throw refuse(`invalid image-volume type ${JSON.stringify(written)}. Pick one of bind, tmpfs, or ignore`);
+}
+
 /** --tmpfs TARGET[:OPTIONS]. */
 export function readTmpfs(written: string): MountSpec {
   const [target, options] = cut(written, ":");

@@ -1,0 +1,51 @@
+// podman load: images from an archive file or standard input.
+
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { files } from "../../cli/complete.ts";
+import { text, toggle } from "../../cli/flag.ts";
+import { none } from "../../cli/operands.ts";
+import { isTerminal } from "../../cli/prompt.ts";
+import { loadImages } from "../../image/load.ts";
+import { refuse } from "../container/written/refuse.ts";
+import { progressOf } from "../pulling.ts";
+import { verb } from "../verb.ts";
+
+export default verb({
+  usage: "[options]",
+  about: "Loads an image from a locally stored archive (tar file) into container storage.",
+  operands: none(),
+  flags: {
+    input: text({ short: "i", help: "Read from specified archive file (default: stdin)", complete: files }),
+    quiet: toggle({ short: "q", help: "Suppress the output" }),
+    signaturePolicy: text({ help: "Pathname of signature policy file", hidden: true }),
+  },
+  async run({ context, flags }) {
+    using input = flags.input === undefined ? spool() : { path: flags.input, [Symbol.dispose]() {} };
+    const loaded = await loadImages(input.path, {
+      store: context.host.store,
+      system: context.host.imageSystem,
+      onProgress: progressOf(context, flags.quiet),
+    });
+    for (const { names, image } of loaded) {
+      for (const name of names.length > 0 ? names : [`sha256:${image.id}`]) context.out(`Loaded image: ${name}`);
+    }
+  },
+});
+
+/** Standard input as a file, since archives are read by position. */
+function spool(): { path: string } & Disposable {
+  if (isTerminal(0)) throw refuse("cannot read from terminal, use command-line redirection or the --input flag");
+  const directory = mkdtempSync(`${process.env["TMPDIR"] || "/var/tmp"}/coracle-load-`);
+  const path = `${directory}/archive`;
+  const fd = openSync(path, "wx", 0o600);
+  try {
+    const chunk = new Uint8Array(1024 * 1024);
+    for (let length = readSync(0, chunk); length > 0; length = readSync(0, chunk)) writeSync(fd, chunk.subarray(0, length));
+  } catch (thrown) {
+    rmSync(directory, { recursive: true, force: true });
+    throw thrown;
+  } finally {
+    closeSync(fd);
+  }
+  return { path, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+}

@@ -1,0 +1,29 @@
+// podman image prune: removes images that nothing uses.
+
+import { humanSize } from "../../base/bytes.ts";
+import { texts, toggle } from "../../cli/flag.ts";
+import { none } from "../../cli/operands.ts";
+import { pruneImages } from "../../engine/images.ts";
+import { confirm } from "../confirm.ts";
+import { verb } from "../verb.ts";
+
+export default verb({
+  usage: "[options]",
+  about: "Removes dangling or unused images from local storage.",
+  operands: none(),
+  flags: {
+    all: toggle({ short: "a", help: "Remove all images not in use by containers, not just dangling ones" }),
+    filter: texts({ help: "Provide filter values (e.g. 'label=<key>=<value>')" }),
+    force: toggle({ short: "f", help: "Do not prompt for confirmation" }),
+  },
+  examples: ["podman image prune", "podman image prune --all"],
+  async run({ context, flags }) {
+    const which = flags.all ? "all images without at least one container associated to them" : "all dangling images";
+    if (!flags.force && !(await confirm(context, `WARNING! This command removes ${which}.\nAre you sure you want to continue? [y/N] `))) return;
+    const removed = await pruneImages(context.host, { all: flags.all, filters: flags.filter });
+    for (const id of removed.deleted) context.out(id);
+    for (const fault of removed.faults) context.failed(fault);
+    if (removed.bytes > 0) context.err(`Total reclaimed space: ${humanSize(removed.bytes)}`);
+    return context.exitStatus;
+  },
+});

@@ -1,0 +1,29 @@
+// podman pod rm. No pod can be made yet: --all has nothing to do, and a name is one that is not known.
+
+import { Fault } from "../../base/fault.ts";
+import { texts, toggle } from "../../cli/flag.ts";
+import { any } from "../../cli/operands.ts";
+import { latest, stopTime } from "../shared-flags.ts";
+import { verb } from "../verb.ts";
+
+export default verb({
+  usage: "[options] POD [POD...]",
+  about: "podman rm will remove one or more stopped pods and their containers from the host.\n\n  The pod name or ID can be used.  A pod with containers will not be removed without --force. If --force is specified, all containers will be stopped, then removed.",
+  operands: any(),
+  flags: {
+    all: toggle({ short: "a", help: "Remove all running pods" }),
+    force: toggle({ short: "f", help: "Force removal of a running pod by first stopping all containers, then removing all containers in the pod.  The default is false" }),
+    ignore: toggle({ short: "i", help: "Ignore errors when a specified pod is missing" }),
+    latest,
+    podIdFile: texts({ help: "Read the pod ID from the file" }),
+    time: stopTime,
+  },
+  examples: ["podman pod rm mywebserverpod", "podman pod rm -f 860a4b23", "podman pod rm -f -a"],
+  run({ context, flags, operands }) {
+    if (operands.length === 0 && !flags.all) throw new Fault("usage.invalid", "you must provide at least one name or id");
+    if (flags.ignore || flags.force) return;
+    for (const name of operands) {
+      context.failed(new Fault("container.not-found", `no pod with name or ID ${name} found: no such pod`, { exit: 1 }));
+    }
+  },
+});
