@@ -3,6 +3,7 @@
 
 import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import type { ContainerSpec, ResourceLimits } from "../base/container-spec.ts";
+import { Fault } from "../base/fault.ts";
 import { deviceOf } from "./devices.ts";
 import type { OciDevice } from "./oci.ts";
 
@@ -22,7 +23,7 @@ export const isSystemdRunning = (): boolean => existsSync("/run/systemd/system")
 /** OCI's cgroupsPath: a slice triple under systemd, else a path. */
 export function cgroupPathOf(spec: ContainerSpec, id: string, manager: CgroupManager): string | undefined {
   if (spec.cgroups === "disabled") return undefined;
-  if (manager === "systemd") return `${spec.cgroupParent ?? "machine.slice"}:libpod:${id}`;
+  if (manager === "systemd") return `${(spec.cgroupParent ?? "machine.slice").split("/").at(-1)}:libpod:${id}`;
   return `${spec.cgroupParent ?? "/libpod_parent"}/libpod-${id}`;
 }
 
@@ -142,16 +143,29 @@ function numberOf(path: string): { major: number; minor: number } {
 }
 
 function deviceRules(spec: ContainerSpec, devices: readonly OciDevice[]): unknown[] {
-  if (spec.security?.privileged) return [{ allow: true, access: "rwm" }];
+  const userns = spec.namespaces?.user;
+  if (spec.security?.privileged || (userns && userns.kind !== "host")) return [{ allow: true, access: "rwm" }];
   const access = new Map((spec.devices ?? []).map(device => [device.target, device.access]));
   const own = devices.map(({ path, type, major, minor }) => ({ allow: true, type, major, minor, access: access.get(path) ?? "rwm" }));
   return [{ allow: false, access: "rwm" }, ...own, ...(spec.deviceCgroupRules ?? []).map(readDeviceRule)];
 }
 
-/** "c 42:* rwm" */
-function readDeviceRule(text: string): unknown {
-  const [type, numbers = "", access = "rwm"] = text.trim().split(/\s+/);
-  const [major, minor] = numbers.split(":");
-  const number = (word: string | undefined): number | undefined => (word === undefined || word === "*" ? undefined : Number(word));
-  return { allow: true, type, major: number(major), minor: number(minor), access };
+/**
+ * "c 42:* rwm". A number that is not one would mean every device to the runtime, so all is checked.
+ *
+ * @throws Fault "usage.invalid"
+ */
+export function readDeviceRule(text: string): { allow: true; type: string; major?: number; minor?: number; access: string } {
+  const found = /^([abc])\s+(\d{1,9}|\*):(\d{1,9}|\*)\s+([rwm]{1,3})$/.exec(text.trim());
+  if (!found) {
+    throw new Fault("usage.invalid", `invalid device cgroup rule requires type, major:Minor, and access rules: ${JSON.stringify(text)}`, {
+      hint: 'write it as "c 42:* rwm"',
+    });
+  }
+  const [, type, major, minor, access] = found as unknown as [string, string, string, string, string];
+  return {
+    allow: true, type, access,
+    ...(major === "*" ? {} : { major: Number(major) }),
+    ...(minor === "*" ? {} : { minor: Number(minor) }),
+  };
 }

@@ -3,7 +3,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { errnoOf } from "../base/fault.ts";
-import { close, openat2, openDirectory, O_CLOEXEC, O_RDONLY, RESOLVE_IN_ROOT, readAll } from "../kernel/files.ts";
+import { close, fstat, openat2, openDirectory, O_CLOEXEC, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT, readAll } from "../kernel/files.ts";
 
 export interface Identity {
   readonly uid: number;
@@ -27,14 +27,16 @@ interface Account {
 export function readInside(rootPath: string, path: string, bytesMax = accountBytesMax): string {
   const root = openDirectory(rootPath);
   try {
-    const fd = openat2(root, path, { flags: O_RDONLY | O_CLOEXEC, resolve: RESOLVE_IN_ROOT });
+    // An image may hold a fifo there: opening it must not wait, and only a plain file is read.
+    const fd = openat2(root, path, { flags: O_RDONLY | O_CLOEXEC | O_NONBLOCK, resolve: RESOLVE_IN_ROOT });
     try {
+      if ((fstat(fd).mode & 0o170000) !== 0o100000) return "";
       return new TextDecoder().decode(readAll(fd, bytesMax));
     } finally {
       close(fd);
     }
   } catch (thrown) {
-    if (["ENOENT", "ENOTDIR", "EISDIR", "ELOOP"].includes(errnoOf(thrown) ?? "")) return "";
+    if (["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENXIO"].includes(errnoOf(thrown) ?? "")) return "";
     throw thrown;
   } finally {
     close(root);

@@ -9,7 +9,7 @@ const shmBytesDefault = 65_536_000 / 1000 * 1024;
 
 export const maskedPathsDefault: readonly string[] = [
   "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
-  "/proc/timer_stats", "/sys/dev/block", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux", "/proc/interrupts",
+  "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/selinux", "/proc/interrupts",
 ];
 export const readonlyPathsDefault: readonly string[] = [
   "/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -40,11 +40,11 @@ function defaultMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
   return [
     hostPid
       ? { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", "nosuid", "noexec", "nodev"] }
-      : { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev", ...(spec.security?.procOptions ?? [])] },
-    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"] },
+      : { destination: "/proc", type: "proc", source: "proc", options: spec.security?.procOptions ?? ["nosuid", "noexec", "nodev"] },
+    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k", ...frozen(spec)] },
     sysMount(spec, facts),
     { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty] },
-    spec.namespaces?.ipc?.kind === "host"
+    spec.namespaces?.ipc?.kind === "host" && (facts.rootless || facts.namespaces.user !== undefined)
       ? { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["bind", "nosuid", "noexec", "nodev"] }
       : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
     shmMount(spec, facts),
@@ -54,6 +54,10 @@ function defaultMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
     },
   ];
 }
+
+/** With --read-only and no tmpfs even /dev is fixed. */
+const frozen = (spec: ContainerSpec): string[] =>
+  spec.security?.readOnlyRoot && spec.security.readWriteTmpfs === false ? ["ro"] : [];
 
 function sysMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
   const privileged = spec.security?.privileged ?? false;
@@ -65,7 +69,7 @@ function sysMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
 }
 
 function shmMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
-  const options = ["rprivate", "nosuid", "noexec", "nodev"];
+  const options = ["rprivate", "nosuid", "noexec", "nodev", ...frozen(spec)];
   if (facts.shmPath) return { destination: "/dev/shm", type: "bind", source: facts.shmPath, options: ["bind", ...options] };
   const size = spec.shmBytes ?? shmBytesDefault;
   return { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...options.slice(1), "mode=1777", `size=${size}`] };
@@ -113,7 +117,7 @@ export function userMount(mount: ResolvedMount): OciMount {
 function memoryMount(mount: ResolvedMount, given: readonly string[], fixed: readonly string[]): OciMount {
   const copies = given.includes("notmpcopyup") ? [] : ["tmpcopyup"];
   const kept = given.filter(option => !["tmpcopyup", "notmpcopyup", "dev", "exec", "suid"].includes(option));
-  const safe = [...unless(given, ["nosuid", "nodev"]), ...(given.includes("exec") ? [] : unless(given, ["noexec"]))];
+  const safe = unless(given, ["nosuid", "nodev"]);
   return {
     destination: mount.target, type: mount.kind === "ramfs" ? "ramfs" : "tmpfs", source: mount.kind,
     options: [...kept, ...fixed, ...safe, ...(mount.kind === "tmpfs" ? copies : [])],

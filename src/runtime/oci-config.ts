@@ -122,6 +122,11 @@ function annotationsOf(spec: ContainerSpec): Record<string, string> {
   if (spec.security?.privileged) flags["io.podman.annotations.privileged"] = "TRUE";
   if (spec.publishAll) flags["io.podman.annotations.publish-all"] = "TRUE";
   if (spec.remove) flags["io.podman.annotations.autoremove"] = "TRUE";
+  if (spec.resources?.pidsLimit !== undefined) flags["io.podman.annotations.pids-limit"] = String(spec.resources.pidsLimit);
+  if (spec.resources?.cpusetCpus) flags["io.podman.annotations.cpuset"] = spec.resources.cpusetCpus;
+  if (spec.security?.seccomp) flags["io.podman.annotations.seccomp"] = spec.security.seccomp;
+  if (spec.security?.apparmor) flags["io.podman.annotations.apparmor"] = spec.security.apparmor;
+  if (spec.security?.labels?.length) flags["io.podman.annotations.label"] = spec.security.labels.join(",");
   if (spec.groupAdd?.includes("keep-groups")) flags["run.oci.keep_original_groups"] = "1";
   return {
     "io.container.manager": "libpod",
@@ -156,7 +161,7 @@ function hiddenPaths(spec: ContainerSpec): { maskedPaths?: string[]; readonlyPat
   const { privileged, mask = [], unmask = [] } = spec.security ?? {};
   if (privileged) return mask.length > 0 ? { maskedPaths: [...mask] } : {};
   const isShown = (path: string): boolean =>
-    unmask.some(pattern => pattern.toUpperCase() === "ALL" || new Bun.Glob(pattern).match(path) || path.startsWith(`${pattern}/`));
+    unmask.some(pattern => pattern.toUpperCase() === "ALL" || new Bun.Glob(pattern).match(path));
   return {
     maskedPaths: [...maskedPathsDefault.filter(path => !isShown(path)), ...mask],
     readonlyPaths: readonlyPathsDefault.filter(path => !isShown(path)),

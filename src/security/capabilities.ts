@@ -52,13 +52,15 @@ export function capabilitySet(wishes: CapabilityWishes, bounding: readonly strin
   const both = add.find(name => drop.includes(name));
   if (both) throw new Fault("usage.invalid", `capability "${both}" cannot be dropped and added`);
   const addsAll = wishes.privileged || (wishes.add ?? []).some(isAll);
-  const dropsAll = (wishes.drop ?? []).some(isAll);
+  // As podman has it: a privileged process keeps all that can be had.
+  const dropsAll = !wishes.privileged && (wishes.drop ?? []).some(isAll);
   const base = dropsAll ? [] : addsAll ? bounding : (wishes.defaults ?? defaultCapabilities).map(capabilityName);
   const missing = wishes.privileged ? undefined : add.find(name => !bounding.includes(name));
   if (missing) {
     throw new Fault("usage.invalid", `cannot add capability "${missing}": it is not available in the current environment`);
   }
-  const chosen = new Set([...base.filter(name => !drop.includes(name)), ...add].filter(name => bounding.includes(name)));
+  const taken = wishes.privileged ? [] : drop;
+  const chosen = new Set([...base.filter(name => !taken.includes(name)), ...add].filter(name => bounding.includes(name)));
   return [...chosen].sort();
 }
 
