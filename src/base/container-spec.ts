@@ -192,6 +192,8 @@ export interface ContainerSpec {
   httpProxy?: boolean;
   envMerge?: string[];
   workdir?: string;
+  /** The working directory is the image's own: made where the root lacks it. */
+  workdirOfImage?: boolean;
   /** As written: "user", "1000:100", … */
   user?: string;
   groupAdd?: string[];

@@ -78,32 +78,32 @@ export function choose(host: Host, choice: Choice, rules: ChoiceRules = {}): Cho
 }
 
 /** Acts on each in turn; a Fault of one does not stop the others. */
-export async function onEach(
+export async function onEach<T extends Outcome = Outcome>(
   chosen: readonly Chosen[],
-  act: (record: ContainerRecord) => Promise<Partial<Outcome> | void>,
-): Promise<Outcome[]> {
-  const outcomes: Outcome[] = [];
-  for (const { target, record, fault } of chosen) outcomes.push(record ? await outcomeOf(target, record, act) : { target, fault: fault! });
+  act: (record: ContainerRecord) => Promise<Partial<T> | void>,
+): Promise<T[]> {
+  const outcomes: T[] = [];
+  for (const { target, record, fault } of chosen) outcomes.push(record ? await outcomeOf(target, record, act) : { target, fault: fault! } as T);
   return outcomes;
 }
 
 /** The same, side by side; for acts that wait for the container. */
-export async function onAll(
+export async function onAll<T extends Outcome = Outcome>(
   chosen: readonly Chosen[],
-  act: (record: ContainerRecord) => Promise<Partial<Outcome> | void>,
-): Promise<Outcome[]> {
-  return Promise.all(chosen.map(({ target, record, fault }) => record ? outcomeOf(target, record, act) : { target, fault: fault! }));
+  act: (record: ContainerRecord) => Promise<Partial<T> | void>,
+): Promise<T[]> {
+  return Promise.all(chosen.map(({ target, record, fault }) => record ? outcomeOf(target, record, act) : { target, fault: fault! } as T));
 }
 
-async function outcomeOf(
+async function outcomeOf<T extends Outcome>(
   target: string,
   record: ContainerRecord,
-  act: (record: ContainerRecord) => Promise<Partial<Outcome> | void>,
-): Promise<Outcome> {
+  act: (record: ContainerRecord) => Promise<Partial<T> | void>,
+): Promise<T> {
   try {
-    return { target, id: record.id, ...(await act(record)) };
+    return { target, id: record.id, ...(await act(record)) } as T;
   } catch (thrown) {
-    if (thrown instanceof Fault) return { target, id: record.id, fault: thrown };
+    if (thrown instanceof Fault) return { target, id: record.id, fault: thrown } as T;
     throw thrown;
   }
 }

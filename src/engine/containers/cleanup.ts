@@ -1,17 +1,91 @@
-// cleanup: what follows a container's end: exit code kept, network and mounts taken down, restart policy and --rm applied.
+// cleanup: what conmon calls at a container's end: finishing it, then the restart policy or --rm.
+// Source: podman-container-cleanup(1).
 
+import type { ContainerState } from "../../base/container-state.ts";
+import type { RestartPolicy } from "../../base/container-spec.ts";
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
 import type { Choice, Outcome } from "../batch.ts";
+import { exitFileComes } from "../exits.ts";
 import type { Host } from "../host.ts";
+import { fresh, locked } from "../state/lock.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { choose, onEach } from "./choose.ts";
+import { finish } from "./finish.ts";
+import { hasEnded, isLive } from "./observe.ts";
+import { removeRecord } from "./remove.ts";
+import { ready, run } from "./start.ts";
 
 export interface CleanupOptions {
   /** An exec session's ID: only that session is cleaned. */
   readonly exec?: string;
   readonly remove?: boolean;
   readonly removeImage?: boolean;
-  /** Fail rather than wait when the container still runs. */
+  /** Only containers that have ended. */
   readonly stoppedOnly?: boolean;
 }
 
+/** Whether the policy wants the container again after this end. */
+export function wantsRestart(policy: RestartPolicy | undefined, state: ContainerState): boolean {
+  if (!policy || policy.policy === "no" || state.stoppedByUser || state.status === "removing") return false;
+  if (policy.policy !== "on-failure") return true;
+  if ((state.exitCode ?? 0) === 0) return false;
+  return policy.retries === undefined || policy.retries === 0 || (state.restartCount ?? 0) < policy.retries;
+}
+
+async function again(host: Host, record: ContainerRecord): Promise<void> {
+  const state = { ...record.state, restartCount: (record.state.restartCount ?? 0) + 1 };
+  host.state.saveState(record.id, state);
+  await run(host, await ready(host, { ...record, state }));
+}
+
+/** Removes the image unless other containers use it; for --rmi. */
+async function removeImageQuietly(host: Host, { spec }: ContainerRecord): Promise<void> {
+  if (!spec.imageId) return;
+  const { removeImagesOf } = await import("../images.ts");
+  const { faults } = await removeImagesOf(host, [spec.imageReference ?? spec.imageId], {});
+  for (const { message } of faults) log.warn(message);
+}
+
+/** After the end of one run; safe to call by several processes. Whether the container is gone now. */
+export async function settle(host: Host, id: string, options: Pick<CleanupOptions, "remove" | "removeImage"> = {}): Promise<boolean> {
+  let gone: ContainerRecord | undefined;
+  await locked(host, id, async () => {
+    const before = host.state.findById(id);
+    if (!before) return;
+    const justEnded = isLive(before.state) || before.state.status === "stopped";
+    const record = await finish(host, before);
+    if (justEnded && wantsRestart(record.spec.restart, record.state)) return again(host, record);
+    if (!(options.remove || record.spec.remove) || record.state.status === "created") return;
+    gone = record;
+    await removeRecord(host, record, { volumes: true });
+  });
+  if (gone && (options.removeImage || gone.spec.removeImage)) await removeImageQuietly(host, gone);
+  return gone !== undefined;
+}
+
+const exitFileMs = 5000;
+
+/** conmon calls a moment after the process ended; a person may call at any time. */
+async function cleanOne(host: Host, { id }: ContainerRecord, options: CleanupOptions): Promise<void> {
+  const record = host.state.findById(id);
+  if (!record) return;
+  if (isLive(record.state) && !hasEnded(host, record)) {
+    const came = await exitFileComes(`${host.paths.exits}/${id}`, { timeoutMs: options.stoppedOnly ? 0 : exitFileMs, ...(record.state.conmonPid ? { conmonPid: record.state.conmonPid } : {}) });
+    if (!came && options.stoppedOnly) {
+      throw new Fault("container.wrong-state", `container ${id} is not stopped: container state improper`);
+    }
+  }
+  await settle(host, id, options);
+}
+
+async function cleanExec(host: Host, { id }: ContainerRecord, session: string, remove: boolean): Promise<void> {
+  const { endSession } = await import("./exec.ts");
+  await locked(host, id, () => endSession(host, fresh(host, id), session, { remove }));
+}
+
 export async function cleanup(host: Host, choice: Choice, options: CleanupOptions = {}): Promise<Outcome[]> {
-  throw new Error("not written yet");
+  const chosen = choose(host, { ...choice, ignore: choice.ignore ?? true });
+  return onEach(chosen, record =>
+    options.exec === undefined ? cleanOne(host, record, options) : cleanExec(host, record, options.exec, options.remove ?? false));
 }

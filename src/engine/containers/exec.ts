@@ -1,7 +1,32 @@
 // exec: one more process in a running container.
+// Source: podman-exec(1).
 
+import { mkdirSync, rmSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
+import { connectUnix } from "../../kernel/sockets.ts";
+import { isAlive, processStart } from "../../kernel/processes.ts";
+import { writeProcess } from "../../runtime/bundle.ts";
+import { launchSession } from "../../runtime/conmon.ts";
+import type { Launched, Session } from "../../runtime/conmon.ts";
+import type { ConfigFacts } from "../../runtime/facts.ts";
+import { identityOf } from "../../runtime/identity.ts";
+import { execProcess } from "../../runtime/oci-config.ts";
+import { exitFileComes } from "../exits.ts";
 import type { Host } from "../host.ts";
+import { fresh, locked } from "../state/lock.ts";
+import type { ContainerRecord, ExecRecord } from "../state/state.ts";
+import { detachKeysOf } from "./attached.ts";
 import type { AttachedEnd } from "./attached.ts";
+import { cgroupManagerOf, hardLimits, mayRaiseLimits } from "./config-facts.ts";
+import { conmonLog, conmonPath, exitCommand, runtimeOf } from "./launch.ts";
+import { get } from "./lookup.ts";
+import { randomId } from "./names.ts";
+import { hasEnded } from "./observe.ts";
+import { containerEvent } from "./prepare.ts";
+import { proxySignals } from "./proxy.ts";
+import { readNumberFile } from "./read-file.ts";
+import { joinStreams } from "./streams.ts";
+import { holdTerminal } from "./window.ts";
 
 export interface ExecSpec {
   readonly command: readonly string[];
@@ -14,19 +39,149 @@ export interface ExecSpec {
   readonly detachKeys?: string;
   readonly preserveFds?: number;
   readonly preserveFd?: readonly number[];
-  readonly cidfile?: string;
 }
 
 export interface ExecOptions {
   readonly onWarning?: (text: string) => void;
 }
 
-/** Runs attached to our own streams. */
-export async function exec(host: Host, nameOrId: string, spec: ExecSpec, options: ExecOptions = {}): Promise<AttachedEnd> {
-  throw new Error("not written yet");
+const exitFileMs = 20_000;
+const lostStatus = 255;
+
+const sessionDirectory = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec/${session}`;
+const pidfileOf = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec_pid_${session}`;
+const exitFileOf = (host: Host, containerId: string, session: string): string => `${sessionDirectory(host, containerId, session)}/exit/${session}`;
+
+function running(host: Host, id: string): ContainerRecord {
+  const record = fresh(host, id);
+  if (record.state.status === "running" && !hasEnded(host, record)) return record;
+  throw new Fault("container.wrong-state", "can only create exec sessions on running containers: container state improper", {
+    exit: 255,
+    hint: `start it first with: podman start ${record.name}`,
+  });
 }
 
-/** Runs detached; answers the session's ID. */
-export async function execDetached(host: Host, nameOrId: string, spec: ExecSpec): Promise<string> {
-  throw new Error("not written yet");
+function processOf(host: Host, record: ContainerRecord, asked: ExecSpec): ReturnType<typeof execProcess> {
+  const { spec, state } = record;
+  const user = asked.user ?? spec.user ?? "";
+  const identity = identityOf(`/proc/${state.pid}/root`, user, spec.groupAdd ?? []);
+  const env: Record<string, string> = { ...spec.env, ...(asked.terminal && spec.env?.TERM === undefined ? { TERM: "xterm" } : {}), HOME: spec.env?.HOME ?? identity.home, ...asked.env };
+  if (asked.user !== undefined && asked.env?.HOME === undefined) env.HOME = identity.home;
+  const defaults = host.conf.containers.default_capabilities;
+  const facts: Pick<ConfigFacts, "identity" | "hardLimits" | "mayRaiseLimits" | "env" | "capabilityDefaults"> = {
+    identity, hardLimits: hardLimits(), mayRaiseLimits: mayRaiseLimits(), env: [], ...(defaults ? { capabilityDefaults: defaults } : {}),
+  };
+  return execProcess({ ...spec, init: false }, facts as ConfigFacts, {
+    args: asked.command,
+    env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    cwd: asked.workdir ?? spec.workdir ?? "/",
+    terminal: asked.terminal ?? false,
+    privileged: asked.privileged ?? false,
+  });
+}
+
+interface Begun {
+  readonly record: ContainerRecord;
+  readonly id: string;
+  readonly bundle: string;
+  readonly session: Session;
+}
+
+async function open(host: Host, containerId: string, asked: ExecSpec, attach: boolean): Promise<Begun> {
+  const record = running(host, containerId);
+  const id = randomId();
+  const bundle = sessionDirectory(host, containerId, id);
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  const processPath = `${bundle}/process.json`;
+  try {
+    writeProcess(processPath, processOf(host, record, asked));
+    const session = await launchSession({
+      id, containerId, name: record.name, runtime: runtimeOf(host), bundle, processPath, attach,
+      pidfile: pidfileOf(host, containerId, id), conmonPidfile: `${bundle}/conmon.pid`,
+      exitDirectory: `${bundle}/exit`, persistDirectory: `${bundle}/persist`,
+      ...conmonLog(host, record), log: "none",
+      terminal: asked.terminal ?? false, stdin: asked.stdin ?? false,
+      exitCommand: exitCommand(host, "--exec", id, ...(attach ? ["--rm"] : []), containerId),
+      systemdCgroup: cgroupManagerOf(host) === "systemd", conmon: conmonPath(host),
+      ...(asked.preserveFds ? { preservedFds: Array.from({ length: asked.preserveFds }, (_, index) => 3 + index) } : {}),
+      ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
+    });
+    return { record, id, bundle, session };
+  } catch (thrown) {
+    forget(host, containerId, id);
+    throw thrown;
+  }
+}
+
+function forget(host: Host, containerId: string, id: string): void {
+  host.state.removeExec(id);
+  rmSync(sessionDirectory(host, containerId, id), { recursive: true, force: true });
+  rmSync(pidfileOf(host, containerId, id), { force: true });
+}
+
+async function begin(host: Host, { record, id, session }: Begun, asked: ExecSpec): Promise<Launched> {
+  try {
+    const launched = await session.begin();
+    const pidStart = processStart(launched.pid);
+    host.state.saveExec({
+      id, containerId: record.id, pid: launched.pid, ...(pidStart === undefined ? {} : { pidStart }),
+      command: asked.command, terminal: asked.terminal ?? false, ...(asked.user === undefined ? {} : { user: asked.user }),
+    });
+    containerEvent(host, record, "exec");
+    return launched;
+  } catch (thrown) {
+    forget(host, record.id, id);
+    throw thrown;
+  }
+}
+
+/** Called by whoever sees a session's end first; what is left of it goes. */
+export function endSession(host: Host, record: ContainerRecord, id: string, _options: { remove: boolean }): void {
+  const session: ExecRecord | undefined = host.state.findExec(id);
+  if (session && session.pidStart !== undefined && isAlive(session.pid, session.pidStart)) return;
+  if (session) containerEvent(host, record, "exec_died", readNumberFile(exitFileOf(host, record.id, id)));
+  forget(host, record.id, id);
+}
+
+/** Runs attached to our own streams; the exit code is the process's own. @throws Fault as starting does */
+export async function exec(host: Host, nameOrId: string, asked: ExecSpec, _options: ExecOptions = {}): Promise<AttachedEnd> {
+  const { id: containerId } = get(host, nameOrId);
+  const keys = detachKeysOf(host, asked.detachKeys);
+  using proxy = proxySignals();
+  const begun = await locked(host, containerId, () => open(host, containerId, asked, true));
+  await begun.session.listening;
+  const socket = connectUnix(`${begun.bundle}/attach`, "seqpacket");
+  const terminal = asked.terminal ? holdTerminal({ control: `${begun.bundle}/ctl` }, { raw: asked.stdin ?? false }) : undefined;
+  try {
+    const launched = await begin(host, begun, asked);
+    proxy.aim({ pid: launched.pid, ...pidStartOf(launched.pid) });
+    const parting = await joinStreams(socket, { stdin: asked.stdin ?? false, stdout: true, stderr: true, detachKeys: keys });
+    if (parting !== "ended") return { exitCode: parting === "detached" ? 0 : 141, detached: true };
+    const file = exitFileOf(host, containerId, begun.id);
+    await exitFileComes(file, { timeoutMs: exitFileMs, ...(launched.conmonPid ? { conmonPid: launched.conmonPid } : {}) });
+    const exitCode = readNumberFile(file) ?? lostStatus;
+    endSession(host, begun.record, begun.id, { remove: true });
+    return { exitCode: exitCode & 0xff, detached: false };
+  } finally {
+    terminal?.release();
+  }
+}
+
+function pidStartOf(pid: number): { pidStart?: number } {
+  const pidStart = processStart(pid);
+  return pidStart === undefined ? {} : { pidStart };
+}
+
+/** Runs detached; answers the session's ID. @throws Fault, whose exit is 125 whatever the reason */
+export async function execDetached(host: Host, nameOrId: string, asked: ExecSpec): Promise<string> {
+  const { id: containerId } = get(host, nameOrId);
+  return locked(host, containerId, async () => {
+    const begun = await open(host, containerId, asked, false);
+    try {
+      await begin(host, begun, asked);
+    } catch (thrown) {
+      throw thrown instanceof Fault ? new Fault(thrown.code, thrown.message, { exit: 125, cause: thrown }) : thrown;
+    }
+    return begun.id;
+  });
 }

@@ -1,7 +1,22 @@
 // rm: takes a container away: its row, its root, its files, and what depends on it when asked.
+// Source: podman-rm(1).
 
+import { rmSync } from "node:fs";
+import type { ContainerState } from "../../base/container-state.ts";
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
 import type { Choice, Outcome } from "../batch.ts";
 import type { Host } from "../host.ts";
+import { forgetLock, fresh, locked } from "../state/lock.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { dropVolume } from "../volumes/volumes.ts";
+import { choose, onEach } from "./choose.ts";
+import { finish } from "./finish.ts";
+import { hasEnded, isLive, observe } from "./observe.ts";
+import { containerEvent } from "./prepare.ts";
+import { removeFromRuntime } from "./launch.ts";
+import { unmountRoot } from "./root.ts";
+import { stopRecord } from "./stop.ts";
 
 export interface RemoveOptions {
   readonly force?: boolean;
@@ -11,16 +26,112 @@ export interface RemoveOptions {
   readonly timeout?: number;
 }
 
-export async function remove(host: Host, choice: Choice, options: RemoveOptions = {}): Promise<Outcome[]> {
-  throw new Error("not written yet");
+function dropAnonymousVolumes(host: Host, { spec }: ContainerRecord): void {
+  for (const { kind, source, anonymous } of spec.mounts ?? []) {
+    if (kind !== "volume" || !anonymous) continue;
+    const volume = host.state.findVolume(source);
+    if (volume?.anonymous && host.state.usersOfVolume(source).length === 0) dropVolume(host, volume);
+  }
 }
+
+/** Takes a container away that does not run; the lock is held by the caller. A crash on the way leaves it "removing". */
+export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false } = {}): Promise<void> {
+  const { id, spec } = record;
+  host.state.saveState(id, { ...record.state, status: "removing" });
+  if (record.state.status === "initialized") await removeFromRuntime(host, record, { quiet: true });
+  unmountRoot(host, record);
+  for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) rmSync(directory, { recursive: true, force: true });
+  rmSync(`${host.paths.exits}/${id}`, { force: true });
+  host.store.transaction(() => {
+    if (host.store.roots.find(id)) host.store.roots.remove(id);
+    host.state.remove(id);
+  });
+  if (volumes) dropAnonymousVolumes(host, record);
+  if (spec.cidfile) rmSync(spec.cidfile, { force: true });
+  forgetLock(host, id);
+  containerEvent(host, record, "remove");
+}
+
+const dependents = (host: Host, id: string): ContainerRecord[] =>
+  host.state.containers().filter(({ spec }) => spec.requires?.includes(id));
+
+function refuseRunning({ id, state }: ContainerRecord): Fault {
+  return new Fault("container.running", `cannot remove container ${id} as it is ${state.status} - running or paused containers cannot be removed without force: container state improper`, {
+    exit: 2,
+    hint: "stop it first, or use --force",
+  });
+}
+
+async function stopForRemoval(host: Host, record: ContainerRecord, timeout: number | undefined): Promise<void> {
+  try {
+    await stopRecord(host, record, { ...(timeout === undefined ? {} : { timeout }), settles: false });
+  } catch (thrown) {
+    // The monitor being gone is no reason to keep what it watched.
+    if (!(thrown instanceof Fault) || thrown.code === "system.failed") throw thrown;
+    log.debug(thrown.message);
+  }
+}
+
+async function removeOne(host: Host, record: ContainerRecord, options: RemoveOptions, removed: string[]): Promise<void> {
+  const users = dependents(host, record.id);
+  if (users.length > 0 && !options.depend) {
+    throw new Fault("container.in-use", `container ${record.id} has dependent containers which must be removed before it: ${users.map(({ id }) => id).join(", ")}: container already exists`, {
+      hint: "remove them too with --depend",
+    });
+  }
+  for (const user of users) await removeOne(host, user, { ...options, force: true }, removed);
+  const current = host.state.findById(record.id);
+  if (!current) return;
+  if (isLive(observe(host, current).state)) {
+    if (!options.force) throw refuseRunning(observe(host, current));
+    await stopForRemoval(host, current, options.timeout);
+  }
+  await locked(host, record.id, async () => {
+    const last = host.state.findById(record.id);
+    if (!last) return;
+    if (isLive(last.state) && !hasEnded(host, last)) throw refuseRunning(last);
+    await removeRecord(host, await finish(host, last), { volumes: (options.volumes || last.spec.remove) ?? false });
+  });
+  removed.push(record.id);
+}
+
+const missing = (name: string): Fault =>
+  new Fault("container.not-found", `no container with ID or name "${name}" found: no such container`, { exit: 1 });
+
+/** With --force missing containers are passed over; with --depend the outcomes hold those that went first, too. */
+export async function remove(host: Host, choice: Choice, options: RemoveOptions = {}): Promise<Outcome[]> {
+  const chosen = choose(host, { ...choice, ignore: choice.ignore || options.force || false }, { missing });
+  const before: Outcome[] = [];
+  const outcomes = await onEach(chosen, async record => {
+    const removed: string[] = [];
+    await removeOne(host, record, options, removed);
+    before.push(...removed.filter(id => id !== record.id).map(id => ({ target: id, id })));
+  });
+  return [...before, ...outcomes];
+}
+
+const isIdle = ({ status }: ContainerState): boolean => ["created", "exited", "stopped", "initialized"].includes(status);
 
 /** Removes all that neither run nor are paused; answers their IDs and the bytes gained. */
 export async function prune(host: Host, filters: readonly string[] = []): Promise<{ outcomes: Outcome[]; bytes: number }> {
-  throw new Error("not written yet");
+  let bytes = 0;
+  const chosen = choose(host, { all: true, filters }, { all: record => isIdle(observe(host, record).state) });
+  const outcomes = await onEach(chosen, async record => {
+    const size = host.store.roots.find(record.id) ? host.store.roots.size(record.id) : 0;
+    await removeOne(host, record, {}, []);
+    bytes += size;
+  });
+  return { outcomes, bytes };
 }
 
 /** Takes away what a failed start left of a container with --rm; never fails. */
 export async function discard(host: Host, id: string): Promise<void> {
-  throw new Error("not written yet");
+  try {
+    await locked(host, id, async () => {
+      const record = host.state.findById(id);
+      if (record && !isLive(record.state)) await removeRecord(host, record, { volumes: true });
+    });
+  } catch (thrown) {
+    log.warn(`Removing container ${id}: ${(thrown as Error).message}`);
+  }
 }

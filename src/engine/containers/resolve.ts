@@ -273,6 +273,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     entrypoint, command, argv: [...entrypoint, ...command],
     env: environment(host, asked, defaults, hostname),
     workdir: asked.workdir ?? (defaults?.WorkingDir || "/"),
+    workdirOfImage: asked.workdir === undefined,
     ...(asked.user ?? defaults?.User ? { user: asked.user ?? defaults?.User } : {}),
     hostname,
     labels: { ...defaults?.Labels, ...asked.labels },

@@ -1,0 +1,162 @@
+// ConfigFacts gathered: what the runtime room's pure config needs to know of this container and this host.
+
+import { existsSync } from "node:fs";
+import type { ContainerSpec, NamespaceMode } from "../../base/container-spec.ts";
+import { Fault } from "../../base/fault.ts";
+import { closeQuietly, mkdirat, O_PATH, openDirectory, RESOLVE_IN_ROOT, tryOpenat2 } from "../../kernel/files.ts";
+import { getLimit, isLimitName } from "../../kernel/processes.ts";
+import { CAP_SYS_RESOURCE, hasCapability } from "../../kernel/users.ts";
+import { cgroupMode, cgroupPathOf } from "../../runtime/cgroups.ts";
+import type { CgroupManager } from "../../runtime/cgroups.ts";
+import { devicesOf } from "../../runtime/devices.ts";
+import type { ConfigFacts, NamespacePlan, ResolvedMount } from "../../runtime/facts.ts";
+import { identityOf } from "../../runtime/identity.ts";
+import type { Identity } from "../../runtime/identity.ts";
+import { seccompCapabilities } from "../../runtime/oci-config.ts";
+import { seccompOf } from "../../security/seccomp.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { mountShm, shmDirectory } from "./root.ts";
+
+/** What `prepare` has made ready for this start. */
+export interface Readied {
+  readonly root: string;
+  /** Sources are paths of the host. */
+  readonly mounts: NonNullable<ContainerSpec["mounts"]>;
+  readonly bindMounts: Readonly<Record<string, string>>;
+  readonly namespace?: string;
+  /** The container whose /dev/shm is shared. */
+  readonly ipcOwner?: string;
+}
+
+export function cgroupManagerOf(host: Host): CgroupManager {
+  const asked = host.options.cgroupManager ?? host.conf.engine.cgroup_manager;
+  const systemd = existsSync("/run/systemd/system");
+  if (asked === "cgroupfs" || !systemd) return "cgroupfs";
+  return asked === "systemd" || cgroupMode() === "v2" ? "systemd" : "cgroupfs";
+}
+
+function planOf(mode: NamespaceMode | undefined): { path?: string } | undefined {
+  if (mode?.kind === "host") return undefined;
+  return mode?.kind === "path" ? { path: mode.target ?? "" } : {};
+}
+
+function namespacePlan(spec: ContainerSpec, namespace: string | undefined): NamespacePlan {
+  const { pid, ipc, uts, user, cgroup } = spec.namespaces ?? {};
+  const { network } = spec;
+  const net = namespace ? { path: namespace } : network?.mode === "path" ? { path: network.target ?? "" } : network?.mode === "host" ? undefined : {};
+  const plans = {
+    pid: planOf(pid), network: net, ipc: planOf(ipc), uts: planOf(uts),
+    user: spec.uidMap?.length || (user && user.kind !== "host") ? planOf(user) : undefined,
+    cgroup: cgroup ? planOf(cgroup) : cgroupMode() === "v2" ? {} : undefined,
+  };
+  return Object.fromEntries(Object.entries(plans).filter(([, plan]) => plan !== undefined)) as NamespacePlan;
+}
+
+function shmPathOf(host: Host, record: ContainerRecord, { ipcOwner, mounts }: Readied): string | undefined {
+  const kind = record.spec.namespaces?.ipc?.kind ?? "shareable";
+  if (mounts.some(({ target }) => target === "/dev/shm")) return undefined;
+  if (kind === "host") return "/dev/shm";
+  if (ipcOwner && existsSync(shmDirectory(host, ipcOwner))) return shmDirectory(host, ipcOwner);
+  return kind === "shareable" ? mountShm(host, record) : undefined;
+}
+
+/** HOME is the account's where nobody has set it. */
+export function environmentOf(spec: ContainerSpec, identity: Identity): string[] {
+  const env = { ...spec.env };
+  if (env.HOME === undefined && !spec.unsetEnvAll && !spec.unsetEnv?.includes("HOME")) env.HOME = identity.home;
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
+}
+
+const isWithin = (path: string, directory: string): boolean => path === directory || path.startsWith(`${directory.replace(/\/$/, "")}/`);
+
+/** Makes the image's own working directory; one that a person named must be there, in the root or by a mount. */
+export function checkWorkdir(record: ContainerRecord, root: string, mounts: readonly { target: string }[]): void {
+  const workdir = record.spec.workdir ?? "/";
+  if (workdir === "/" || mounts.some(({ target }) => isWithin(workdir, target) || isWithin(target, workdir))) return;
+  const rootFd = openDirectory(root);
+  try {
+    if (isInside(rootFd, workdir)) return;
+    if (!record.spec.workdirOfImage) {
+      throw new Fault("runtime.failed", `workdir "${workdir}" does not exist on container ${record.id}`, { hint: "make it in the image, mount something there, or choose another with --workdir" });
+    }
+    makeInside(rootFd, workdir);
+  } finally {
+    closeQuietly(rootFd);
+  }
+}
+
+function isInside(rootFd: number, path: string): boolean {
+  const fd = tryOpenat2(rootFd, path, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
+  if (fd < 0) return false;
+  closeQuietly(fd);
+  return true;
+}
+
+/** Each part below the last; links inside lead nowhere else. */
+function makeInside(rootFd: number, path: string): void {
+  let made = "";
+  for (const part of path.split("/").filter(text => text !== "" && text !== "." && text !== "..")) {
+    const parent = tryOpenat2(rootFd, made === "" ? "." : made, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
+    if (parent < 0) return;
+    try {
+      if (!isInside(rootFd, `${made}/${part}`)) mkdirat(parent, part, 0o755);
+    } finally {
+      closeQuietly(parent);
+    }
+    made += `/${part}`;
+  }
+}
+
+const processesDefault = 1_048_576;
+
+export const mayRaiseLimits = (): boolean => hasCapability(CAP_SYS_RESOURCE);
+
+export function hardLimits(): ConfigFacts["hardLimits"] {
+  const isFree = mayRaiseLimits();
+  return {
+    nofile: isFree ? Number.POSITIVE_INFINITY : getLimit("nofile").hard,
+    nproc: isFree ? processesDefault : Math.min(getLimit("nproc").hard, processesDefault),
+    of: name => isLimitName(name) ? getLimit(name).hard : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** @throws Fault for users, devices and profiles that are not there */
+export async function gatherFacts(host: Host, record: ContainerRecord, readied: Readied): Promise<ConfigFacts> {
+  const { id, spec } = record;
+  checkWorkdir(record, readied.root, readied.mounts);
+  const identity = identityOf(readied.root, spec.user, spec.groupAdd);
+  const defaults = host.conf.containers.default_capabilities;
+  const profile = spec.security?.seccomp ?? (spec.security?.privileged ? "unconfined" : undefined);
+  const seccomp = await seccompOf({ ...(profile ? { profile } : {}), capabilities: seccompCapabilities(spec, defaults) });
+  const shmPath = shmPathOf(host, record, readied);
+  const cgroupPath = cgroupPathOf(spec, id, cgroupManagerOf(host));
+  return {
+    id,
+    rootPath: readied.root,
+    identity,
+    files: readied.bindMounts,
+    ...(shmPath ? { shmPath } : {}),
+    mounts: readied.mounts as readonly ResolvedMount[],
+    namespaces: namespacePlan(spec, readied.namespace),
+    ...(spec.uidMap?.length ? { idMaps: idMapsOf(spec) } : {}),
+    cgroups: { mode: cgroupMode(), ...(cgroupPath ? { path: cgroupPath } : {}) },
+    hardLimits: hardLimits(),
+    mayRaiseLimits: mayRaiseLimits(),
+    rootless: host.rootless,
+    ...(seccomp ? { seccomp } : {}),
+    devices: devicesOf(spec),
+    ...(spec.initPath ? { initPath: spec.initPath } : {}),
+    hostname: spec.hostname ?? "",
+    ttyGroup: 5,
+    defaultSysctl: { "net.ipv4.ping_group_range": "0 0" },
+    ...(defaults ? { capabilityDefaults: defaults } : {}),
+    pidsLimitDefault: 2048,
+    env: environmentOf(spec, identity),
+  };
+}
+
+function idMapsOf({ uidMap = [], gidMap }: ContainerSpec): NonNullable<ConfigFacts["idMaps"]> {
+  const oci = (maps: NonNullable<ContainerSpec["uidMap"]>) => maps.map(({ containerId, hostId, size }) => ({ containerID: containerId, hostID: hostId, size }));
+  return { uid: oci(uidMap), gid: oci(gidMap?.length ? gidMap : uidMap) };
+}

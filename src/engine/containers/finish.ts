@@ -1,0 +1,58 @@
+// What follows a container's end, once, by whoever comes first: exit code kept, network and mounts taken down.
+
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { isAlive } from "../../kernel/processes.ts";
+import type { Host } from "../host.ts";
+import { disconnect } from "../networks/connect.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { removeFromRuntime } from "./launch.ts";
+import { ended, isLive, readExitFile } from "./observe.ts";
+import { containerEvent } from "./prepare.ts";
+import { unmountRoot } from "./root.ts";
+
+/** Keeps the end of a live state in one step, so that a crash after it loses nothing. */
+function noteEnd(host: Host, record: ContainerRecord): ContainerRecord {
+  if (!isLive(record.state)) return record;
+  const exit = readExitFile(host, record.id);
+  const state = ended(record.state, exit);
+  host.state.transaction(() => {
+    host.state.saveState(record.id, state);
+    host.state.keepExitCode(record.id, state.exitCode ?? 0);
+  });
+  containerEvent(host, record, "died", state.exitCode);
+  return { ...record, state };
+}
+
+/** A run that never got as far as its program. */
+function noteNeverRun(host: Host, record: ContainerRecord): ContainerRecord {
+  const { pid: _pid, pidStart: _start, conmonPid: _conmon, ...rest } = record.state;
+  const state = { ...rest, status: "stopped" as const };
+  host.state.saveState(record.id, state);
+  return { ...record, state };
+}
+
+/**
+ * The lock is held by the caller and the process is gone. May be called again after a crash of ours at any point.
+ *
+ * @throws Fault "container.running" when the process lives
+ */
+export async function finish(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
+  const { state } = record;
+  if (state.pid !== undefined && isAlive(state.pid, state.pidStart)) {
+    throw new Fault("container.running", `container ${record.id} is running or paused, refusing to clean up: container state improper`);
+  }
+  if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
+  const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, record);
+  const torn = await Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), disconnect(host, record, state)]);
+  for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
+  unmountRoot(host, record);
+  const { networkStatus: _status, networkNamespace: _namespace, mountpoint: _mountpoint, execIds: _execs, ...rest } = stopped.state;
+  const done = { ...rest, status: "exited" as const };
+  host.state.transaction(() => {
+    for (const session of host.state.execs(record.id)) host.state.removeExec(session.id);
+    host.state.saveState(record.id, done);
+  });
+  containerEvent(host, record, "cleanup");
+  return { ...stopped, state: done };
+}

@@ -1,0 +1,144 @@
+// The engine's one way to the runtime room: config, bundle and monitor of a container, and the runtime's verbs on it.
+
+import { existsSync } from "node:fs";
+import type { ContainerSpec } from "../../base/container-spec.ts";
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { findProgram, needProgram } from "../../base/spawn.ts";
+import { connectUnix } from "../../kernel/sockets.ts";
+import { writeBundle } from "../../runtime/bundle.ts";
+import { launchContainer } from "../../runtime/conmon.ts";
+import { ociConfig } from "../../runtime/oci-config.ts";
+import { deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
+import { findRuntime } from "../../runtime/program.ts";
+import type { RuntimeProgram } from "../../runtime/program.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
+import type { Readied } from "./config-facts.ts";
+import { logPath } from "./logs.ts";
+import type { Monitor } from "./window.ts";
+
+export interface LaunchedContainer {
+  readonly pid: number;
+  readonly conmonPid: number;
+  readonly bundle: string;
+}
+
+const textsOf = (value: unknown): string[] => Array.isArray(value) ? value.filter(one => typeof one === "string") : [];
+
+export function runtimeOf(host: Host): RuntimeProgram {
+  const { engine } = host.conf;
+  const name = host.options.runtime ?? engine.runtime;
+  const places = Object.fromEntries(Object.entries(engine.runtimes ?? {}).map(([key, value]) => [key, textsOf(value)]));
+  const found = findRuntime({ ...(name ? { runtime: name } : {}), places });
+  const flags = [...textsOf(engine.runtimes_flags?.[found.name]), ...(host.options.runtimeFlags ?? [])].map(flag => flag.startsWith("-") ? flag : `--${flag}`);
+  return { ...found, flags: [...found.flags, ...flags] };
+}
+
+/** As inspect and info show it: a path stays a path. */
+export function runtimeName(host: Host, _spec?: ContainerSpec): string {
+  return host.options.runtime ?? host.conf.engine.runtime ?? (findProgram("crun") ? "crun" : "runc");
+}
+
+export function conmonPath(host: Host): string {
+  const asked = host.options.conmon ? [host.options.conmon] : host.conf.engine.conmon_path ?? [];
+  return asked.find(path => existsSync(path)) ?? needProgram("conmon", "conmon");
+}
+
+/** What conmon runs when the container, or a session of it, has ended: this program, with the same store. */
+export function exitCommand(host: Host, ...rest: readonly string[]): string[] {
+  const { options, paths } = host;
+  const flag = (name: string, value: string | undefined): string[] => value === undefined ? [] : [name, value];
+  const globals = [
+    "--root", paths.root, "--runroot", paths.runroot, "--log-level", options.logLevel ?? "warn",
+    ...flag("--cgroup-manager", options.cgroupManager), ...flag("--runtime", options.runtime), ...flag("--conmon", options.conmon),
+    ...flag("--network-config-dir", options.networkConfigDir), ...flag("--volumepath", options.volumePath),
+    ...flag("--events-backend", options.eventsBackend),
+    ...(options.runtimeFlags ?? []).flatMap(value => ["--runtime-flag", value]),
+    ...(options.modules ?? []).flatMap(value => ["--module", value]),
+    ...(options.syslog ? ["--syslog"] : []),
+  ];
+  return [...(options.self ?? [process.execPath]), ...globals, "container", "cleanup", ...rest];
+}
+
+export function conmonLog(host: Host, record: Pick<ContainerRecord, "id" | "spec">): { log: string; logSizeMax?: number; logTag?: string } {
+  const { driver = "k8s-file", sizeMax, tag } = record.spec.log ?? {};
+  const isFile = driver === "k8s-file" || driver === "json-file";
+  return {
+    log: isFile ? `k8s-file:${logPath(host, record)}` : driver === "passthrough-tty" ? "passthrough" : driver,
+    ...(sizeMax ? { logSizeMax: sizeMax } : {}),
+    ...(tag ? { logTag: tag } : {}),
+  };
+}
+
+const bundleOf = (host: Host, id: string): string => `${host.paths.runDir(id)}/bundle`;
+
+/** From ready parts to a container that the runtime has made. @throws Fault with the runtime's own words */
+export async function launch(host: Host, record: ContainerRecord, readied: Readied): Promise<LaunchedContainer> {
+  const { id, name, spec } = record;
+  const runDir = host.paths.runDir(id);
+  const bundle = bundleOf(host, id);
+  writeBundle(bundle, ociConfig(spec, await gatherFacts(host, record, readied)));
+  const { pid, conmonPid } = await launchContainer({
+    id, name, bundle,
+    runtime: runtimeOf(host),
+    pidfile: `${runDir}/pidfile`,
+    conmonPidfile: `${runDir}/conmon.pid`,
+    exitDirectory: host.paths.exits,
+    persistDirectory: runDir,
+    ...conmonLog(host, record),
+    terminal: spec.terminal ?? false,
+    stdin: spec.stdin ?? false,
+    exitCommand: exitCommand(host, id),
+    systemdCgroup: cgroupManagerOf(host) === "systemd",
+    conmon: conmonPath(host),
+    passthrough: spec.log?.driver.startsWith("passthrough") ?? false,
+    ...(host.conf.engine.exit_command_delay ? { exitDelaySeconds: host.conf.engine.exit_command_delay } : {}),
+    ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
+    ...(spec.timeout ? { timeoutSeconds: spec.timeout } : {}),
+    ...(host.conf.engine.no_pivot_root ? { noPivot: true } : {}),
+    ...(spec.preserveFds ? { preservedFds: Array.from({ length: spec.preserveFds }, (_, index) => 3 + index) } : {}),
+  });
+  if (conmonPid === undefined) throw new Fault("component.failed", `cannot start container ${id}: conmon did not say which process it is`);
+  return { pid, conmonPid, bundle };
+}
+
+export async function startProcess(host: Host, { id }: ContainerRecord): Promise<void> {
+  startContainer(runtimeOf(host), id);
+}
+
+/** Whatever the runtime still knows of it; with `quiet` a refusal is only logged. */
+export async function removeFromRuntime(host: Host, { id }: ContainerRecord, { quiet = false } = {}): Promise<void> {
+  try {
+    deleteContainer(runtimeOf(host), id, { force: true });
+  } catch (thrown) {
+    if (!quiet) throw thrown;
+    log.debug(`Removing container ${id} from the runtime: ${(thrown as Error).message}`);
+  }
+}
+
+/** For containers whose processes do not die with the first one, having no process namespace of their own. */
+export async function killAll(host: Host, { id, spec }: ContainerRecord, signal: number): Promise<void> {
+  const kind = spec.namespaces?.pid?.kind;
+  if (kind === undefined || kind === "private") return;
+  try {
+    killContainer(runtimeOf(host), id, signal, { all: true });
+  } catch (thrown) {
+    log.debug(`Killing all processes of container ${id}: ${(thrown as Error).message}`);
+  }
+}
+
+export async function pauseProcesses(host: Host, { id }: ContainerRecord): Promise<void> {
+  pauseContainer(runtimeOf(host), id);
+}
+
+export async function resumeProcesses(host: Host, { id }: ContainerRecord): Promise<void> {
+  resumeContainer(runtimeOf(host), id);
+}
+
+/** Connected to conmon's attach socket; the caller owns the handle. */
+export function openMonitor(host: Host, { id, state }: ContainerRecord): Monitor {
+  const bundle = state.bundle ?? bundleOf(host, id);
+  return { socket: connectUnix(`${bundle}/attach`, "seqpacket"), control: `${bundle}/ctl` };
+}

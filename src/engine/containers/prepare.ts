@@ -1,0 +1,127 @@
+// Everything between a created container and one that the runtime has made: root, network, files, bundle, monitor.
+// The steps that do not need each other run side by side.
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { processStart } from "../../kernel/processes.ts";
+import type { Host } from "../host.ts";
+import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace } from "../networks/connect.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { writeEvent } from "../events.ts";
+import { writeEtcFiles } from "./etc-files.ts";
+import { launch, removeFromRuntime } from "./launch.ts";
+import { mountRoot, unmountRoot } from "./root.ts";
+import { isLive } from "./observe.ts";
+
+/** What an event about a container says of it. */
+export function containerEvent(host: Host, { id, name, spec }: ContainerRecord, status: string, exitCode?: number): void {
+  writeEvent(host, {
+    Type: "container", Status: status, Name: name, ID: id, Image: spec.imageReference ?? spec.imageName ?? "",
+    Attributes: spec.labels ?? {},
+    ...(exitCode === undefined ? {} : { ContainerExitCode: exitCode }),
+  });
+}
+
+function clearLeavings(host: Host, id: string): void {
+  rmSync(`${host.paths.exits}/${id}`, { force: true });
+  rmSync(host.paths.runDir(id), { recursive: true, force: true });
+  for (const directory of [host.paths.exits, host.paths.runDir(id), host.paths.staticDir(id)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+}
+
+/** Namespaces of other containers as paths, so that the runtime needs to know no other container. */
+function withPaths(host: Host, record: ContainerRecord): ContainerRecord {
+  const pathOf = (id: string | undefined, kind: string): string => {
+    const other = id === undefined ? undefined : host.state.findById(id);
+    if (!other?.state.pid || !isLive(other.state)) {
+      throw new Fault("container.wrong-state", `cannot join the ${kind} namespace of container ${id}: it is not running: container state improper`, { hint: "start that container first" });
+    }
+    return `/proc/${other.state.pid}/ns/${kind}`;
+  };
+  const { spec } = record;
+  const namespaces = Object.fromEntries(Object.entries(spec.namespaces ?? {}).map(([kind, mode]) =>
+    [kind, mode.kind === "container" ? { kind: "path" as const, target: pathOf(mode.target, kind) } : mode]));
+  const network = spec.network?.mode === "container" ? { mode: "path" as const, target: pathOf(spec.network.target, "net") } : spec.network;
+  return { ...record, spec: { ...spec, namespaces, ...(network ? { network } : {}) } };
+}
+
+/** hosts and resolv.conf of the container whose network is shared. */
+function sharedFiles(host: Host, { spec }: ContainerRecord): Record<string, string> {
+  const other = spec.network?.mode === "container" && spec.network.target ? host.state.findById(spec.network.target) : undefined;
+  const files = other?.state.bindMounts ?? {};
+  return Object.fromEntries(Object.entries(files).filter(([target]) => target === "/etc/hosts" || target === "/etc/resolv.conf"));
+}
+
+async function undo(host: Host, record: ContainerRecord, networkStatus: Record<string, NetworkStatus> | undefined): Promise<void> {
+  try {
+    await removeFromRuntime(host, record, { quiet: true });
+    await disconnect(host, record, { ...record.state, ...(networkStatus ? { networkStatus } : {}) });
+    unmountRoot(host, record);
+  } catch (thrown) {
+    log.warn(`Cleaning up after the failed start of container ${record.id}: ${(thrown as Error).message}`);
+  }
+}
+
+interface Launching {
+  readonly state: ContainerState;
+}
+
+async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<Launching> {
+  let networkStatus: Record<string, NetworkStatus> | undefined;
+  let networking: Promise<void> = Promise.resolve();
+  try {
+    const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id) : undefined;
+    if (isBridged(record)) {
+      networking = connect(host, record, join(host, record)).then(status => void (networkStatus = status));
+      // Handled below; until then a failure must not count as one that nobody saw.
+      networking.catch(() => {});
+    }
+    const root = mountRoot(host, record);
+    const bindMounts = { ...sharedFiles(host, record), ...writeEtcFiles(host, record) };
+    const launched = launch(host, withPaths(host, record), { root: root.path, mounts: root.mounts, bindMounts, ...(namespace ? { namespace } : {}) });
+    const [made, network] = await Promise.allSettled([launched, networking]);
+    if (network.status === "rejected") throw network.reason;
+    if (made.status === "rejected") throw made.reason;
+    if (networkStatus) writeEtcFiles(host, record, networkStatus);
+    const { pid, conmonPid, bundle } = made.value;
+    const pidStart = processStart(pid);
+    return {
+      state: {
+        ...lasting(record.state), status: "initialized", pid, ...(pidStart === undefined ? {} : { pidStart }), conmonPid, bundle, bindMounts,
+        mountpoint: root.path, ...(namespace ? { networkNamespace: namespace } : {}), ...(networkStatus ? { networkStatus } : {}),
+      },
+    };
+  } catch (thrown) {
+    await networking.catch(() => {});
+    await undo(host, record, networkStatus);
+    throw thrown;
+  }
+}
+
+/** What a state keeps from run to run. */
+function lasting(state: ContainerState): ContainerState {
+  const { exitCode: _code, finishedAt: _finished, oomKilled: _oom, error: _error, stoppedByUser: _stopped, execIds: _execs, ...rest } = state;
+  return rest;
+}
+
+/**
+ * Brings a container to "initialized"; the lock is held by the caller. What was set up is taken down when a step fails.
+ *
+ * @throws Fault, "process.not-found" and "process.not-executable" among them
+ */
+export async function prepare(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
+  clearLeavings(host, record.id);
+  try {
+    const { state } = await connectAndLaunch(host, record);
+    host.state.saveState(record.id, state);
+    const { pidfile, conmonPidfile } = record.spec;
+    if (pidfile && state.pid) writeFileSync(pidfile, String(state.pid));
+    if (conmonPidfile && state.conmonPid) writeFileSync(conmonPidfile, String(state.conmonPid));
+    containerEvent(host, record, "init");
+    return { ...record, state };
+  } catch (thrown) {
+    if (thrown instanceof Fault) host.state.saveState(record.id, { ...lasting(record.state), error: thrown.message, exitCode: thrown.exit });
+    throw thrown;
+  }
+}
