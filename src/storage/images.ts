@@ -122,7 +122,10 @@ function put(place: StorePlace, image: PutImage): StoredImage {
     db.query(`INSERT INTO images (id, config, manifest, media_type, created, added_at, size, layers, history)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]')
       ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, media_type = excluded.media_type, size = excluded.size`)
-      .run(id, image.config, image.manifest.digest, image.manifest.mediaType, image.created ?? "", Date.now(), sizeOf(db, image), JSON.stringify(image.layers));
+      .run(
+        id, image.config, image.manifest.digest, image.manifest.mediaType, image.created ?? "", Date.now(),
+        sizeOf(db, image), JSON.stringify(image.layers),
+      );
     for (const { digest, mediaType } of [image.manifest, ...(image.indexes ?? [])]) {
       db.query("INSERT OR IGNORE INTO image_manifests VALUES (?, ?, ?)").run(id, digest, mediaType);
     }

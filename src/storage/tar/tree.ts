@@ -1,7 +1,10 @@
 // A directory tree as a tar stream: sorted by name, hard links kept, read while it is written out.
 // Source: OCI image-spec layer.md, "Whiteouts", "File Attributes".
 
-import { AT_FDCWD, close, fstat, handlePath, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openat2, readDirectory, readInto, readlinkat, type Stat, statx, tryOpenat2 } from "../../kernel/files.ts";
+import {
+  AT_FDCWD, close, fstat, handlePath, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openat2, readDirectory, readInto,
+  readlinkat, type Stat, statx, tryOpenat2,
+} from "../../kernel/files.ts";
 import { getXattr, listXattrs, type XattrTarget } from "../../kernel/xattr.ts";
 import { isOpaque, isWhiteout } from "../changes.ts";
 import { type ByteText, type EntryKind, toByteText, toPath } from "./entry.ts";
@@ -70,7 +73,10 @@ function* node(walk: Walk, dirfd: number, at: { name: ByteText; inside: ByteText
   if (kind === "directory") return yield* subdirectory(walk, dirfd, { ...at, name, stat, xattrs });
   const inode = `${stat.dev}:${stat.ino}`;
   const first = stat.nlink > 1 ? walk.links.get(inode) : undefined;
-  if (first !== undefined) return void (yield tarHeader({ ...entryOf({ name, stat, xattrs: undefined }), kind: "hardlink", linkName: first, size: 0 }));
+  if (first !== undefined) {
+    yield tarHeader({ ...entryOf({ name, stat, xattrs: undefined }), kind: "hardlink", linkName: first, size: 0 });
+    return;
+  }
   if (stat.nlink > 1) walk.links.set(inode, name);
   if (kind === "file") return yield* file(walk, dirfd, { path, name, stat, xattrs });
   const linkName = kind === "symlink" ? toByteText(readlinkat(dirfd, path)) : "";
