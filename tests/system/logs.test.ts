@@ -18,13 +18,12 @@ test("stdout and stderr come back on their own streams", () => {
   expect(ran.err).toBe("b\n");
 });
 
-test("--tail, --timestamps, --names and --since narrow and mark the lines", () => {
+test("--tail, --timestamps, --since and --until narrow and mark the lines", () => {
   said("for i in 1 2 3 4 5; do echo $i; done");
   expect(ok("logs", "--tail", "2", "l")).toBe("4\n5");
   expect(ok("logs", "-t", "--tail", "1", "l")).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+([+-]\d\d:\d\d|Z) 5$/);
-  expect(ok("logs", "-n", "--tail", "1", "l")).toBe("l 5");
   expect(ok("logs", "--since", "10m", "l").split("\n").length).toBe(5);
-  expect(ok("logs", "--until", "10m", "l")).toBe("");
+  expect(ok("logs", "--until", "2001-01-01T00:00:00Z", "l")).toBe("");
 });
 
 test("a line without an end and a very long line come back as they were", () => {

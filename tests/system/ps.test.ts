@@ -25,6 +25,7 @@ test("running ones by default, all with -a, IDs with -q", () => {
 });
 
 test("a wrong filter, template or flag is one clear error", () => {
+  ok("create", "--name", "some", IMAGE);
   for (const words of [["--filter", "nosuch=1"], ["--format", "{{.Nosuch}}"], ["--format", "{{"], ["--nosuch"]]) {
     const ran = podman("ps", "-a", ...words);
     expect([words, ran.status, ran.err]).toEqual([words, 125, expect.stringMatching(/^Error: /)]);

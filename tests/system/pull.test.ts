@@ -123,6 +123,7 @@ blocked = true
 `;
 
 test("a short name of several places: without a terminal the command to type, with one a prompt", async () => {
+    ok("rmi", "--all", "--force");
   const conf = join(newFolder(), "registries.conf");
   writeFileSync(conf, twoPlaces);
   const env = { CONTAINERS_REGISTRIES_CONF: conf };

