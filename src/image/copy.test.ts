@@ -266,6 +266,19 @@ describe.skipIf(!hasDockerRegistry)("archives and directories", () => {
     await expect(pullTo(newStore(), `oci:${path}:${name()}`)).rejects.toMatchObject({ code: expect.stringMatching(/digest.mismatch|layer.malformed/) });
   });
 
+  test("a layer that is here unpacked from another blob is kept as it came, too", async () => {
+    const other = newStore();
+    const packed = makeImage({ layers, compression: "gzip" });
+    const plain = makeImage({ layers, compression: "none" });
+    await send(registry, packed, "packed", "1");
+    await send(registry, plain, "unpacked", "1");
+    await pullTo(other, `${registry.host}/packed:1`);
+    const [image] = await pullTo(other, `${registry.host}/unpacked:1`);
+    expect(image!.id).toBe(plain.id);
+    expect(await push(`${registry.host}/unpacked:1`, `${registry.host}/pushed-on:1`, { store: other, system })).toBe(plain.digest as Digest);
+    for (const digest of plain.blobs.keys()) expect(other.blobs.has(digest as Digest)).toBe(true);
+  });
+
   test("an interrupted copy goes on at the byte where it stopped", async () => {
     const big = makeImage({ layers: [file("noise", Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64").repeat(40))], compression: "none" });
     await send(registry, big, "big", "1");

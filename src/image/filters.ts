@@ -19,9 +19,7 @@ export interface FilterContext {
 type Test = (image: StoredImage) => boolean;
 
 const noTest = (text: string): Fault =>
-  new Fault("usage.invalid", `invalid image filter ${JSON.stringify(text)}: must be in the format "filter=value or filter!=value"`, {
-    hint: "for instance: --filter dangling=true",
-  });
+  new Fault("usage.invalid", `invalid image filter ${JSON.stringify(text)}: must be in the format "filter=value or filter!=value"`);
 
 /**
  * All stored images that pass every filter; `reference` filters pass when one of them does. A single reference filter

@@ -25,7 +25,7 @@ export function untagImage(store: Store, image: string, names: readonly string[]
     if (name.startsWith("sha256:")) throw new Fault("reference.malformed", `${name}: untag by digest not supported`);
     const whole = referenceText(nameToGive(name));
     if (!store.images.untag(id, whole)) {
-      throw new Fault("image.not-found", `${whole}: tag not known`, { hint: "list names with: podman images" });
+      throw new Fault("image.not-found", `${whole}: tag not known`);
     }
   }
 }

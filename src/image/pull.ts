@@ -42,7 +42,7 @@ export function parsePullPolicy(text: string): PullPolicy {
   };
   const policy = Object.hasOwn(known, text.toLowerCase()) ? known[text.toLowerCase()] : undefined;
   if (policy) return policy;
-  throw new Fault("usage.invalid", `unsupported pull policy ${JSON.stringify(text)}`, { hint: `use one of: ${pullPolicies.join(", ")}` });
+  throw new Fault("usage.invalid", `unsupported pull policy ${JSON.stringify(text)}`);
 }
 
 /**
@@ -97,7 +97,7 @@ async function pullOne(written: string, request: PullRequest): Promise<StoredIma
   const policy = effectivePolicy(request);
   const local = lookupImage(store, written, lookupSystem(system));
   if (policy === "never" && !local) {
-    throw new Fault("image.not-found", `${written}: image not known`, { hint: `pull it first: podman pull ${written}` });
+    throw new Fault("image.not-found", `${written}: image not known`);
   }
   if (local && (policy === "never" || policy === "missing")) return local.image;
   if (local?.image.id.startsWith(written)) {

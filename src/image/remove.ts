@@ -127,7 +127,7 @@ class Removal {
     if (byId || byDigest) return false;
     const whole = referenceText(nameToGive(name));
     if (!this.store.images.untag(image.id, whole)) {
-      throw new Fault("image.not-found", `${whole}: tag not known`, { hint: "list names with: podman images" });
+      throw new Fault("image.not-found", `${whole}: tag not known`);
     }
     this.untagged.push(name);
     return image.names.length > 1;
@@ -143,7 +143,7 @@ class Removal {
     throw new Fault(
       "image.in-use",
       `image used by ${users[0]}: image is in use by a container: consider listing external containers and force-removing image`,
-      { exit: 2, hint: "remove the container first, or use: podman rmi --force" },
+      { exit: 2 },
     );
   }
 }

@@ -19,8 +19,8 @@ export interface FoundImage {
   readonly name: string;
 }
 
-const unknown = (name: string): Fault =>
-  new Fault("image.not-found", `${name}: image not known`, { hint: "list images with: podman images, or get it with: podman pull" });
+/** No hint: scripts compare the whole of what is printed. */
+const unknown = (name: string): Fault => new Fault("image.not-found", `${name}: image not known`);
 
 /** undefined when there is none. @throws Fault "image.ambiguous", "reference.malformed" */
 export function lookupImage(store: Store, written: string, system: ImageSystem = {}): FoundImage | undefined {

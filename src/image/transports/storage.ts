@@ -62,7 +62,10 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
     },
     async put(blob, place, cargo, content) {
       if (place.kind === "config") return putConfig(store, lease, cargo);
-      await store.layers.apply(applyOf({ blob, place, cargo, content, lease, chain: chainOf(cargo) }));
+      const chain = chainOf(cargo);
+      // The tree may be here from a blob packed otherwise; this one is kept beside it, so that it goes out as it came.
+      if (store.layers.has(chain[place.position]!)) await keepBlob(store, lease, { blob, content });
+      await store.layers.apply(applyOf({ blob, place, cargo, content, lease, chain }));
       return store.blobs.size(blob.digest) ?? blob.size;
     },
     async finish(cargo) {
@@ -77,6 +80,18 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
       throw new Error("storage sink asked for its image before it was finished");
     },
   };
+}
+
+async function keepBlob(store: Store, lease: Lease, { blob, content }: Pick<Apply, "blob" | "content">): Promise<void> {
+  const writer = await store.blobs.resume(blob.digest, lease);
+  if (!writer) return;
+  try {
+    for await (const piece of await content.open(writer.offset)) writer.write(piece);
+    writer.commit({ digest: blob.digest, ...(blob.size < 0 ? {} : { size: blob.size }) });
+  } catch (thrown) {
+    writer.abort();
+    throw thrown;
+  }
 }
 
 interface Apply {
