@@ -115,6 +115,56 @@ test("a source that cannot go on at the byte starts again", async () => {
   expect(made.store.layers.has(layer.chainId)).toBe(true);
 });
 
+/** Large enough for a thread of its own. */
+const noise = Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64").repeat(80);
+const large = archive({ name: "noise", text: noise }, { name: "end", text: "end" });
+
+test("large layers are unpacked on other threads, several at a time", async () => {
+  using made = testStore();
+  const layers = [1, 2, 3, 4].map(index => layerOf(archive({ name: "noise", text: noise }, { name: `n${index}`, text: "x" })));
+  expect(layers[0]!.source.size).toBeGreaterThan(4 * 1024 * 1024);
+  await Promise.all(layers.map(layer => made.store.layers.apply(layer)));
+  for (const [index, { chainId }] of layers.entries()) {
+    const root = made.store.layers.diffPath(chainId);
+    expect(fs.readFileSync(`${root}/noise`, "utf8") === noise).toBe(true);
+    expect(fs.readdirSync(root).sort()).toEqual([`n${index + 1}`, "noise"]);
+  }
+});
+
+async function* breakingOff(bytes: Uint8Array, at: number): AsyncGenerator<Uint8Array> {
+  yield* inChunks(bytes.subarray(0, at), 100_000);
+  throw new Error("connection reset");
+}
+
+const largeBad: Record<string, [Parameters<typeof layerOf>[1], object]> = {
+  "a lying diff ID": [{ diffId: `sha256:${"0".repeat(64)}` }, { code: "digest.mismatch" }],
+  "a name that climbs, at the end": [{ blob: archive({ name: "noise", text: noise }, { name: "../x" }) }, { code: "layer.escapes" }],
+  "an archive cut off": [{ blob: large.slice(0, 5_000_000) }, { code: "layer.malformed" }],
+  "a blob cut off": [{ source: { ...layerOf(large, { blob: large }).source, open: async () => inChunks(large.slice(0, 5_000_000), 100_000) } }, { code: "digest.mismatch" }],
+};
+for (const [what, [lies, fault]] of Object.entries(largeBad)) {
+  test(`refused on another thread, and nothing is left: ${what}`, async () => {
+    using made = testStore();
+    const lease = made.store.lease();
+    await expect(made.store.layers.apply(layerOf(large, { blob: large, lease, ...lies }))).rejects.toMatchObject(fault);
+    lease.release();
+    expect(tree(made.store.root)).toEqual(emptyTree);
+  });
+}
+
+test("a large download that breaks off goes on at the byte", async () => {
+  using made = testStore();
+  const layer = layerOf(large, { blob: large });
+  const open = async () => breakingOff(large, 5_000_000);
+  await expect(made.store.layers.apply({ ...layer, source: { ...layer.source, open } })).rejects.toThrow("connection reset");
+  expect(tree(`${made.store.root}/staging`)).toEqual([]);
+  const asked: number[] = [];
+  const again = async (offset: number) => (asked.push(offset), inChunks(large.subarray(offset), 100_000));
+  await made.store.layers.apply({ ...layer, source: { ...layer.source, open: again } });
+  expect(asked).toEqual([5_000_000]);
+  expect(fs.readFileSync(`${made.store.layers.diffPath(layer.chainId)}/end`, "utf8")).toBe("end");
+});
+
 const outside: Record<string, TestEntry[]> = {
   "a name that climbs": [{ name: "../../etc/passwd", text: "x" }],
   "a name that climbs by way of a directory": [{ name: "a/../../b", text: "x" }],

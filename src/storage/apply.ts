@@ -1,19 +1,16 @@
-// One layer from its source to its place in one pass: keep the blob, hash it, inflate, hash, unpack.
-// Many run at a time on one thread; inflating uses the runtime's thread pool, so the two halves overlap.
+// One layer from its source to its place in one pass: keep the blob, and meanwhile hash, inflate, hash and unpack it.
+// The download only appends to a file; the unpacking follows that file, on another thread where the layer is large.
 
-import * as fs from "node:fs";
-import { type Digest, newHasher } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
-import { close, openDirectory } from "../kernel/files.ts";
-import { mismatch, streamFile } from "./blobs.ts";
-import { inflate } from "./inflate.ts";
+import { Download } from "./download.ts";
+import { Growth } from "./growing.ts";
 import { type LayersNeeds, showLayer } from "./layers.ts";
 import { randomName, type StorePlace } from "./place.ts";
-import { privilege } from "./privilege.ts";
-import type { ApplyLayer, BlobWriter, LayerSource, Lease, StoredLayer } from "./store.ts";
+import type { ApplyLayer, Lease, StoredLayer } from "./store.ts";
 import { removePath } from "./tree.ts";
-import { TarReader } from "./tar/reader.ts";
-import { Unpacker } from "./tar/unpack.ts";
+import type { Unpacked } from "./unpack-job.ts";
+import { unpack } from "./unpackers.ts";
 
 interface ApplyNeeds extends LayersNeeds {
   find(chainId: Digest): StoredLayer | undefined;
@@ -40,159 +37,66 @@ interface Applying {
 
 async function applyNew(place: StorePlace, { needs, layer, lease }: Applying): Promise<StoredLayer> {
   const staged = `${lease.directory}/${randomName()}`;
-  const source = new BlobFeed(layer, await openWriter(needs, layer.source, lease), needs);
+  const download = await openDownload(needs, layer, lease);
   try {
-    const unpacked = await unpackInto(staged, source);
+    const unpacked = download === undefined ? await unpackKept(needs, layer, staged) : await follow(download, layer, staged);
     if (unpacked.diffId !== layer.diffId) throw wrongDiff(layer, unpacked.diffId);
-    source.commit();
+    download?.commit();
     const { parent, chainId, diffId } = layer;
-    const blob = layer.source.digest;
-    const finished = { chainId, diffId, parent, size: unpacked.size, blob };
+    const finished = { chainId, diffId, parent, size: unpacked.size, blob: layer.source.digest };
     showLayer(place, { ...finished, root: unpacked.root, staged }, lease);
     return finished;
   } catch (thrown) {
-    throw explained(await source.fail(thrown), layer);
+    throw explained(download === undefined ? thrown : await download.fail(thrown), layer);
   } finally {
     removePath(staged);
     removePath(`${staged}.orphan`);
   }
 }
 
-async function openWriter(needs: ApplyNeeds, source: LayerSource, lease: Lease): Promise<BlobWriter | undefined> {
-  if (source.open !== undefined) return needs.blobs.resume(source.digest, lease);
+/** Undefined when the blob is here already. */
+async function openDownload({ blobs }: ApplyNeeds, { source }: ApplyLayer, lease: Lease): Promise<Download | undefined> {
+  if (source.open !== undefined) {
+    const writer = await blobs.resume(source.digest, lease);
+    return writer && new Download(source, writer);
+  }
   lease.holdBlob(source.digest);
   return undefined;
 }
 
-/** The compressed bytes, kept on the way; what of them was wrong decides over what the unpacking stumbled on. */
-class BlobFeed implements AsyncIterable<Uint8Array> {
-  readonly #layer: ApplyLayer;
-  readonly #writer: BlobWriter | undefined;
-  readonly #needs: ApplyNeeds;
-  #bytes: AsyncGenerator<Uint8Array> | undefined;
-  #sourceFailed = false;
-
-  constructor(layer: ApplyLayer, writer: BlobWriter | undefined, needs: ApplyNeeds) {
-    this.#layer = layer;
-    this.#writer = writer;
-    this.#needs = needs;
+/** From the store: the content's own digest is checked, which a blob gone bad would not pass. */
+async function unpackKept({ blobs }: ApplyNeeds, { source, onProgress }: ApplyLayer, staged: string): Promise<Unpacked> {
+  const size = blobs.size(source.digest);
+  if (size === undefined) {
+    throw new Fault("store.damaged", `cannot unpack layer ${source.digest}: its blob is not in the store`, { hint: "pull the image again" });
   }
-
-  /** May be begun once; leaving the loop early keeps the rest for `fail`. */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    const bytes = (this.#bytes = this.#generate());
-    return { next: () => bytes.next() };
-  }
-
-  async *#generate(): AsyncGenerator<Uint8Array> {
-    const { source } = this.#layer;
-    const writer = this.#writer;
-    if (writer === undefined) return yield* this.#counted(this.#needs.blobs.stream(source.digest), 0);
-    if (source.size !== undefined && writer.offset > source.size) writer.restart();
-    const kept = writer.offset;
-    const opened = kept === source.size ? undefined : await this.#open(kept);
-    if (opened !== undefined && opened.offset !== kept) {
-      if (opened.offset !== 0) throw new Error(`a source asked for offset ${kept} has begun at ${opened.offset}`);
-      writer.restart();
-    }
-    const file = streamFile(writer.path, { end: writer.offset, digest: source.digest });
-    if (writer.offset > 0) yield* this.#counted(file, 0);
-    if (opened !== undefined) yield* this.#counted(this.#received(opened.stream, writer), writer.offset);
-  }
-
-  async #open(offset: number): Promise<{ stream: AsyncIterable<Uint8Array>; offset: number }> {
-    try {
-      const opened = await this.#layer.source.open!(offset);
-      return "stream" in opened ? opened : { stream: opened, offset };
-    } catch (thrown) {
-      this.#sourceFailed = true;
-      throw thrown;
-    }
-  }
-
-  async *#received(stream: AsyncIterable<Uint8Array>, writer: BlobWriter): AsyncGenerator<Uint8Array> {
-    const { digest, size = Infinity } = this.#layer.source;
-    const chunks = stream[Symbol.asyncIterator]();
-    try {
-      for (;;) {
-        const next = await chunks.next().catch((thrown: unknown) => {
-          this.#sourceFailed = true;
-          throw thrown;
-        });
-        if (next.done) return;
-        if (writer.offset + next.value.length > size) {
-          throw mismatch({ wanted: digest, found: digest, size, got: writer.offset + next.value.length });
-        }
-        writer.write(next.value);
-        yield next.value;
-      }
-    } finally {
-      await chunks.return?.();
-    }
-  }
-
-  async *#counted(chunks: AsyncIterable<Uint8Array>, from: number): AsyncGenerator<Uint8Array> {
-    let count = from;
-    for await (const chunk of chunks) {
-      count += chunk.length;
-      this.#layer.onProgress?.(count);
-      yield chunk;
-    }
-  }
-
-  commit(): void {
-    this.#writer?.commit({ digest: this.#layer.source.digest, size: this.#layer.source.size });
-  }
-
-  /** Ends the blob after a failure; returns what to throw. Bytes are kept only when the source broke off. */
-  async fail(thrown: unknown): Promise<unknown> {
-    const isContentWrong = thrown instanceof Fault && thrown.code === "layer.malformed";
-    let verdict = thrown;
-    if (isContentWrong && !this.#sourceFailed) verdict = (await this.#judgeRest()) ?? thrown;
-    await this.#bytes?.return(undefined).catch(() => {});
-    this.#writer?.abort({ drop: !this.#sourceFailed });
-    return verdict;
-  }
-
-  /** Reads on to the end: bytes with a wrong digest are the reason for all that follows from them. */
-  async #judgeRest(): Promise<unknown> {
-    if (this.#writer === undefined || this.#bytes === undefined) return undefined;
-    try {
-      while (!(await this.#bytes.next()).done);
-      this.commit();
-      return undefined;
-    } catch (thrown) {
-      return thrown;
-    }
-  }
+  const growth = new Growth(size);
+  growth.end();
+  const unpacked = await unpack({ file: blobs.path(source.digest), staged }, growth, size);
+  onProgress?.(size);
+  return unpacked;
 }
 
-interface Unpacked {
-  readonly diffId: Digest;
-  readonly size: number;
-  readonly root: Unpacker["root"];
-}
-
-async function unpackInto(staged: string, source: AsyncIterable<Uint8Array>): Promise<Unpacked> {
-  fs.mkdirSync(staged, { mode: 0o755 });
-  const rootFd = openDirectory(staged);
-  const unpacker = new Unpacker({ rootFd, ...privilege(), whiteouts: "overlay" });
+/** Downloads and unpacks at once. When either fails the other is stopped, and has ended when this throws. */
+async function follow(download: Download, { source, onProgress }: ApplyLayer, staged: string): Promise<Unpacked> {
+  await download.begin();
+  const growth = new Growth(download.offset);
+  let hasFailed = false;
+  const job = unpack({ file: download.path, staged }, growth, source.size);
+  job.catch(() => (hasFailed = true));
   try {
-    const reader = new TarReader(unpacker);
-    const hasher = newHasher();
-    let size = 0;
-    await inflate(source, bytes => {
-      hasher.update(bytes);
-      size += bytes.length;
-      reader.push(bytes);
-    });
-    reader.end();
-    unpacker.finish();
-    return { diffId: hasher.digest(), size, root: unpacker.root };
-  } finally {
-    unpacker.dispose();
-    close(rootFd);
+    onProgress?.(download.offset);
+    while (!hasFailed && (await download.step())) {
+      growth.advance(download.offset);
+      onProgress?.(download.offset);
+    }
+  } catch (thrown) {
+    growth.stop();
+    await job.catch(() => {});
+    throw thrown;
   }
+  growth.end();
+  return job;
 }
 
 const wrongDiff = (layer: ApplyLayer, found: Digest): Fault =>
@@ -202,10 +106,7 @@ const wrongDiff = (layer: ApplyLayer, found: Digest): Fault =>
 
 /** Says which layer it was about. */
 function explained(thrown: unknown, layer: ApplyLayer): unknown {
-  if (!(thrown instanceof Fault)) return thrown;
-  const about = `cannot unpack layer ${layer.source.digest.slice(0, 19)}: `;
-  const isOurs = /^(layer|system)\./.test(thrown.code);
-  if (!isOurs) return thrown;
-  const details = { cause: thrown, hint: thrown.hint, errno: thrown.errno };
-  return new Fault(thrown.code, about + thrown.message, details);
+  if (!(thrown instanceof Fault) || !/^(layer|system)\./.test(thrown.code)) return thrown;
+  const { code, message, hint, errno } = thrown;
+  return new Fault(code, `cannot unpack layer ${layer.source.digest.slice(0, 19)}: ${message}`, { cause: thrown, hint, errno });
 }

@@ -17,7 +17,7 @@ export function openDatabase(file: string): StoreDatabase {
   const db = new Database(file, { create: true });
   try {
     db.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
-    db.run("PRAGMA journal_mode = WAL");
+    useWal(db);
     db.run("PRAGMA synchronous = NORMAL");
   } catch (thrown) {
     db.close();
@@ -41,6 +41,24 @@ export function openDatabase(file: string): StoreDatabase {
   };
   return { db, transaction, migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
 }
+
+const walAttemptsMax = 400;
+const walPauseMs = 5;
+
+/** Changing the mode of a fresh file fails at once, without waiting, while another process does the same. */
+function useWal(db: Database): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      db.run("PRAGMA journal_mode = WAL");
+      return;
+    } catch (thrown) {
+      if (!isBusy(thrown) || attempt === walAttemptsMax) throw thrown;
+      Bun.sleepSync(walPauseMs);
+    }
+  }
+}
+
+const isBusy = (thrown: unknown): boolean => String((thrown as { code?: unknown }).code).startsWith("SQLITE_BUSY");
 
 interface Migration {
   readonly name: string;

@@ -1,0 +1,84 @@
+// Where a layer is unpacked: small ones on this thread, large ones on as many others as there are cores.
+
+import { Fault } from "../base/fault.ts";
+import type { Growth } from "./growing.ts";
+import type { FromWorker, ToWorker } from "./inflate-worker.ts";
+import { unpackHere, type Unpacked, type UnpackJob } from "./unpack-job.ts";
+
+/** Below this, starting a thread takes longer than it saves. Compressed bytes. */
+const smallBytes = 4 * 1024 * 1024;
+const workersMax = 8;
+/** Messages of growth are sent for steps of this size. */
+const stepBytes = 512 * 1024;
+
+let running = 0;
+const waiting: (() => void)[] = [];
+let canStart = true;
+
+export async function unpack(job: UnpackJob, growth: Growth, sizeHint: number | undefined): Promise<Unpacked> {
+  const slots = Math.min(navigator.hardwareConcurrency, workersMax);
+  if (slots < 2 || !canStart || (sizeHint ?? 0) < smallBytes) return unpackHere(job, growth);
+  while (running >= slots) await new Promise<void>(resolve => waiting.push(resolve));
+  running++;
+  try {
+    const worker = await startWorker();
+    if (worker === undefined) return await unpackHere(job, growth);
+    try {
+      return await unpackThere(worker, job, growth);
+    } finally {
+      worker.terminate();
+    }
+  } finally {
+    running--;
+    waiting.shift()?.();
+  }
+}
+
+/** Inside the executable the entry point lies beside main's, under the name the bundler gives it. */
+function workerPlace(): string {
+  const inExecutable = "/$bunfs/root/";
+  const own = import.meta.url;
+  return own.includes(inExecutable) ? `${inExecutable}storage/inflate-worker.js` : new URL("./inflate-worker.ts", own).href;
+}
+
+/** Undefined where it is not to be had: then this thread does the work, and no other is tried. */
+async function startWorker(): Promise<Worker | undefined> {
+  const worker = new Worker(workerPlace());
+  const isReady = await new Promise<boolean>(resolve => {
+    worker.onmessage = () => resolve(true);
+    worker.onerror = event => {
+      event.preventDefault();
+      resolve(false);
+    };
+  });
+  if (isReady) return worker;
+  canStart = false;
+  return undefined;
+}
+
+function unpackThere(worker: Worker, job: UnpackJob, growth: Growth): Promise<Unpacked> {
+  const tell = (message: ToWorker): void => worker.postMessage(message);
+  let told = -1;
+  const result = new Promise<Unpacked>((resolve, reject) => {
+    worker.onmessage = ({ data }: { data: FromWorker }) => {
+      if (data.kind === "unpacked") resolve(data.unpacked);
+      else if (data.kind === "fault") reject(faultOf(data.fault));
+      else if (data.kind === "broken") reject(new Error(data.message));
+    };
+    worker.onerror = event => {
+      event.preventDefault();
+      reject(new Error(`the unpacking thread has failed: ${event.message}`));
+    };
+  });
+  tell({ kind: "begin", job });
+  growth.listen(() => {
+    const { available, state } = growth;
+    if (state === "growing" && available - told < stepBytes) return;
+    told = available;
+    tell({ kind: "growth", available, state });
+  });
+  return result;
+}
+
+const faultOf = ({ code, message, hint, errno }: (FromWorker & { kind: "fault" })["fault"]): Fault =>
+  new Fault(code, message, { ...(hint === undefined ? {} : { hint }), ...(errno === undefined ? {} : { errno }) });
