@@ -50,7 +50,7 @@ const lostStatus = 255;
 
 const sessionDirectory = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec/${session}`;
 const pidfileOf = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec_pid_${session}`;
-const exitFileOf = (host: Host, containerId: string, session: string): string => `${sessionDirectory(host, containerId, session)}/exit/${session}`;
+const exitFileOf = (host: Host, containerId: string, session: string): string => `${sessionDirectory(host, containerId, session)}/exit/${containerId}`;
 
 function running(host: Host, id: string): ContainerRecord {
   const record = fresh(host, id);

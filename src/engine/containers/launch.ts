@@ -46,6 +46,12 @@ export function conmonPath(host: Host): string {
   return asked.find(path => existsSync(path)) ?? needProgram("conmon", "conmon");
 }
 
+/** The compiled program, or Bun with the source it runs. */
+function self(): string[] {
+  const isBun = /\/bun[^/]*$/.test(process.execPath);
+  return isBun ? [process.execPath, Bun.main] : [process.execPath];
+}
+
 /** What conmon runs when the container, or a session of it, has ended: this program, with the same store. */
 export function exitCommand(host: Host, ...rest: readonly string[]): string[] {
   const { options, paths } = host;
@@ -59,7 +65,7 @@ export function exitCommand(host: Host, ...rest: readonly string[]): string[] {
     ...(options.modules ?? []).flatMap(value => ["--module", value]),
     ...(options.syslog ? ["--syslog"] : []),
   ];
-  return [...(options.self ?? [process.execPath]), ...globals, "container", "cleanup", ...rest];
+  return [...(options.self ?? self()), ...globals, "container", "cleanup", ...rest];
 }
 
 export function conmonLog(host: Host, record: Pick<ContainerRecord, "id" | "spec">): { log: string; logSizeMax?: number; logTag?: string } {

@@ -12,6 +12,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { writeEvent } from "../events.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { launch, removeFromRuntime } from "./launch.ts";
+import { removeTree } from "./run-files.ts";
 import { mountRoot, unmountRoot } from "./root.ts";
 import { isLive } from "./observe.ts";
 
@@ -26,7 +27,7 @@ export function containerEvent(host: Host, { id, name, spec }: ContainerRecord, 
 
 function clearLeavings(host: Host, id: string): void {
   rmSync(`${host.paths.exits}/${id}`, { force: true });
-  rmSync(host.paths.runDir(id), { recursive: true, force: true });
+  removeTree(host.paths.runDir(id));
   for (const directory of [host.paths.exits, host.paths.runDir(id), host.paths.staticDir(id)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
 }
 

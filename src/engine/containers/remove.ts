@@ -16,6 +16,7 @@ import { hasEnded, isLive, observe } from "./observe.ts";
 import { containerEvent } from "./prepare.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { unmountRoot } from "./root.ts";
+import { removeTree } from "./run-files.ts";
 import { stopRecord } from "./stop.ts";
 
 export interface RemoveOptions {
@@ -40,7 +41,7 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
   host.state.saveState(id, { ...record.state, status: "removing" });
   if (record.state.status === "initialized") await removeFromRuntime(host, record, { quiet: true });
   unmountRoot(host, record);
-  for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) rmSync(directory, { recursive: true, force: true });
+  for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) removeTree(directory);
   rmSync(`${host.paths.exits}/${id}`, { force: true });
   host.store.transaction(() => {
     if (host.store.roots.find(id)) host.store.roots.remove(id);

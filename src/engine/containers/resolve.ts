@@ -249,7 +249,7 @@ function securityOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec[
 function dependenciesOf(spec: ContainerSpec): string[] {
   const { network, namespaces = {}, requires = [] } = spec;
   const fromNamespaces = Object.values(namespaces).flatMap(mode => mode.kind === "container" ? mode.target ?? [] : []);
-  return [...new Set([...requires, ...fromNamespaces, ...(network?.mode === "container" ? network.target ?? [] : [])])];
+  return [...new Set([...requires, ...fromNamespaces, ...(network?.mode === "container" && network.target ? [network.target] : [])])];
 }
 
 /** Completes the spec. @throws Fault for what cannot be: unknown containers, networks, drivers, ports in use */
