@@ -74,6 +74,15 @@ function trimZeros(text: string): string {
  * @throws Fault "usage.invalid" with go-units' wording
  */
 export function parseSize(text: string): number {
+  return readSize(text, 1024);
+}
+
+/** The same in powers of 1000, as sizes of logs are written. @throws Fault "usage.invalid" */
+export function parseDecimalSize(text: string): number {
+  return readSize(text, 1000);
+}
+
+function readSize(text: string, base: 1000 | 1024): number {
   const split = Math.max(...[..."0123456789. "].map((mark) => text.lastIndexOf(mark)));
   const amount = text.slice(0, split + 1);
   const number = amount.endsWith(" ") ? amount.slice(0, -1) : amount;
@@ -86,5 +95,5 @@ export function parseSize(text: string): number {
     throw new Fault("usage.invalid", `invalid suffix: '${suffix}'`);
   }
   const power = unit[1] ? powers.indexOf(unit[1]) + 1 : 0;
-  return Math.trunc(Number(number) * 1024 ** power);
+  return Math.trunc(Number(number) * base ** power);
 }

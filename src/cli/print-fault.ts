@@ -3,12 +3,23 @@
 import { Fault } from "../base/fault.ts";
 import { isLogged } from "../base/log.ts";
 import { OutputClosed, writeErr } from "./output.ts";
+import { isTerminal } from "./prompt.ts";
+
+/**
+ * Scripts compare what podman prints to the letter, so its personality keeps hints for a person at a terminal;
+ * called as coracle, or with CORACLE_HINTS set, they are always there.
+ */
+function showsHints(): boolean {
+  const called = process.argv0.slice(process.argv0.lastIndexOf("/") + 1);
+  return called === "coracle" || Boolean(process.env["CORACLE_HINTS"]) || isTerminal(2);
+}
 
 /** @returns the exit status */
 export function printFault(thrown: unknown): number {
   if (thrown instanceof OutputClosed) return 141;
   if (thrown instanceof Fault) {
-    writeErr(`Error: ${thrown.message}\n${thrown.hint === undefined ? "" : `${thrown.hint}\n`}`);
+    const hint = thrown.hint !== undefined && showsHints() ? `${thrown.hint}\n` : "";
+    writeErr(`Error: ${thrown.message}\n${hint}`);
     return thrown.exit;
   }
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));

@@ -1,6 +1,7 @@
 // From the flags about images to what the image room wants: credentials, platform, progress lines.
 
-import { Fault } from "../base/fault.ts";
+import { accessSync } from "node:fs";
+import { Fault, errnoOf } from "../base/fault.ts";
 import { plainProgress, type OnProgress } from "../image/progress.ts";
 import type { ImageSystem } from "../image/system.ts";
 import type { Invocation } from "./verb.ts";
@@ -36,6 +37,7 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
   if (flags.platform !== undefined && (given.has("os") || given.has("arch"))) {
     throw new Fault("usage.invalid", "--platform option can not be specified with --arch or --os");
   }
+  if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
   const platform = platformOf(flags);
   return {
     ...context.host.imageSystem,
@@ -47,6 +49,16 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
     ...(given.has("retry") && flags.retry !== undefined ? { retries: flags.retry } : {}),
     ...(platform ? { platform } : {}),
   };
+}
+
+/** @throws Fault "config.invalid" when it cannot be read */
+export function checkAuthFile(path: string): void {
+  try {
+    accessSync(path);
+  } catch (cause) {
+    const reason = errnoOf(cause) === "ENOENT" ? "no such file or directory" : errnoOf(cause) === "EACCES" ? "permission denied" : String(cause);
+    throw new Fault("config.invalid", `credential file is not accessible: faccessat ${path}: ${reason}`, { cause, hint: "log in first, or name another file with --authfile" });
+  }
 }
 
 function platformOf(flags: RegistryFlags): ImageSystem["platform"] {

@@ -5,7 +5,6 @@ import { atLeast } from "../../cli/operands.ts";
 import { create } from "../../engine/containers/create.ts";
 import { imageThenFiles } from "../suggest.ts";
 import { verb } from "../verb.ts";
-import { warn } from "../warnings.ts";
 import { createFlags } from "./create-flags.ts";
 import { createOptionsOf, specOf } from "./spec-of-line.ts";
 
@@ -28,7 +27,7 @@ export default verb({
     const { context } = line;
     const spec = specOf(line);
     const created = await create(context.host, spec, createOptionsOf(line));
-    for (const warning of created.warnings) warn(warning);
+    for (const warning of created.warnings) context.err(warning);
     if (!spec.log?.driver.startsWith("passthrough")) context.out(created.id);
   },
 });

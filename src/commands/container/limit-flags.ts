@@ -65,6 +65,7 @@ export const resourceFlags = {
     limits(spec).memoryBytes = memory;
     limits(spec).memorySwapBytes ??= memory > 0 ? 2 * memory : undefined;
   }),
+  kernelMemory: text({ value: size, help: "Kernel memory limit, no longer supported", hidden: true }),
   memoryReservation: field(bytes({ value: size, help: `Memory soft limit (format: ${size}, ${unit})` }), (spec, memory) => {
     limits(spec).memoryReservationBytes = memory;
   }),

@@ -48,9 +48,10 @@ export default verb({
     const streams = streamsOf(call, spec);
     const { context } = call;
     const created = await create(context.host, spec, createOptionsOf(call));
-    for (const warning of created.warnings) warn(warning);
+    for (const warning of created.warnings) context.err(warning);
     try {
       if (!call.flags.detach) {
+        if (!streams.stdout && !streams.stderr) context.out(created.id);
         const end = await startAttached(context.host, created.id, {
           ...streams,
           ...(call.given.has("detachKeys") ? { detachKeys: call.flags.detachKeys ?? "" } : {}),

@@ -8,6 +8,7 @@ import type { CreateOptions } from "../../engine/containers/create.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
 import { askWhich } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
+import { warn } from "../warnings.ts";
 import { createFlags, type CreateFlags } from "./create-flags.ts";
 import { withStatic } from "./written/networks.ts";
 import { refuse } from "./written/refuse.ts";
@@ -23,6 +24,7 @@ export interface CreateLine {
 /** @throws Fault "usage.invalid" */
 export function specOf(line: CreateLine): ContainerSpec {
   checkConflicts(line);
+  if (line.given.has("kernelMemory")) warn("The --kernel-memory flag is no longer supported. This flag is a noop.");
   const { flags, given, operands, context } = line;
   const spec: ContainerSpec = { createCommand: [...context.argv] };
   fill(createFlags, { flags, given }, spec);

@@ -3,10 +3,10 @@
 
 import { bytes, list, text, texts } from "../../cli/flag.ts";
 import type { LogSpec } from "../../base/container-spec.ts";
-import { parseSize } from "../../base/bytes.ts";
+import { parseDecimalSize } from "../../base/bytes.ts";
 import { readMount } from "./written/mount-option.ts";
 import { cut, refuse } from "./written/refuse.ts";
-import { readDevice } from "./written/security.ts";
+import { checkDeviceRule, readDevice } from "./written/security.ts";
 import { readTmpfs, readVolume } from "./written/volumes.ts";
 import { field } from "./spec-flag.ts";
 
@@ -18,7 +18,7 @@ function readLogOption(log: LogSpec, line: string): void {
   const [name, value] = cut(line);
   if (value === undefined) throw refuse(`invalid log option ${JSON.stringify(line)}`);
   if (name === "path") log.path = value;
-  else if (name === "max-size") log.sizeMax = parseSize(value);
+  else if (name === "max-size") log.sizeMax = parseDecimalSize(value);
   else if (name === "tag") log.tag = value;
   else (log.options ??= {})[name] = value;
 }
@@ -31,7 +31,7 @@ export const storageFlags = {
     spec.devices = written.map(readDevice);
   }),
   deviceCgroupRule: field(list({ help: "Add a rule to the cgroup allowed devices list" }), (spec, rules) => {
-    spec.deviceCgroupRules = [...rules];
+    spec.deviceCgroupRules = rules.map(checkDeviceRule);
   }),
   gpus: field(list({ value: "string", help: "GPU devices to add to the container ('all' to pass all GPUs)" }), (spec, gpus) => {
     spec.gpus = [...gpus];

@@ -253,6 +253,16 @@ function dependenciesOf(spec: ContainerSpec): string[] {
 }
 
 /** Completes the spec. @throws Fault for what cannot be: unknown containers, networks, drivers, ports in use */
+/** Defaults that speak of a namespace the container shares are left out: no runtime sets the host's. */
+function sysctlOf(host: Host, asked: ContainerSpec): Record<string, string> {
+  const shared = ["host", "container", "path"];
+  const sharesNetwork = shared.includes(asked.network?.mode ?? "bridge");
+  const sharesIpc = shared.includes(asked.namespaces?.ipc?.kind ?? "private");
+  const isShared = (name: string): boolean => (name.startsWith("net.") ? sharesNetwork : /^(kernel\.|fs\.mqueue\.)/.test(name) && sharesIpc);
+  const defaults = Object.entries(variables(host.conf.containers.default_sysctls ?? [])).filter(([name]) => !isShared(name));
+  return { ...Object.fromEntries(defaults), ...asked.sysctl };
+}
+
 export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving): Resolved {
   const { id, name, image } = resolving;
   const conf = host.conf;
@@ -290,7 +300,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     resources: resourcesOf(host, asked),
     security: securityOf(host, asked),
     log: logOf(host, asked, id),
-    sysctl: { ...variables(conf.containers.default_sysctls ?? []), ...asked.sysctl },
+    sysctl: sysctlOf(host, asked),
     ...(asked.oomScoreAdj ?? conf.containers.oom_score_adj) === undefined ? {} : { oomScoreAdj: asked.oomScoreAdj ?? conf.containers.oom_score_adj },
     ...(asked.cgroups ?? conf.containers.cgroups ? { cgroups: (asked.cgroups ?? conf.containers.cgroups) as "enabled" } : {}),
     ...(asked.health ?? defaults?.Healthcheck ? { health: { ...(defaults?.Healthcheck ? { check: defaults.Healthcheck } : {}), ...asked.health } } : {}),

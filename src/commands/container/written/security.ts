@@ -51,6 +51,25 @@ export function readDevice(written: string): DeviceSpec {
   return { source, target: second ?? source, access: third ?? "rwm" };
 }
 
+const ruleNumber = (text: string): void => {
+  if (!/^(\*|\d+)$/.test(text)) throw refuse(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+};
+
+/** "TYPE MAJOR:MINOR ACCESS"; "a 7 rmw" stands for every device whatever its numbers. Answered in full form. */
+export function checkDeviceRule(written: string): string {
+  const [type, numbers, access, ...rest] = written.trim().split(/\s+/);
+  if (!type || !numbers || !access || rest.length > 0) {
+    throw refuse(`invalid device cgroup rule requires type, major:Minor, and access rules: ${JSON.stringify(written)}`, 'write it as "c 42:* rwm"');
+  }
+  if (!/^[abc]$/.test(type)) throw refuse(`invalid device type in device-access-add: ${type}`);
+  const [major = "", minor] = numbers.split(":");
+  ruleNumber(major);
+  ruleNumber(minor ?? "*");
+  const wrong = /[^rwm]/.exec(access)?.[0];
+  if (wrong) throw refuse(`invalid device access in device-access-add: ${wrong}`);
+  return `${type} ${major}:${minor ?? "*"} ${access}`;
+}
+
 const ulimitNames = new Set([
   "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
 ]);
@@ -67,7 +86,7 @@ export function readUlimit(written: string): Ulimit {
   const [soft, hard, ...rest] = value.split(":").map((text) => (/^(-1|\d+)$/.test(text) ? Number(text) : text === "unlimited" ? -1 : NaN));
   if (rest.length > 0 || Number.isNaN(soft) || (hard !== undefined && Number.isNaN(hard))) throw fail(`invalid ulimit value: ${value}`);
   const top = hard ?? soft!;
-  if (top !== -1 && (soft === -1 || soft! > top)) throw fail(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${top}`);
+  if (top !== -1 && (soft === -1 || soft! > top)) throw fail(`ulimit soft limit must be less than or equal to hard limit: soft: ${soft}${soft === -1 ? " (unlimited)" : ""}, hard: ${top}`);
   return { name: key, soft: soft!, hard: top };
 }
 
