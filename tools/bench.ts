@@ -99,35 +99,39 @@ async function prepare(chosen: readonly Line[], all: readonly Program[]): Promis
   };
 }
 
-interface Sample {
-  readonly ms: number;
-  readonly megabytes: number;
-}
-
-function measure(program: Program, line: Line): Sample {
+function measure(program: Program, line: Line): number {
   if (line.before) Bun.spawnSync([program.path, ...line.before], { stdout: "ignore", stderr: "ignore" });
   const begun = performance.now();
   const ran = Bun.spawnSync([program.path, ...line.words], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const ms = performance.now() - begun;
   if (ran.exitCode !== 0) throw new Error(`${program.path} ${line.words.join(" ")}: status ${ran.exitCode}\n${ran.stderr}`);
-  return { ms, megabytes: (ran.resourceUsage?.maxRSS ?? 0) / 1e6 };
+  return ms;
+}
+
+/** Peak memory of one more run, unmeasured in time; by a small launcher, since a child starts with its parent's mark. */
+function peakMegabytes(program: Program, line: Line): number {
+  if (line.before) Bun.spawnSync([program.path, ...line.before], { stdout: "ignore", stderr: "ignore" });
+  const launcher = path.join(top, "tools/peak-memory.pl");
+  const ran = Bun.spawnSync(["bash", "-c", 'exec 4>&1; perl "$@" 3>&4 >/dev/null 2>&1', "bash", launcher, program.path, ...line.words], { stdin: "ignore" });
+  return round((Number(ran.stdout.toString()) * 1024) / 1e6);
 }
 
 /** One unmeasured run each, then turn about, the order swapped each time. */
 function compare(line: Line, all: readonly Program[]): Result {
-  const samples: Record<Program["name"], Sample[]> = { ours: [], podman: [] };
+  const samples: Record<Program["name"], number[]> = { ours: [], podman: [] };
   if (line.times > 4) for (const program of all) measure(program, line);
   for (let turn = 0; turn < line.times; turn++) {
     for (const program of turn % 2 ? [...all].reverse() : all) samples[program.name].push(measure(program, line));
   }
-  return { name: line.name, ratioMax: line.ratioMax, ours: figureOf(samples.ours), ...(samples.podman.length ? { podman: figureOf(samples.podman) } : {}) };
+  const figures = all.map(program => figureOf(samples[program.name], peakMegabytes(program, line)));
+  return { name: line.name, ratioMax: line.ratioMax, ours: figures[0]!, ...(figures[1] ? { podman: figures[1] } : {}) };
 }
 
-function figureOf(samples: readonly Sample[]): Figure {
-  const sorted = samples.map(sample => sample.ms).sort((a, b) => a - b);
+function figureOf(samples: readonly number[], peak: number): Figure {
+  const sorted = [...samples].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  return { medianMs: round(median), bestMs: round(sorted[0]!), peakMegabytes: round(Math.max(...samples.map(sample => sample.megabytes))) };
+  return { medianMs: round(median), bestMs: round(sorted[0]!), peakMegabytes: peak };
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;
@@ -166,7 +170,7 @@ async function inside(words: readonly string[]): Promise<number> {
   try {
     const results = chosen.map(line => {
       const result = compare(line, all);
-      console.error(`${line.name}: ${result.ours.medianMs} ms, podman ${result.podman?.medianMs ?? "–"} ms`);
+      console.error(rowOf(result));
       return result;
     });
     if (words.length === 0) report(results, peer ? Bun.spawnSync([peer.path, "--version"]).stdout.toString().trim() : "");
