@@ -4,7 +4,7 @@ import { goJson } from "../../base/go-json.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
 import { mount, mounted } from "../../engine/containers/mount.ts";
-import { filters, latest } from "../shared-flags.ts";
+import { filters, latest, noTrunc } from "../shared-flags.ts";
 import { allContainers } from "../suggest.ts";
 import { verb, type Invocation } from "../verb.ts";
 import { refuse } from "./written/refuse.ts";
@@ -18,7 +18,7 @@ export default verb({
     filter: filters,
     format: text({ help: "Print the mounted containers in specified format (json)" }),
     latest,
-    noTrunc: toggle({ help: "Do not truncate output" }),
+    noTrunc,
   },
   examples: ["podman mount", "podman mount 8bfb8e8b4a54"],
   async run({ context, flags, operands }) {

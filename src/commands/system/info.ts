@@ -5,6 +5,7 @@ import { none } from "../../cli/operands.ts";
 import { showOne } from "../../cli/view.ts";
 import { info } from "../../engine/info.ts";
 import { verb } from "../verb.ts";
+import { infoNames } from "./info-names.ts";
 
 export default verb({
   usage: "[options]",
@@ -19,6 +20,6 @@ export default verb({
       context.write(toYaml(facts));
       return;
     }
-    context.write(await showOne(facts, flags.format, { name: "info", type: "define.Info" }));
+    context.write(await showOne(facts, flags.format, { name: "info", type: "define.Info", aliases: infoNames(facts) }));
   },
 });
