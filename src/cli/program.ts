@@ -115,7 +115,9 @@ async function runEntry<C>(running: Running<C>, place: Place<C>): Promise<number
   const context = await hooks.context({ persona, verb, globals, path: place.path, argv });
   try {
     const call = { context, flags: scope.flags, given: scope.given, operands: line.operands, path: place.path };
-    return (await verb.run(call)) ?? hooks.status(context);
+    const ended = await verb.run(call);
+    const status = hooks.status(context);
+    return ended ?? status;
   } catch (error) {
     throw withExit(error, verb);
   }

@@ -76,18 +76,24 @@ export interface InspectAsked {
 /** Prints what is found of `names` and one error for each that is not; status 125 for those. */
 export async function inspectEach(context: Invocation, names: readonly string[], asked: InspectAsked): Promise<void> {
   const found: Found[] = [];
+  const faults: unknown[] = [];
   for (const name of names) {
     try {
       found.push(await findAny(context.host, name, asked));
     } catch (fault) {
-      context.failed(fault);
+      faults.push(fault);
     }
   }
-  if (asked.format === "json" || asked.format === "") {
+  await show(context, found, asked.format);
+  for (const fault of faults) context.failed(fault);
+}
+
+async function show(context: Invocation, found: readonly Found[], format: string): Promise<void> {
+  if (format === "json" || format === "") {
     context.out(found.length === 0 ? "[]" : goJson(found.map(({ value }) => value), { indent: "     " }));
     return;
   }
-  for (const { kind, value } of found) context.write(await showOne(value, asked.format, { name: "inspect", ...templateNames[kind] }));
+  for (const { kind, value } of found) context.write(await showOne(value, format, { name: "inspect", ...templateNames[kind] }));
 }
 
 const templateNames: Readonly<Record<Kind, { type: string; aliases?: Readonly<Record<string, string>> }>> = {

@@ -71,6 +71,9 @@ const pod: Contents = {
 };
 
 const system: Contents = {
+  connection: group("Manage remote API service destinations", {
+    list: ["List destination for the Podman service(s)", () => import("./system/connections.ts"), { aliases: ["ls"] }],
+  }),
   info: ["Display podman system information", () => import("./system/info.ts")],
 };
 

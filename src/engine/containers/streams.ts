@@ -6,6 +6,7 @@ import type { Socket, SocketHandler } from "bun";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { shutdown } from "../../kernel/sockets.ts";
 import { poll, POLLOUT } from "../../kernel/poll.ts";
+import { isTerminal } from "../../kernel/terminal.ts";
 import { detachScanner } from "./detach-keys.ts";
 
 export interface Joining {
@@ -120,7 +121,9 @@ export async function joinStreams(fd: number, joining: Joining): Promise<Parting
     },
     error: (_socket, cause) => fail(new Fault("system.failed", `cannot talk to the container's monitor: ${cause.message}`, { cause })),
   });
-  if (joining.stdin) void feed(fd, input, joining.detachKeys).then(end => end === "detach" && leave("detached"), fail);
+  // Only a person leaves by keys: in what a script sends, the same bytes are data.
+  const keys = isTerminal(0) ? joining.detachKeys : new Uint8Array();
+  if (joining.stdin) void feed(fd, input, keys).then(end => end === "detach" && leave("detached"), fail);
   const parting = await parted;
   if (parting !== "ended") socket.end();
   return parting;
