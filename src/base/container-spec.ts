@@ -230,6 +230,8 @@ export interface ContainerSpec {
   /** Seconds after which the container is killed; 0 is never. */
   timeout?: number;
   timezone?: string;
+  /** Name or path of the OCI runtime it was created with. */
+  runtime?: string;
   createCommand?: string[];
   requires?: string[];
   pod?: string;

@@ -9,8 +9,9 @@ import { cgroupMode } from "../runtime/cgroups.ts";
 import { defaultCapabilities } from "../security/capabilities.ts";
 import { isSelinuxEnabled } from "../security/labels.ts";
 import { cgroupManagerOf } from "./containers/config-facts.ts";
-import { conmonPath, runtimeOf } from "./containers/launch.ts";
+import { conmonPath } from "./containers/launch.ts";
 import { isLive, observe } from "./containers/observe.ts";
+import { runtimeOf } from "./containers/runtime-choice.ts";
 import { eventsBackend } from "./events.ts";
 import type { Host } from "./host.ts";
 

@@ -58,7 +58,9 @@ interface Serving {
 
 function serve(host: Host, { record, options, socket }: Serving): Promise<Parting> {
   const { stdin = false, stdout = true, stderr = true } = options;
-  return joinStreams(socket, { stdin, stdout, stderr, detachKeys: detachKeysOf(host, options.detachKeys) });
+  // Without a terminal the bytes are data, in which the keys mean nothing.
+  const detachKeys = record.spec.terminal ? detachKeysOf(host, options.detachKeys) : new Uint8Array();
+  return joinStreams(socket, { stdin, stdout, stderr, detachKeys });
 }
 
 async function afterParting(host: Host, record: ContainerRecord, parting: Parting): Promise<AttachedEnd> {

@@ -79,13 +79,13 @@ async function cleanOne(host: Host, { id }: ContainerRecord, options: CleanupOpt
   await settle(host, id, options);
 }
 
-async function cleanExec(host: Host, { id }: ContainerRecord, session: string, remove: boolean): Promise<void> {
+async function cleanExec(host: Host, { id }: ContainerRecord, session: string): Promise<void> {
   const { endSession } = await import("./exec.ts");
-  await locked(host, id, () => endSession(host, fresh(host, id), session, { remove }));
+  await locked(host, id, () => endSession(host, fresh(host, id), session));
 }
 
 export async function cleanup(host: Host, choice: Choice, options: CleanupOptions = {}): Promise<Outcome[]> {
   const chosen = choose(host, { ...choice, ignore: choice.ignore ?? true });
   return onEach(chosen, record =>
-    options.exec === undefined ? cleanOne(host, record, options) : cleanExec(host, record, options.exec, options.remove ?? false));
+    options.exec === undefined ? cleanOne(host, record, options) : cleanExec(host, record, options.exec));
 }

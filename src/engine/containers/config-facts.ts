@@ -16,6 +16,7 @@ import { seccompCapabilities } from "../../runtime/oci-config.ts";
 import { seccompOf } from "../../security/seccomp.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { variables } from "./resolve.ts";
 import { mountShm, shmDirectory } from "./root.ts";
 
 /** What `prepare` has made ready for this start. */
@@ -149,7 +150,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
     ...(spec.initPath ? { initPath: spec.initPath } : {}),
     hostname: spec.hostname ?? "",
     ttyGroup: 5,
-    defaultSysctl: { "net.ipv4.ping_group_range": "0 0" },
+    defaultSysctl: variables(host.conf.containers.default_sysctls ?? ["net.ipv4.ping_group_range=0 0"]),
     ...(defaults ? { capabilityDefaults: defaults } : {}),
     pidsLimitDefault: 2048,
     env: environmentOf(spec, identity),

@@ -1,10 +1,10 @@
 // The files under /etc that every container gets its own of: hosts, resolv.conf, hostname, and /run/.containerenv.
 // Source: hosts(5), resolv.conf(5); podman-run(1), "--dns", "--add-host", "--no-hosts".
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
-import { Fault } from "../../base/fault.ts";
+import { Fault, errnoOf } from "../../base/fault.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
@@ -153,6 +153,19 @@ const isMountedOver = (spec: ContainerSpec, target: string): boolean => (spec.mo
 const hasForeignRun = (spec: ContainerSpec): boolean =>
   (spec.mounts ?? []).some(({ kind, target }) => (kind === "bind" || kind === "volume") && (target === "/run" || target === "/run/"));
 
+/** A copy of the zone's file; "local" is the host's own. @throws Fault "usage.invalid" for a zone that is not there */
+function putTimezone(zone: string, copy: string, mounted: (path: string) => unknown): void {
+  const source = zone === "local" ? "/etc/localtime" : `${process.env.TZDIR || "/usr/share/zoneinfo"}/${zone}`;
+  if (zone.split("/").includes("..")) throw new Fault("usage.invalid", `finding timezone: "${zone}" is not the name of a zone`);
+  try {
+    copyFileSync(source, copy);
+  } catch (cause) {
+    if (zone === "local" && errnoOf(cause) === "ENOENT") return;
+    throw new Fault("usage.invalid", `finding timezone: stat ${source}: ${errnoOf(cause) === "ENOENT" ? "no such file or directory" : String(cause)}`, { cause });
+  }
+  mounted(copy);
+}
+
 /**
  * Writes the files into the container's run directory, keeping their inodes, and answers what to mount where.
  * To be called once before the container is created and again when its networks have answered.
@@ -170,6 +183,7 @@ export function writeEtcFiles(host: Host, record: ContainerRecord, status?: Reco
   if (!spec.dnsServers?.includes("none") && spec.network?.mode !== "container") put("/etc/resolv.conf", "resolv.conf", resolvOf(host, record, status));
   if (!spec.noHosts && spec.network?.mode !== "container") put("/etc/hosts", "hosts", hostsOf(host, record, status));
   if (!spec.noHostname) put("/etc/hostname", "hostname", `${spec.hostname ?? ""}\n`);
+  if (spec.timezone) putTimezone(spec.timezone, `${directory}/localtime`, path => isMountedOver(spec, "/etc/localtime") || (mounted["/etc/localtime"] = path));
   if (!hasForeignRun(spec)) put("/run/.containerenv", ".containerenv", containerenv(record, host.rootless));
   return mounted;
 }

@@ -18,13 +18,14 @@ import type { ContainerRecord, ExecRecord } from "../state/state.ts";
 import { detachKeysOf } from "./attached.ts";
 import type { AttachedEnd } from "./attached.ts";
 import { cgroupManagerOf, hardLimits, mayRaiseLimits } from "./config-facts.ts";
-import { conmonLog, conmonPath, exitCommand, runtimeOf } from "./launch.ts";
+import { conmonLog, conmonPath, exitCommand } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { randomId } from "./names.ts";
 import { hasEnded } from "./observe.ts";
 import { containerEvent } from "./prepare.ts";
 import { proxySignals } from "./proxy.ts";
 import { readNumberFile } from "./read-file.ts";
+import { runtimeOf } from "./runtime-choice.ts";
 import { joinStreams } from "./streams.ts";
 import { holdTerminal } from "./window.ts";
 
@@ -85,6 +86,7 @@ interface Begun {
   readonly id: string;
   readonly bundle: string;
   readonly session: Session;
+  readonly attached: boolean;
 }
 
 async function open(host: Host, containerId: string, asked: ExecSpec, attach: boolean): Promise<Begun> {
@@ -96,7 +98,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
   try {
     writeProcess(processPath, processOf(host, record, asked));
     const session = await launchSession({
-      id, containerId, name: record.name, runtime: runtimeOf(host), bundle, processPath, attach,
+      id, containerId, name: record.name, runtime: runtimeOf(host, record.spec), bundle, processPath, attach,
       pidfile: pidfileOf(host, containerId, id), conmonPidfile: `${bundle}/conmon.pid`,
       exitDirectory: `${bundle}/exit`, persistDirectory: `${bundle}/persist`,
       ...conmonLog(host, record), log: "none",
@@ -106,7 +108,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
       ...(asked.preserveFds ? { preservedFds: Array.from({ length: asked.preserveFds }, (_, index) => 3 + index) } : {}),
       ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     });
-    return { record, id, bundle, session };
+    return { record, id, bundle, session, attached: attach };
   } catch (thrown) {
     forget(host, containerId, id);
     throw thrown;
@@ -119,12 +121,13 @@ function forget(host: Host, containerId: string, id: string): void {
   rmSync(pidfileOf(host, containerId, id), { force: true });
 }
 
-async function begin(host: Host, { record, id, session }: Begun, asked: ExecSpec): Promise<Launched> {
+async function begin(host: Host, { record, id, session, attached }: Begun, asked: ExecSpec): Promise<Launched> {
   try {
     const launched = await session.begin();
     const pidStart = processStart(launched.pid);
     host.state.saveExec({
       id, containerId: record.id, pid: launched.pid, ...(pidStart === undefined ? {} : { pidStart }),
+      ...(attached ? { owner: { pid: process.pid, start: processStart(process.pid) ?? 0 } } : {}),
       command: asked.command, terminal: asked.terminal ?? false, ...(asked.user === undefined ? {} : { user: asked.user }),
     });
     containerEvent(host, record, "exec");
@@ -135,9 +138,11 @@ async function begin(host: Host, { record, id, session }: Begun, asked: ExecSpec
   }
 }
 
-/** Called by whoever sees a session's end first; what is left of it goes. */
-export function endSession(host: Host, record: ContainerRecord, id: string, _options: { remove: boolean }): void {
+/** Called by conmon's cleanup and by the attached owner; the owner, while it lives, has to read the exit code first. */
+export function endSession(host: Host, record: ContainerRecord, id: string): void {
   const session: ExecRecord | undefined = host.state.findExec(id);
+  const { owner } = session ?? {};
+  if (owner && owner.pid !== process.pid && isAlive(owner.pid, owner.start)) return;
   if (session && session.pidStart !== undefined && isAlive(session.pid, session.pidStart)) return;
   if (session) containerEvent(host, record, "exec_died", readNumberFile(exitFileOf(host, record.id, id)));
   forget(host, record.id, id);
@@ -146,7 +151,8 @@ export function endSession(host: Host, record: ContainerRecord, id: string, _opt
 /** Runs attached to our own streams; the exit code is the process's own. @throws Fault as starting does */
 export async function exec(host: Host, nameOrId: string, asked: ExecSpec, _options: ExecOptions = {}): Promise<AttachedEnd> {
   const { id: containerId } = get(host, nameOrId);
-  const keys = detachKeysOf(host, asked.detachKeys);
+  const written = detachKeysOf(host, asked.detachKeys);
+  const keys = asked.terminal ? written : new Uint8Array();
   using proxy = proxySignals();
   const begun = await locked(host, containerId, () => open(host, containerId, asked, true));
   await begun.session.listening;
@@ -160,7 +166,7 @@ export async function exec(host: Host, nameOrId: string, asked: ExecSpec, _optio
     const file = exitFileOf(host, containerId, begun.id);
     await exitFileComes(file, { timeoutMs: exitFileMs, ...(launched.conmonPid ? { conmonPid: launched.conmonPid } : {}) });
     const exitCode = readNumberFile(file) ?? lostStatus;
-    endSession(host, begun.record, begun.id, { remove: true });
+    endSession(host, begun.record, begun.id);
     return { exitCode: exitCode & 0xff, detached: false };
   } finally {
     terminal?.release();

@@ -1,5 +1,6 @@
 // What follows a container's end, once, by whoever comes first: exit code kept, network and mounts taken down.
 
+import type { ContainerState } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { isAlive } from "../../kernel/processes.ts";
@@ -32,6 +33,11 @@ function noteNeverRun(host: Host, record: ContainerRecord): ContainerRecord {
   return { ...record, state };
 }
 
+/** conmon tells of a --timeout a moment before its kill has worked. */
+async function untilGone({ pid, pidStart }: ContainerState): Promise<void> {
+  for (let pauseMs = 2; pid !== undefined && isAlive(pid, pidStart) && pauseMs < 2000; pauseMs *= 2) await Bun.sleep(pauseMs);
+}
+
 /**
  * The lock is held by the caller and the process is gone. May be called again after a crash of ours at any point.
  *
@@ -39,6 +45,7 @@ function noteNeverRun(host: Host, record: ContainerRecord): ContainerRecord {
  */
 export async function finish(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
   const { state } = record;
+  if (readExitFile(host, record.id)) await untilGone(state);
   if (state.pid !== undefined && isAlive(state.pid, state.pidStart)) {
     throw new Fault("container.running", `container ${record.id} is running or paused, refusing to clean up: container state improper`);
   }

@@ -6,7 +6,7 @@ import type { Host } from "../host.ts";
 import { find } from "./lookup.ts";
 import { capabilitiesOf, configOf, hostConfigOf, mountsOf } from "./inspect-config.ts";
 import { networkSettings } from "./inspect-network.ts";
-import { runtimeName } from "./launch.ts";
+import { runtimeName } from "./runtime-choice.ts";
 import { observe } from "./observe.ts";
 import { cgroupManagerOf } from "./config-facts.ts";
 import { cgroupPathOf } from "../../runtime/cgroups.ts";
@@ -74,7 +74,7 @@ export function inspect(host: Host, nameOrId: string, options: { size?: boolean 
     ResolvConfPath: files["/etc/resolv.conf"] ?? "", HostnamePath: files["/etc/hostname"] ?? "", HostsPath: files["/etc/hosts"] ?? "",
     StaticDir: host.paths.staticDir(id),
     ...(state.bundle ? { OCIConfigPath: `${state.bundle}/config.json` } : {}),
-    OCIRuntime: runtimeName(host, spec),
+    OCIRuntime: spec.runtime ?? runtimeName(host),
     ConmonPidFile: spec.conmonPidfile ?? `${runDir}/conmon.pid`, PidFile: spec.pidfile ?? `${runDir}/pidfile`,
     Name: name,
     RestartCount: state.restartCount ?? 0,

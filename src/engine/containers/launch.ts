@@ -1,44 +1,26 @@
 // The engine's one way to the runtime room: config, bundle and monitor of a container, and the runtime's verbs on it.
 
 import { existsSync } from "node:fs";
-import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
-import { findProgram, needProgram } from "../../base/spawn.ts";
+import { needProgram } from "../../base/spawn.ts";
 import { connectUnix } from "../../kernel/sockets.ts";
 import { writeBundle } from "../../runtime/bundle.ts";
 import { launchContainer } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
-import { findRuntime } from "../../runtime/program.ts";
-import type { RuntimeProgram } from "../../runtime/program.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
 import type { Readied } from "./config-facts.ts";
 import { logPath } from "./logs.ts";
+import { runtimeOf } from "./runtime-choice.ts";
 import type { Monitor } from "./window.ts";
 
 export interface LaunchedContainer {
   readonly pid: number;
   readonly conmonPid: number;
   readonly bundle: string;
-}
-
-const textsOf = (value: unknown): string[] => Array.isArray(value) ? value.filter(one => typeof one === "string") : [];
-
-export function runtimeOf(host: Host): RuntimeProgram {
-  const { engine } = host.conf;
-  const name = host.options.runtime ?? engine.runtime;
-  const places = Object.fromEntries(Object.entries(engine.runtimes ?? {}).map(([key, value]) => [key, textsOf(value)]));
-  const found = findRuntime({ ...(name ? { runtime: name } : {}), places });
-  const flags = [...textsOf(engine.runtimes_flags?.[found.name]), ...(host.options.runtimeFlags ?? [])].map(flag => flag.startsWith("-") ? flag : `--${flag}`);
-  return { ...found, flags: [...found.flags, ...flags] };
-}
-
-/** As inspect and info show it: a path stays a path. */
-export function runtimeName(host: Host, _spec?: ContainerSpec): string {
-  return host.options.runtime ?? host.conf.engine.runtime ?? (findProgram("crun") ? "crun" : "runc");
 }
 
 export function conmonPath(host: Host): string {
@@ -88,7 +70,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   writeBundle(bundle, ociConfig(spec, await gatherFacts(host, record, readied)));
   const { pid, conmonPid } = await launchContainer({
     id, name, bundle,
-    runtime: runtimeOf(host),
+    runtime: runtimeOf(host, spec),
     pidfile: `${runDir}/pidfile`,
     conmonPidfile: `${runDir}/conmon.pid`,
     exitDirectory: host.paths.exits,
@@ -110,14 +92,14 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   return { pid, conmonPid, bundle };
 }
 
-export async function startProcess(host: Host, { id }: ContainerRecord): Promise<void> {
-  startContainer(runtimeOf(host), id);
+export async function startProcess(host: Host, { id, spec }: ContainerRecord): Promise<void> {
+  startContainer(runtimeOf(host, spec), id);
 }
 
 /** Whatever the runtime still knows of it; with `quiet` a refusal is only logged. */
-export async function removeFromRuntime(host: Host, { id }: ContainerRecord, { quiet = false } = {}): Promise<void> {
+export async function removeFromRuntime(host: Host, { id, spec }: ContainerRecord, { quiet = false } = {}): Promise<void> {
   try {
-    deleteContainer(runtimeOf(host), id, { force: true });
+    deleteContainer(runtimeOf(host, spec), id, { force: true });
   } catch (thrown) {
     if (!quiet) throw thrown;
     log.debug(`Removing container ${id} from the runtime: ${(thrown as Error).message}`);
@@ -129,18 +111,18 @@ export async function killAll(host: Host, { id, spec }: ContainerRecord, signal:
   const kind = spec.namespaces?.pid?.kind;
   if (kind === undefined || kind === "private") return;
   try {
-    killContainer(runtimeOf(host), id, signal, { all: true });
+    killContainer(runtimeOf(host, spec), id, signal, { all: true });
   } catch (thrown) {
     log.debug(`Killing all processes of container ${id}: ${(thrown as Error).message}`);
   }
 }
 
-export async function pauseProcesses(host: Host, { id }: ContainerRecord): Promise<void> {
-  pauseContainer(runtimeOf(host), id);
+export async function pauseProcesses(host: Host, { id, spec }: ContainerRecord): Promise<void> {
+  pauseContainer(runtimeOf(host, spec), id);
 }
 
-export async function resumeProcesses(host: Host, { id }: ContainerRecord): Promise<void> {
-  resumeContainer(runtimeOf(host), id);
+export async function resumeProcesses(host: Host, { id, spec }: ContainerRecord): Promise<void> {
+  resumeContainer(runtimeOf(host, spec), id);
 }
 
 /** Connected to conmon's attach socket; the caller owns the handle. */

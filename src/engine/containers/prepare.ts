@@ -7,9 +7,10 @@ import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
-import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace } from "../networks/connect.ts";
+import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, reservePorts } from "../networks/connect.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { writeEvent } from "../events.ts";
+import { copyDefaultMounts } from "./default-mounts.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { launch, removeFromRuntime } from "./launch.ts";
 import { removeTree } from "./run-files.ts";
@@ -72,6 +73,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
   let networkStatus: Record<string, NetworkStatus> | undefined;
   let networking: Promise<void> = Promise.resolve();
   try {
+    await reservePorts(host, record);
     const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id) : undefined;
     if (isBridged(record)) {
       networking = connect(host, record, join(host, record)).then(status => void (networkStatus = status));
@@ -79,7 +81,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
       networking.catch(() => {});
     }
     const root = mountRoot(host, record);
-    const bindMounts = { ...sharedFiles(host, record), ...writeEtcFiles(host, record) };
+    const bindMounts = { ...copyDefaultMounts(host, record), ...sharedFiles(host, record), ...writeEtcFiles(host, record) };
     const launched = launch(host, withPaths(host, record), { root: root.path, mounts: root.mounts, bindMounts, ...(namespace ? { namespace } : {}) });
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;

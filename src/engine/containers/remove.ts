@@ -73,6 +73,28 @@ async function stopForRemoval(host: Host, record: ContainerRecord, timeout: numb
   }
 }
 
+const triesMax = 20;
+
+/** A restart policy may start it again between the stop and the lock, so it is tried again. */
+async function stopAndTake(host: Host, id: string, options: RemoveOptions): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const current = host.state.findById(id);
+    if (!current) return;
+    if (options.force) await stopForRemoval(host, current, options.timeout);
+    const gone = await locked(host, id, async () => {
+      const last = host.state.findById(id);
+      if (!last) return true;
+      if (isLive(last.state) && !hasEnded(host, last)) {
+        if (options.force && tries < triesMax) return false;
+        throw refuseRunning(last);
+      }
+      await removeRecord(host, await finish(host, last), { volumes: (options.volumes || last.spec.remove) ?? false });
+      return true;
+    });
+    if (gone) return;
+  }
+}
+
 async function removeOne(host: Host, record: ContainerRecord, options: RemoveOptions, removed: string[]): Promise<void> {
   const users = dependents(host, record.id);
   if (users.length > 0 && !options.depend) {
@@ -81,18 +103,7 @@ async function removeOne(host: Host, record: ContainerRecord, options: RemoveOpt
     });
   }
   for (const user of users) await removeOne(host, user, { ...options, force: true }, removed);
-  const current = host.state.findById(record.id);
-  if (!current) return;
-  if (isLive(observe(host, current).state)) {
-    if (!options.force) throw refuseRunning(observe(host, current));
-    await stopForRemoval(host, current, options.timeout);
-  }
-  await locked(host, record.id, async () => {
-    const last = host.state.findById(record.id);
-    if (!last) return;
-    if (isLive(last.state) && !hasEnded(host, last)) throw refuseRunning(last);
-    await removeRecord(host, await finish(host, last), { volumes: (options.volumes || last.spec.remove) ?? false });
-  });
+  await stopAndTake(host, record.id, options);
   removed.push(record.id);
 }
 

@@ -10,8 +10,10 @@ import { parseSignal } from "../../base/signals.ts";
 import { findProgram, programPlaces } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
 import { defaultNetworkName, getNetwork } from "../networks/networks.ts";
+import { globMounts } from "./globs.ts";
 import { get } from "./lookup.ts";
 import { assignPorts } from "./free-ports.ts";
+import { runtimeName } from "./runtime-choice.ts";
 
 export interface ImageForSpec {
   readonly id: string;
@@ -150,10 +152,10 @@ function logOf(host: Host, spec: ContainerSpec, id: string): LogSpec {
 
 /** The person's mounts, those of --volumes-from, then the image's VOLUMEs; the first for a target wins. */
 function mountsOf(host: Host, spec: ContainerSpec, image: ImageDefaults | undefined): MountSpec[] {
-  const own = [...(spec.mounts ?? [])];
+  const own = (spec.mounts ?? []).flatMap(mount => mount.kind === "glob" ? globMounts(mount) : [mount]);
   const targets = new Set<string>();
-  for (const { kind, target } of own) {
-    if (targets.has(target) && kind !== "glob") throw new Fault("usage.invalid", `${target}: duplicate mount destination`);
+  for (const { target } of own) {
+    if (targets.has(target)) throw new Fault("usage.invalid", `${target}: duplicate mount destination`);
     targets.add(target);
   }
   const borrowed = (spec.volumesFrom ?? []).flatMap(written => {
@@ -279,6 +281,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     ...withNetwork,
     ...initOf(host, asked),
     name,
+    runtime: runtimeName(host),
     ...(image ? { imageId: image.id, imageReference: image.reference } : {}),
     entrypoint, command, argv: [...entrypoint, ...command],
     env: environment(host, asked, defaults, hostname),

@@ -1,6 +1,6 @@
 // A container's root at a path of the host, with the sources of its mounts ready: volumes filled, images mounted.
 
-import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chownSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { findImage } from "../../image/resolve.ts";
@@ -46,41 +46,12 @@ function mountImageAt(host: Host, wanted: MountSpec, base: string): string {
   return isWritable ? overlayOver(`${base}/rw`, lower) : lower;
 }
 
-/** Shell patterns in the last parts of a path: * and ?, no hidden files. */
-function expandGlob(pattern: string): string[] {
-  const toRegex = (part: string) => new RegExp(`^${part.replace(/[.+^${}()|\\]/g, "\\$&").replaceAll("*", "[^/]*").replaceAll("?", "[^/]")}$`);
-  let found = ["/"];
-  for (const part of pattern.split("/").filter(text => text !== "")) {
-    const isPattern = /[*?[]/.test(part);
-    found = found.flatMap(directory => {
-      const prefix = directory === "/" ? "" : directory;
-      if (!isPattern) return existsSync(`${prefix}/${part}`) || isLink(`${prefix}/${part}`) ? [`${prefix}/${part}`] : [];
-      const regex = toRegex(part);
-      return listQuietly(directory).filter(name => regex.test(name) && (part.startsWith(".") || !name.startsWith("."))).sort().map(name => `${prefix}/${name}`);
-    });
-  }
-  return found;
-}
-
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
-}
-
 function listQuietly(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch {
     return [];
   }
-}
-
-export function globMounts(mount: MountSpec): MountSpec[] {
-  const paths = expandGlob(mount.source);
-  if (paths.length === 0) throw new Fault("system.not-found", `no file paths matching glob "${mount.source}"`);
-  const into = mount.target.replace(/\/+$/, "");
-  return paths.map(source => ({
-    ...mount, kind: "bind", source, target: into === "" ? source : `${into}/${source.slice(source.lastIndexOf("/") + 1)}`,
-  }));
 }
 
 function ownerOf(spec: ContainerSpec): { uid: number; gid: number } {
@@ -148,8 +119,7 @@ export function mountRoot(host: Host, record: ContainerRecord): MountedRoot {
   const { id, spec } = record;
   const label = spec.security?.mountLabel;
   const path = spec.rootfs ? mountRootfs(host, record) : host.store.roots.mount(id, label ? { label } : {});
-  const mounts = (spec.mounts ?? []).flatMap(mount => mount.kind === "glob" ? globMounts(mount) : [mount]);
-  return { path, mounts: mounts.map((mount, index) => plainMount(host, record, mount, path, index)) };
+  return { path, mounts: (spec.mounts ?? []).map((mount, index) => plainMount(host, record, mount, path, index)) };
 }
 
 /** One user less; and what was mounted for its mounts goes. */

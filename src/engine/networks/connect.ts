@@ -3,7 +3,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import type { NetworkAttachment } from "../../base/container-spec.ts";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
-import { Fault } from "../../base/fault.ts";
+import { Fault, errnoOf } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { createNamedNetns, removeNamedNetns } from "../../kernel/namespaces.ts";
 import type { Host } from "../host.ts";
@@ -88,6 +88,50 @@ export function join(host: Host, { id, spec }: ContainerRecord): Joined[] {
       ...(attachment.options ? { options: attachment.options } : {}),
     };
   }));
+}
+
+/** Which of our own containers has a port, or which other program of the host. */
+function refusePort(protocol: string, hostIp: string, port: number, reason: string): Fault {
+  const family = hostIp.includes(":") ? "6" : "4";
+  return new Fault("network.failed", `cannot listen on the ${protocol.toUpperCase()} port: listen ${protocol}${family} ${hostIp}:${port}: bind: ${reason}`, {
+    hint: "publish another host port, or find out who has it with: ss -lntup",
+  });
+}
+
+function bindsAnywhere(ip: string): boolean {
+  return ip === "" || ip === "0.0.0.0" || ip === "::";
+}
+
+async function tryToBind(protocol: string, hostIp: string, port: number): Promise<void> {
+  const hostname = hostIp === "" ? "0.0.0.0" : hostIp;
+  try {
+    if (protocol === "udp") (await Bun.udpSocket({ hostname, port })).close();
+    else if (protocol === "tcp") Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);
+  } catch (thrown) {
+    const code = errnoOf(thrown);
+    if (code === "EADDRINUSE" || /in use/i.test(String(thrown))) throw refusePort(protocol, hostIp, port, "address already in use");
+    if (code === "EADDRNOTAVAIL") throw refusePort(protocol, hostIp, port, "cannot assign requested address");
+    log.debug(`trying port ${port}/${protocol}: ${String(thrown)}`);
+  }
+}
+
+/** Takes the published ports for this container until `disconnect`. @throws Fault "network.failed" */
+export async function reservePorts(host: Host, { id, spec }: ContainerRecord): Promise<void> {
+  const single = (spec.ports ?? []).flatMap(({ protocol, hostIp, hostPort, range }) =>
+    Array.from({ length: range }, (_, index) => ({ protocol, hostIp, port: hostPort + index })));
+  if (single.length === 0) return;
+  host.state.transaction(() => {
+    for (const { protocol, hostIp, port } of single) {
+      const taken = host.state.addressesOf(`port/${protocol}`).some(({ ip, containerId }) => {
+        const at = ip.lastIndexOf(" ");
+        const other = ip.slice(0, at);
+        return containerId !== id && Number(ip.slice(at + 1)) === port && (other === hostIp || bindsAnywhere(other) || bindsAnywhere(hostIp));
+      });
+      if (taken) throw refusePort(protocol, hostIp, port, "address already in use");
+      host.state.takeAddress(`port/${protocol}`, `${hostIp} ${port}`, id);
+    }
+  });
+  for (const { protocol, hostIp, port } of single) await tryToBind(protocol, hostIp, port);
 }
 
 function job(host: Host, { id, name, spec }: ContainerRecord, joined: readonly Joined[]): NetavarkJob {

@@ -37,6 +37,8 @@ export interface ExecRecord {
   readonly terminal: boolean;
   readonly user?: string;
   readonly exitCode?: number;
+  /** Our own process that serves the session's streams. */
+  readonly owner?: { readonly pid: number; readonly start: number };
 }
 
 export interface State {
