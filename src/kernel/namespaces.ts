@@ -64,6 +64,8 @@ export function withMountNamespace<T>(which: number | "new", use: () => T): T {
 
 /** Entering a mount namespace resets root and working directory to its own, so both are set again. */
 function comeHome(home: number, root: number, cwd: number): void {
+  // A thread that was started meanwhile shares our directories again, and the kernel refuses to move us then.
+  unshare(CLONE_FS);
   setns(home, CLONE_NEWNS);
   check(call("fchdir", root), "return to the root directory");
   scoped(() => check(call("chroot", putPath(".")), "return to the root directory"));
