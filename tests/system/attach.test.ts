@@ -15,7 +15,7 @@ test("detach keys leave the container running, and attach comes back to it", asy
   first.type("\x10");
   await Bun.sleep(100);
   first.type("\x11");
-  expect(await first.exited).toBe(0);
+  expect(await first.end()).toBe(0);
   expect(ok("inspect", "--format", "{{.State.Running}}", "t")).toBe("true");
   const second = onTerminal(["podman", "attach", "--detach-keys", "ctrl-a,b", "t"]);
   second.type("\necho $X-$((1+1))\n");
@@ -23,10 +23,10 @@ test("detach keys leave the container running, and attach comes back to it", asy
   second.type("\x01");
   await Bun.sleep(100);
   second.type("b");
-  expect(await second.exited).toBe(0);
+  expect(await second.end()).toBe(0);
   const third = onTerminal(["podman", "attach", "t"]);
   third.type("\nexit 12\n");
-  await third.exited;
+  await third.end();
   expect(ok("wait", "t")).toBe("12");
 });
 

@@ -43,7 +43,7 @@ test("podman run -it ubi8 bash is a real terminal with job control, resize and e
   terminal.type("true\n");
   await Bun.sleep(200);
   terminal.type("exit 7\n");
-  expect(await terminal.exited).toBe(7);
+  expect(await terminal.end()).toBe(7);
 });
 
 test("podman run ubi8 sleep 60 is seen, and its interrupt ends it", async () => {
@@ -80,7 +80,7 @@ test("a looper runs without a process of ours, is listed, logged, followed, ente
   inside.type("tty; ps -e -o args= | head -1; exit 4\n");
   await inside.see(/\/dev\/pts\/\d+/);
   await inside.see(/\/bin\/sh -c i=0/);
-  expect(await inside.exited).toBe(4);
+  expect(await inside.end()).toBe(4);
 
   const [inspected] = JSON.parse(ok("inspect", "looper"));
   expect(inspected.Id).toBe(id);
@@ -126,7 +126,7 @@ test("closing the terminal of a detached container changes nothing", async () =>
   ok("pull", "-q", "ubi8");
   const terminal = onTerminal(["podman", "run", "-d", "--name", "detached", "ubi8", "sleep", "100"]);
   await terminal.see(/[0-9a-f]{64}/);
-  await terminal.exited;
+  await terminal.end();
   terminal.hangUp();
   await Bun.sleep(200);
   expect(ok("inspect", "--format", "{{.State.Running}}", "detached")).toBe("true");

@@ -34,7 +34,7 @@ test("a session on a terminal has one and gives its status", async () => {
   await inside.see(/# /);
   inside.type("stty size; exit 6\n");
   await inside.see(/29 95/);
-  expect(await inside.exited).toBe(6);
+  expect(await inside.end()).toBe(6);
 });
 
 test("a detached session prints its ID and goes on", async () => {

@@ -59,5 +59,5 @@ test("the terminal of the tests tells its size and the exit status", async () =>
   const terminal = onTerminal(["bash", "--norc"], { columns: 91, rows: 31 });
   terminal.type("stty size; exit 5\n");
   await terminal.see(/31 91/);
-  expect(await terminal.exited).toBe(5);
+  expect(await terminal.end()).toBe(5);
 });

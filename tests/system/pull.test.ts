@@ -134,7 +134,7 @@ test("a short name of several places: without a terminal the command to type, wi
   const terminal = onTerminal(["podman", "pull", "busybox"], { env });
   await terminal.see(/select an image/i);
   terminal.type("\r");
-  expect(await terminal.exited).toBe(0);
+  expect(await terminal.end()).toBe(0);
   expect(podman("image", "exists", here("busybox")).status).toBe(0);
 });
 
