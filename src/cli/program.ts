@@ -119,6 +119,7 @@ async function runEntry<C>(running: Running<C>, place: Place<C>): Promise<number
     const status = hooks.status(context);
     return ended ?? status;
   } catch (error) {
+    hooks.status(context);
     throw withExit(error, verb);
   }
 }

@@ -30,7 +30,7 @@ interface Monitored {
   readonly systemdCgroup: boolean;
   readonly conmon?: string;
   readonly env?: Environment;
-  /** Descriptors 3, 4, … of the container's process. */
+  /** Descriptors of ours, from 3 on, that the container's process has under the same numbers. */
   readonly preservedFds?: readonly number[];
   readonly logLevel?: string;
 }
@@ -140,7 +140,7 @@ class Monitor {
     const [syncOurs, syncTheirs] = pipe2();
     const [startTheirs, startOurs] = pipe2();
     const attach = withAttach ? pipe2() : undefined;
-    const kept = asked.preservedFds ?? [];
+    const kept = places(asked.preservedFds ?? []);
     const first = 3 + kept.length;
     const env: Environment = {
       ...baseEnvironment(asked.env),
@@ -195,6 +195,12 @@ class Monitor {
     const said = lastError(`${this.#asked.bundle}/oci-log`) || messageOf(line);
     return runtimeFault(this.#asked.runtime.name.includes("runc") ? "runc" : this.#asked.runtime.name, said);
   }
+}
+
+/** What stands at 3, 4, … of conmon: the kept ones at their own numbers, nothing between them. */
+function places(fds: readonly number[]): (number | "ignore")[] {
+  const count = Math.max(2, ...fds) - 2;
+  return Array.from({ length: count }, (_, index) => (fds.includes(index + 3) ? index + 3 : "ignore"));
 }
 
 /** conmon and what it starts need little of our environment, and nothing that could steer our own binary. */

@@ -105,7 +105,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
       terminal: asked.terminal ?? false, stdin: asked.stdin ?? false,
       exitCommand: exitCommand(host, "--exec", id, ...(attach ? ["--rm"] : []), containerId),
       systemdCgroup: cgroupManagerOf(host) === "systemd", conmon: conmonPath(host),
-      ...(asked.preserveFds ? { preservedFds: Array.from({ length: asked.preserveFds }, (_, index) => 3 + index) } : {}),
+      preservedFds: asked.preserveFd ?? Array.from({ length: asked.preserveFds ?? 0 }, (_, index) => 3 + index),
       ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     });
     return { record, id, bundle, session, attached: attach };

@@ -86,7 +86,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
     ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     ...(spec.timeout ? { timeoutSeconds: spec.timeout } : {}),
     ...(host.conf.engine.no_pivot_root ? { noPivot: true } : {}),
-    ...(spec.preserveFds ? { preservedFds: Array.from({ length: spec.preserveFds }, (_, index) => 3 + index) } : {}),
+    preservedFds: spec.preserveFd ?? Array.from({ length: spec.preserveFds ?? 0 }, (_, index) => 3 + index),
   });
   if (conmonPid === undefined) throw new Fault("component.failed", `cannot start container ${id}: conmon did not say which process it is`);
   return { pid, conmonPid, bundle };
@@ -102,7 +102,8 @@ export async function removeFromRuntime(host: Host, { id, spec }: ContainerRecor
     deleteContainer(runtimeOf(host, spec), id, { force: true });
   } catch (thrown) {
     if (!quiet) throw thrown;
-    log.debug(`Removing container ${id} from the runtime: ${(thrown as Error).message}`);
+    const isExpected = thrown instanceof Fault && thrown.code === "runtime.failed";
+    log[isExpected ? "debug" : "warn"](`Removing container ${id} from the runtime: ${(thrown as Error).message}`);
   }
 }
 
