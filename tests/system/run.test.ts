@@ -20,7 +20,7 @@ const statuses: readonly [string, string[], number, RegExp][] = [
   ["a file that cannot be run", [IMAGE, "/etc/passwd"], 126, /permission denied/i],
   ["death by a signal", ["--pid", "host", IMAGE, "sh", "-c", "kill -TERM $$; sleep 5"], 143, /^$/],
   ["an image that is nowhere", ["--pull=never", "127.0.0.1:5000/nowhere"], 125, /image not known/],
-  ["an unknown flag", ["--naem", "x", IMAGE], 125, /unknown flag: --naem[\s\S]*--name/],
+  ["an unknown flag", ["--naem", "x", IMAGE], 125, /unknown flag: --naem/],
 ];
 for (const [what, words, status, error] of statuses) {
   test(`the exit status of ${what} is ${status}`, () => {
