@@ -16,7 +16,7 @@ import { seccompCapabilities } from "../../runtime/oci-config.ts";
 import { seccompOf } from "../../security/seccomp.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { variables } from "./resolve.ts";
+import { variables } from "./environment.ts";
 import { mountShm, shmDirectory } from "./root.ts";
 
 /** What `prepare` has made ready for this start. */

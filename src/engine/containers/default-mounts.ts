@@ -23,13 +23,13 @@ export function copyDefaultMounts(host: Host, { id }: ContainerRecord): Record<s
   const lines = files.map(linesOf).find(Boolean) ?? [];
   const copies: Record<string, string> = {};
   for (const line of lines) {
-    const [source = "", target = ""] = line.split(":");
+    const [source = "", target = source] = line.split(":");
     if (!source.startsWith("/") || !target.startsWith("/")) {
       log.warn(`skipping "${line}" of mounts.conf: not SOURCE:TARGET with absolute paths`);
       continue;
     }
     if (!statSync(source, { throwIfNoEntry: false })) {
-      log.warn(`Path ${JSON.stringify(source)} from mounts.conf doesn't exist, skipping`);
+      log.info(`Path ${JSON.stringify(source)} from mounts.conf doesn't exist, skipping`);
       continue;
     }
     const copy = `${host.paths.runDir(id)}/defaults${target}`;

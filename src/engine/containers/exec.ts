@@ -50,7 +50,7 @@ const exitFileMs = 20_000;
 const lostStatus = 255;
 
 const sessionDirectory = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec/${session}`;
-const pidfileOf = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec_pid_${session}`;
+const pidfileOf = (host: Host, containerId: string, session: string): string => `${host.paths.staticDir(containerId)}/exec_pid_${session}`;
 const exitFileOf = (host: Host, containerId: string, session: string): string => `${sessionDirectory(host, containerId, session)}/exit/${containerId}`;
 
 function running(host: Host, id: string): ContainerRecord {

@@ -71,13 +71,18 @@ export function configOf({ spec }: ContainerRecord): Record<string, unknown> {
 
 const propagations = ["shared", "slave", "private", "rshared", "rslave", "rprivate", "unbindable", "runbindable"];
 
+function withDefaults(kind: MountSpec["kind"], options: readonly string[]): string[] {
+  if (kind === "volume") return [...new Set(["nosuid", "nodev", "rbind", ...options])];
+  return kind === "bind" && !options.includes("bind") && !options.includes("rbind") ? ["rbind", ...options] : [...options];
+}
+
 /** Options as inspect's Mounts tell them apart. */
 function mountParts(mount: MountSpec): { Mode: string; Options: string[]; RW: boolean; Propagation: string } {
   const isReadOnly = mount.readOnly ?? mount.options.includes("ro");
   const rest = mount.options.filter(option => !propagations.includes(option) && !["ro", "rw", "z", "Z"].includes(option));
   return {
     Mode: mount.relabel === "shared" ? "z" : mount.relabel === "private" ? "Z" : "",
-    Options: mount.kind === "bind" && !rest.includes("bind") && !rest.includes("rbind") ? ["rbind", ...rest] : mount.kind === "volume" ? [...new Set(["nosuid", "nodev", "rbind", ...rest])] : rest,
+    Options: withDefaults(mount.kind, rest),
     RW: !isReadOnly,
     Propagation: mount.options.find(option => propagations.includes(option)) ?? "rprivate",
   };
@@ -86,10 +91,15 @@ function mountParts(mount: MountSpec): { Mode: string; Options: string[]; RW: bo
 export function mountsOf(host: Host, { spec }: ContainerRecord): Record<string, unknown>[] {
   const volume = (mount: MountSpec) => {
     const found = host.state.findVolume(mount.source);
-    return { Type: "volume", Name: mount.source, Source: found ? getVolume(host, mount.source).mountpoint : "", Destination: mount.target, Driver: found?.driver ?? "local", ...mountParts(mount), ...(mount.subpath ? { SubPath: mount.subpath } : {}) };
+    const source = found ? getVolume(host, mount.source).mountpoint : "";
+    return {
+      Type: "volume", Name: mount.source, Source: source, Destination: mount.target, Driver: found?.driver ?? "local",
+      ...mountParts(mount), ...(mount.subpath ? { SubPath: mount.subpath } : {}),
+    };
   };
   const image = (mount: MountSpec) => ({
-    Type: "image", Source: mount.source, Destination: mount.target, Driver: "", Mode: "", Options: null, RW: mount.readOnly === false || mount.options.includes("rw"), Propagation: "",
+    Type: "image", Source: mount.source, Destination: mount.target, Driver: "", Mode: "", Options: null,
+    RW: mount.readOnly === false || mount.options.includes("rw"), Propagation: "",
     ...(mount.subpath ? { SubPath: mount.subpath } : {}),
   });
   const bind = (mount: MountSpec) => ({ Type: "bind", Source: mount.source, Destination: mount.target, Driver: "", ...mountParts(mount) });
@@ -140,7 +150,8 @@ export function capabilitiesOf(host: Host, spec: ContainerSpec): { all: string[]
 }
 
 function tmpfsOf({ mounts = [] }: ContainerSpec): Record<string, string> {
-  return Object.fromEntries(mounts.filter(({ kind }) => kind === "tmpfs").map(({ target, options }) => [target, [...options, ...(options.some(option => option === "ro" || option === "rw") ? [] : ["rw"])].join(",")]));
+  const access = (options: readonly string[]) => options.some(option => option === "ro" || option === "rw") ? [] : ["rw"];
+  return Object.fromEntries(mounts.filter(({ kind }) => kind === "tmpfs").map(({ target, options }) => [target, [...options, ...access(options)].join(",")]));
 }
 
 function limitsOf({ resources = {} }: ContainerSpec): Record<string, unknown> {

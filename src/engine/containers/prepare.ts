@@ -1,7 +1,7 @@
 // Everything between a created container and one that the runtime has made: root, network, files, bundle, monitor.
 // The steps that do not need each other run side by side.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
@@ -26,10 +26,16 @@ export function containerEvent(host: Host, { id, name, spec }: ContainerRecord, 
   });
 }
 
+/** We were killed between the runtime's making of it and our writing that down: it still waits, with its monitor. */
+export function hasHalfStart(host: Host, { id, state }: ContainerRecord): boolean {
+  return state.status === "created" && existsSync(`${host.paths.runDir(id)}/bundle`);
+}
+
 function clearLeavings(host: Host, id: string): void {
   rmSync(`${host.paths.exits}/${id}`, { force: true });
   removeTree(host.paths.runDir(id));
   for (const directory of [host.paths.exits, host.paths.runDir(id), host.paths.staticDir(id)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(host.paths.staticDir(id))) if (name.startsWith("exec_pid_")) rmSync(`${host.paths.staticDir(id)}/${name}`, { force: true });
 }
 
 /** Namespaces of other containers as paths, so that the runtime needs to know no other container. */
@@ -114,6 +120,7 @@ function lasting(state: ContainerState): ContainerState {
  * @throws Fault, "process.not-found" and "process.not-executable" among them
  */
 export async function prepare(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
+  if (hasHalfStart(host, record)) await removeFromRuntime(host, record, { quiet: true });
   clearLeavings(host, record.id);
   try {
     const { state } = await connectAndLaunch(host, record);

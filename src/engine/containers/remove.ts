@@ -13,7 +13,7 @@ import { dropVolume } from "../volumes/volumes.ts";
 import { choose, onEach } from "./choose.ts";
 import { finish } from "./finish.ts";
 import { hasEnded, isLive, observe } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent, hasHalfStart } from "./prepare.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { unmountRoot } from "./root.ts";
 import { removeTree } from "./run-files.ts";
@@ -38,8 +38,9 @@ function dropAnonymousVolumes(host: Host, { spec }: ContainerRecord): void {
 /** Takes a container away that does not run; the lock is held by the caller. A crash on the way leaves it "removing". */
 export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false } = {}): Promise<void> {
   const { id, spec } = record;
+  const isHalfStarted = record.state.status === "initialized" || hasHalfStart(host, record);
   host.state.saveState(id, { ...record.state, status: "removing" });
-  if (record.state.status === "initialized") await removeFromRuntime(host, record, { quiet: true });
+  if (isHalfStarted) await removeFromRuntime(host, record, { quiet: true });
   unmountRoot(host, record);
   for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) removeTree(directory);
   rmSync(`${host.paths.exits}/${id}`, { force: true });

@@ -3,16 +3,16 @@
 
 import { readFileSync } from "node:fs";
 import { parseSize } from "../../base/bytes.ts";
-import type { ContainerSpec, LogSpec, MountSpec, NamespaceMode, NetworkSpec, PortMapping, Ulimit } from "../../base/container-spec.ts";
+import type { ContainerSpec, LogSpec, MountSpec, NamespaceMode, Ulimit } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import type { ImageDefaults } from "../../base/oci-image.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findProgram, programPlaces } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
-import { defaultNetworkName, getNetwork } from "../networks/networks.ts";
+import { argvOf, environment, splitOnce, variables } from "./environment.ts";
 import { globMounts } from "./globs.ts";
 import { get } from "./lookup.ts";
-import { assignPorts } from "./free-ports.ts";
+import { networkOf, portsOf } from "./resolve-network.ts";
 import { runtimeName } from "./runtime-choice.ts";
 
 export interface ImageForSpec {
@@ -32,56 +32,6 @@ export interface Resolved {
   readonly warnings: readonly string[];
 }
 
-const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-export function variables(lines: readonly string[]): Record<string, string> {
-  return Object.fromEntries(lines.map(line => {
-    const equals = line.indexOf("=");
-    return equals < 0 ? [line, process.env[line] ?? ""] : [line.slice(0, equals), line.slice(equals + 1)];
-  }));
-}
-
-const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"];
-
-/** Later ones win: defaults, host, image, proxies, the person's own. */
-export function environment(host: Host, spec: ContainerSpec, image: ImageDefaults | undefined, hostname: string | undefined): Record<string, string> {
-  const conf = host.conf.containers;
-  const defaults = { ...variables(conf.env ?? [defaultPath]), ...(conf.env?.some(line => line.startsWith("PATH=")) ?? true ? {} : variables([defaultPath])) };
-  const wholeHost = spec.envHost ?? conf.env_host ?? false;
-  const hosts = wholeHost ? Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)) : {};
-  const proxies = spec.httpProxy ?? conf.http_proxy ?? true
-    ? Object.fromEntries(proxyNames.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]!]]))
-    : {};
-  const base: Record<string, string> = {
-    ...defaults, container: "podman", ...hosts, ...proxies, ...(spec.terminal ? { TERM: "xterm" } : {}), ...variables(image?.Env ?? []),
-  };
-  for (const name of spec.unsetEnv ?? []) delete base[name];
-  const merged = Object.fromEntries((spec.envMerge ?? []).map(line => {
-    const [name, value = ""] = splitOnce(line, "=");
-    return [name, value.replace(/\$\{(\w+)\}|\$(\w+)/g, (_, braced: string, bare: string) => base[braced ?? bare] ?? "")];
-  }));
-  const own = { ...merged, ...spec.env };
-  if (spec.unsetEnvAll) return own;
-  return { ...base, ...(hostname && !spec.unsetEnv?.includes("HOSTNAME") ? { HOSTNAME: hostname } : {}), ...own };
-}
-
-function splitOnce(text: string, at: string): [string, string | undefined] {
-  const index = text.indexOf(at);
-  return index < 0 ? [text, undefined] : [text.slice(0, index), text.slice(index + 1)];
-}
-
-interface Argv {
-  readonly entrypoint: string[];
-  readonly command: string[];
-}
-
-/** A person's entrypoint also drops the image's command. */
-export function argvOf(spec: ContainerSpec, image: ImageDefaults | undefined): Argv {
-  const given = spec.entrypoint?.filter((word, index) => index > 0 || word !== "");
-  const command = spec.command?.length ? spec.command : given ? [] : image?.Cmd ?? [];
-  return { entrypoint: given ?? image?.Entrypoint ?? [], command: [...command] };
-}
-
 function namespaceOf(host: Host, mode: NamespaceMode | undefined, fallback: string | undefined): NamespaceMode {
   const asked = mode ?? (fallback && fallback !== "private" ? { kind: fallback as NamespaceMode["kind"] } : { kind: "private" as const });
   return asked.kind === "container" ? { kind: "container", target: get(host, asked.target ?? "").id } : asked;
@@ -97,26 +47,6 @@ function namespacesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpe
     ...(asked.user || conf.userns ? { user: namespaceOf(host, asked.user, conf.userns) } : {}),
     ...(asked.cgroup || conf.cgroupns ? { cgroup: namespaceOf(host, asked.cgroup, conf.cgroupns) } : {}),
   };
-}
-
-function networkMode(text: string): NetworkSpec {
-  const [mode, target] = splitOnce(text, ":");
-  if (mode === "ns") return { mode: "path", target: target ?? "" };
-  if (mode === "container") return { mode: "container", target: target ?? "" };
-  if (mode === "none" || mode === "host" || mode === "pasta" || mode === "slirp4netns") return { mode };
-  return mode === "" || mode === "private" || mode === "bridge" ? { mode: "private" } : { mode: "bridge", networks: [{ network: text }] };
-}
-
-function networkOf(host: Host, spec: ContainerSpec): NetworkSpec {
-  let network = spec.network ?? networkMode(host.conf.containers.netns ?? "private");
-  if (network.mode === "private") {
-    network = host.rootless ? { ...network, mode: "pasta" } : { mode: "bridge", networks: network.networks ?? [{ network: "default" }] };
-  }
-  if (network.mode === "container") return { mode: "container", target: get(host, network.target ?? "").id };
-  if (network.mode !== "bridge") return network;
-  const networks = (network.networks?.length ? network.networks : [{ network: "default" }]).map(attachment =>
-    ({ ...attachment, network: getNetwork(host, attachment.network === "default" ? defaultNetworkName(host) : attachment.network).name }));
-  return { ...network, networks };
 }
 
 function hostnameOf(host: Host, spec: ContainerSpec, { id, name }: Resolving): string {
@@ -185,26 +115,6 @@ function ulimitsOf(host: Host, spec: ContainerSpec): Ulimit[] {
     return [{ name: match[1]!, soft: Number(match[2]), hard: Number(match[3] ?? match[2]) }];
   });
   return [...own, ...defaults.filter(({ name }) => !own.some(given => given.name === name))];
-}
-
-function portsOf(host: Host, spec: ContainerSpec, network: NetworkSpec, expose: readonly string[]): { ports: PortMapping[]; warnings: string[] } {
-  const asked = spec.ports ?? [];
-  const wantsPorts = network.mode === "bridge" || network.mode === "pasta" || network.mode === "slirp4netns" || network.mode === "pod";
-  if (!wantsPorts) {
-    const warnings = asked.length > 0 || spec.publishAll
-      ? [`Port mappings have been discarded because "${network.mode}" network namespace mode does not support them`]
-      : [];
-    return { ports: [], warnings };
-  }
-  const published = spec.publishAll ? expose.flatMap((entry): PortMapping[] => {
-    const [port = "", protocol = "tcp"] = entry.split("/");
-    const containerPort = Number(port);
-    const has = asked.some(own => own.protocol === protocol && containerPort >= own.containerPort && containerPort < own.containerPort + own.range);
-    return has ? [] : [{ hostIp: "", hostPort: 0, containerPort, range: 1, protocol: protocol as "tcp" }];
-  }) : [];
-  const ports = [...asked, ...published];
-  const fallbackIp = host.conf.network.default_host_ips?.[0];
-  return { ports: assignPorts(fallbackIp ? ports.map(port => port.hostIp === "" ? { ...port, hostIp: fallbackIp } : port) : ports), warnings: [] };
 }
 
 function stopSignalOf(spec: ContainerSpec, image: ImageDefaults | undefined): number {

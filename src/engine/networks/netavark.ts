@@ -7,7 +7,7 @@ import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { findProgram, needProgram, programPlaces, spawn } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
-import { getNetwork } from "./networks.ts";
+import { withLockFile } from "../state/lock.ts";
 import type { Network } from "./networks.ts";
 
 /** One network of a container, with the addresses it got. */
@@ -84,8 +84,13 @@ async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob)
   mkdirSync(config, { recursive: true, mode: 0o700 });
   const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
   const argv = [program, "--config", config, `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark ?? "/usr/lib/podman/aardvark-dns"}`, act, job.namespace];
+  return withLockFile(host.rootless ? `${config}/netavark.lock` : "/run/containers/coracle-netavark.lock", () => call(argv, env, requestOf(job)));
+}
+
+/** Its runs must not meet: one takes the bridge down while the other is about to join it. */
+async function call(argv: readonly string[], env: NodeJS.ProcessEnv, request: string): Promise<string> {
   const child = spawn(argv, { stdio: ["pipe", "pipe", "pipe"], env });
-  child.stdin!.write(requestOf(job));
+  child.stdin!.write(request);
   child.stdin!.end();
   const [output, complaint, status] = await Promise.all([readBounded(child.stdout), readBounded(child.stderr), child.exited]);
   if (status !== 0) throw refusal(output, complaint);
@@ -105,5 +110,3 @@ export async function setUp(host: Host, job: NetavarkJob): Promise<Record<string
 export async function tearDown(host: Host, job: NetavarkJob): Promise<void> {
   await netavark(host, "teardown", job);
 }
-
-export const networkOf = (host: Host, name: string): Network => getNetwork(host, name);

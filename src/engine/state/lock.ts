@@ -1,6 +1,6 @@
 // One lock for each container, held across the short steps that change it; freed by the kernel when we die.
 
-import { statSync, unlinkSync } from "node:fs";
+import { mkdirSync, statSync, unlinkSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { fstat } from "../../kernel/files.ts";
 import { lockFile } from "../../kernel/locks.ts";
@@ -26,6 +26,13 @@ async function acquire(path: string): Promise<HeldLock> {
     if (held) return held;
     await Bun.sleep(pauseMs);
   }
+}
+
+/** Runs `act` while nobody else holds the lock file; for what whole machines share. */
+export async function withLockFile<T>(path: string, act: () => Promise<T>): Promise<T> {
+  mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
+  using _held = await acquire(path);
+  return await act();
 }
 
 /** Runs `act` while nobody else of us changes the container. Not to be nested for one container. */
