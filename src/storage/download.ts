@@ -45,6 +45,7 @@ export class Download {
     const got = this.#writer.offset + next.value.length;
     if (got > size) throw mismatch({ wanted: digest, found: digest, size, got });
     this.#writer.write(next.value);
+    dropReceived(next.value.length);
     return true;
   }
 
@@ -83,4 +84,15 @@ export class Download {
       throw thrown;
     }
   }
+}
+
+/** Chunks from the network are the runtime's own memory, which it would let grow by some 50 MB before it looks. */
+const receivedBytesMax = 8 * 1024 * 1024;
+let received = 0;
+
+function dropReceived(bytes: number): void {
+  received += bytes;
+  if (received < receivedBytesMax) return;
+  received = 0;
+  Bun.gc(true);
 }

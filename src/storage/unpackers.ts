@@ -43,7 +43,7 @@ function workerPlace(): string {
 
 /** Undefined where it is not to be had: then this thread does the work, and no other is tried. */
 async function startWorker(): Promise<Worker | undefined> {
-  const worker = new Worker(workerPlace());
+  const worker = new Worker(workerPlace(), { smol: true });
   const isReady = await new Promise<boolean>(resolve => {
     worker.onmessage = () => resolve(true);
     worker.onerror = event => {
