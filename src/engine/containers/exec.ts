@@ -50,7 +50,8 @@ const exitFileMs = 20_000;
 const lostStatus = 255;
 
 const sessionDirectory = (host: Host, containerId: string, session: string): string => `${host.paths.runDir(containerId)}/exec/${session}`;
-const pidfileOf = (host: Host, containerId: string, session: string): string => `${host.paths.staticDir(containerId)}/exec_pid_${session}`;
+const pidDirectory = (host: Host, containerId: string, session: string): string => `${host.paths.staticDir(containerId)}/exec/${session}`;
+const pidfileOf = (host: Host, containerId: string, session: string): string => `${pidDirectory(host, containerId, session)}/exec_pid`;
 const exitFileOf = (host: Host, containerId: string, session: string): string => `${sessionDirectory(host, containerId, session)}/exit/${containerId}`;
 
 function running(host: Host, id: string): ContainerRecord {
@@ -93,7 +94,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
   const record = running(host, containerId);
   const id = randomId();
   const bundle = sessionDirectory(host, containerId, id);
-  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  for (const directory of [bundle, pidDirectory(host, containerId, id)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   const processPath = `${bundle}/process.json`;
   try {
     writeProcess(processPath, processOf(host, record, asked));
@@ -117,8 +118,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
 
 function forget(host: Host, containerId: string, id: string): void {
   host.state.removeExec(id);
-  rmSync(sessionDirectory(host, containerId, id), { recursive: true, force: true });
-  rmSync(pidfileOf(host, containerId, id), { force: true });
+  for (const directory of [sessionDirectory(host, containerId, id), pidDirectory(host, containerId, id)]) rmSync(directory, { recursive: true, force: true });
 }
 
 async function begin(host: Host, { record, id, session, attached }: Begun, asked: ExecSpec): Promise<Launched> {

@@ -51,7 +51,10 @@ export async function finish(host: Host, record: ContainerRecord): Promise<Conta
   }
   if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
   const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, record);
-  const torn = await Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), disconnect(host, record, state)]);
+  // The network's tools are started first: the call of the runtime blocks, and both take their time side by side.
+  const network = disconnect(host, record, state);
+  await new Promise(done => setImmediate(done));
+  const torn = await Promise.allSettled([network, removeFromRuntime(host, record, { quiet: true })]);
   for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
   unmountRoot(host, record);
   const { networkStatus: _status, networkNamespace: _namespace, mountpoint: _mountpoint, execIds: _execs, ...rest } = stopped.state;

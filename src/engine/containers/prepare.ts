@@ -1,7 +1,7 @@
 // Everything between a created container and one that the runtime has made: root, network, files, bundle, monitor.
 // The steps that do not need each other run side by side.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
@@ -35,7 +35,7 @@ function clearLeavings(host: Host, id: string): void {
   rmSync(`${host.paths.exits}/${id}`, { force: true });
   removeTree(host.paths.runDir(id));
   for (const directory of [host.paths.exits, host.paths.runDir(id), host.paths.staticDir(id)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(host.paths.staticDir(id))) if (name.startsWith("exec_pid_")) rmSync(`${host.paths.staticDir(id)}/${name}`, { force: true });
+  rmSync(`${host.paths.staticDir(id)}/exec`, { recursive: true, force: true });
 }
 
 /** Namespaces of other containers as paths, so that the runtime needs to know no other container. */
