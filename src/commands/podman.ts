@@ -66,6 +66,7 @@ const volume: Contents = {
 };
 
 const pod: Contents = {
+  kill: ["Send the specified signal or SIGKILL to containers in pod", () => import("./pod/kill.ts")],
   ps: ["List pods", () => import("./pod/ps.ts"), { aliases: ["ls", "list"] }],
   rm: ["Remove one or more pods", () => import("./pod/rm.ts")],
 };

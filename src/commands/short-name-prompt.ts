@@ -4,9 +4,11 @@ import { askLine } from "../cli/prompt.ts";
 import { writeErr } from "../cli/output.ts";
 import { isTerminal } from "../cli/prompt.ts";
 
-/** The chosen one; undefined without a terminal or an answer. */
-export async function askWhich(question: string, choices: readonly string[]): Promise<string | undefined> {
-  if (!isTerminal(0) || !isTerminal(2)) return undefined;
+/** The asking function, where there is a person to ask. */
+export const prompter = (): typeof askWhich | undefined => (isTerminal(0) && isTerminal(2) ? askWhich : undefined);
+
+/** The chosen one; undefined without an answer. */
+async function askWhich(question: string, choices: readonly string[]): Promise<string | undefined> {
   writeErr(`${question}\n${choices.map((choice, index) => `  ${index + 1}) ${choice}\n`).join("")}`);
   for (let tries = 0; tries < 3; tries++) {
     writeErr(`number (1-${choices.length}): `);

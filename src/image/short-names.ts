@@ -52,9 +52,8 @@ export async function resolveShortName(name: string, conf: RegistriesConf, promp
   if (conf.shortNameMode === "disabled" || candidates.length === 1) return { candidates, description };
   if (prompt) return chosen(reference, candidates, { conf, prompt });
   if (conf.shortNameMode === "permissive") return { candidates, description };
-  throw new Fault("reference.ambiguous", "short-name resolution enforced but cannot prompt without a TTY", {
-    hint: `name the registry, for instance: podman pull ${referenceText(candidates[0]!)}`,
-  });
+  const whole = candidates.map(candidate => `podman pull ${referenceText(candidate)}`).join(" or ");
+  throw new Fault("reference.ambiguous", `short-name resolution enforced but cannot prompt without a TTY: name the registry: ${whole}`);
 }
 
 function searchCandidates(name: string, reference: Reference, conf: RegistriesConf): Reference[] {

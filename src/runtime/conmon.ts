@@ -70,7 +70,8 @@ function commonArgs(asked: Monitored, ids: readonly string[]): string[] {
     ...(asked.logTag ? ["--log-tag", asked.logTag] : []),
     ...(asked.systemdCgroup ? ["-s"] : []),
     ...(asked.terminal ? ["-t"] : []),
-    ...(asked.stdin ? ["-i"] : []),
+    // A terminal is its own input; with both, conmon hears nothing after the first client has left.
+    ...(asked.stdin && !asked.terminal ? ["-i"] : []),
     "--conmon-pidfile", asked.conmonPidfile,
     "--exit-command", program!, ...each("--exit-command-arg", args),
     ...(asked.exitDelaySeconds ? ["--exit-delay", String(asked.exitDelaySeconds)] : []),

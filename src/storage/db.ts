@@ -2,6 +2,7 @@
 // Source: https://www.sqlite.org/wal.html, https://www.sqlite.org/lang_transaction.html
 
 import { Database } from "bun:sqlite";
+import { statfsSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 
 const busyTimeoutMs = 60_000;
@@ -101,6 +102,12 @@ function guarded(act: () => void, file: string): void {
   }
 }
 
+/** SQLite says only "disk I/O error" where its log cannot grow. */
+function isFull(file: string): boolean {
+  const { bavail, ffree } = statfsSync(file.slice(0, file.lastIndexOf("/")) || "/");
+  return bavail < 16 || ffree === 0;
+}
+
 function databaseFault(thrown: unknown, file: string): unknown {
   const code = (thrown as { code?: unknown } | null)?.code;
   if (typeof code !== "string" || !code.startsWith("SQLITE_")) return thrown;
@@ -110,7 +117,7 @@ function databaseFault(thrown: unknown, file: string): unknown {
       hint: "try again when they are done",
     });
   }
-  if (code === "SQLITE_FULL") {
+  if (code === "SQLITE_FULL" || (code.startsWith("SQLITE_IOERR") && isFull(file))) {
     return new Fault("system.no-space", `cannot write "${file}": no space left on device`, {
       cause: thrown, errno: "ENOSPC", hint: "free some space, for instance with: podman image prune",
     });

@@ -77,11 +77,7 @@ export function showLayer(place: StorePlace, layer: FinishedLayer, lease: Lease)
   });
 }
 
-/** What the top-most layer that says so says of the root directory; 0555 as podman has it where none does. */
-export function rootAttributes(place: StorePlace, chain: readonly StoredLayer[]): RootAttributes {
-  for (const { chainId } of chain) {
-    const row = place.db.query<{ root: string | null }, [string]>("SELECT root FROM layers WHERE chain = ?").get(chainId);
-    if (row?.root) return JSON.parse(row.root) as RootAttributes;
-  }
+/** As podman has it whatever the layers say of "./": no image can shut its own users out of their root directory. */
+export function rootAttributes(): RootAttributes {
   return { mode: 0o555, uid: 0, gid: 0 };
 }

@@ -69,7 +69,7 @@ function create(place: StorePlace, layers: Layers, { id, topLayer }: CreateRoot)
   using lease = takeLease(place, () => {});
   const staged = `${lease.directory}/root`;
   for (const path of [staged, `${staged}/work`, `${staged}/merged`]) fs.mkdirSync(path, { mode: 0o700 });
-  const { mode, uid, gid } = rootAttributes(place, topLayer === undefined ? [] : layers.chain(topLayer));
+  const { mode, uid, gid } = rootAttributes();
   fs.mkdirSync(`${staged}/diff`);
   fs.chownSync(`${staged}/diff`, uid, gid);
   fs.chmodSync(`${staged}/diff`, mode);

@@ -22,7 +22,7 @@ export default verb({
   examples: ["podman attach ctrID", "podman attach 1234", "podman attach --no-stdin foobar"],
   async run({ context, flags, given, operands }) {
     const record = flags.latest ? latestOf(context.host) : get(context.host, operands[0]!);
-    const end = await attach(context.host, record.id, {
+    await attach(context.host, record.id, {
       stdin: !flags.noStdin,
       stdout: true,
       stderr: true,
@@ -30,6 +30,5 @@ export default verb({
       signalProxy: flags.sigProxy,
       onWarning: warn,
     });
-    return end.exitCode;
   },
 });

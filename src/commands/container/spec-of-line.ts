@@ -6,7 +6,7 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import { fill } from "../../cli/flag.ts";
 import type { CreateOptions } from "../../engine/containers/create.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
-import { askWhich } from "../short-name-prompt.ts";
+import { prompter } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
 import { warn } from "../warnings.ts";
 import { createFlags, type CreateFlags } from "./create-flags.ts";
@@ -105,10 +105,11 @@ function checkConflicts({ flags, given, operands }: CreateLine): void {
 /** What `create` of the engine needs besides the spec. */
 export function createOptionsOf(line: CreateLine): CreateOptions {
   const { context, flags, given } = line;
+  const prompt = prompter();
   return {
     pull: readPullPolicy(flags.pull),
     replace: flags.replace,
     quiet: flags.quiet,
-    pullOptions: { system: imageSystem(context, flags, given), onProgress: progressOf(context, flags.quiet), prompt: askWhich },
+    pullOptions: { system: imageSystem(context, flags, given), onProgress: progressOf(context, flags.quiet), ...(prompt ? { prompt } : {}) },
   };
 }

@@ -5,7 +5,7 @@ import { files } from "../../cli/complete.ts";
 import { atLeast } from "../../cli/operands.ts";
 import { pull } from "../../image/pull.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
-import { askWhich } from "../short-name-prompt.ts";
+import { prompter } from "../short-name-prompt.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
@@ -36,6 +36,7 @@ export default verb({
   examples: ["podman pull imageName", "podman pull fedora:latest"],
   async run({ context, flags, given, operands }) {
     const system = imageSystem(context, flags, given);
+    const prompt = prompter();
     const ids = new Set<string>();
     for (const name of operands) {
       try {
@@ -45,7 +46,7 @@ export default verb({
           policy: readPullPolicy(flags.policy),
           allTags: flags.allTags,
           onProgress: progressOf(context, flags.quiet),
-          prompt: askWhich,
+          ...(prompt ? { prompt } : {}),
         });
         for (const { id } of pulled) ids.add(id);
       } catch (fault) {
