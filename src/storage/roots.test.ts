@@ -33,7 +33,7 @@ rooted("a root shows the image's layers, keeps what is written, and counts its u
   roots.create({ id: "c1", topLayer: top });
   const at = roots.mount("c1");
   expect(fs.readdirSync(`${at}/etc`).sort()).toEqual(["added", "passwd"]);
-  expect(fs.statSync(at).mode & 0o7777).toBe(0o751);
+  expect(fs.statSync(at).mode & 0o7777).toBe(0o555);
   fs.writeFileSync(`${at}/etc/written`, "w".repeat(100));
   expect(roots.mount("c1")).toBe(at);
   expect(roots.find("c1")).toEqual({ id: "c1", topLayer: top, mountCount: 2 });
