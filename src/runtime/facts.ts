@@ -3,6 +3,7 @@
 import type { CgroupMode } from "./cgroups.ts";
 import type { Identity } from "./identity.ts";
 import type { OciDevice, OciIdMap } from "./oci.ts";
+import type { ApparmorHost } from "../security/apparmor.ts";
 import type { OciSeccomp } from "../security/seccomp.ts";
 
 /** A mount whose source has been found: volumes and images are paths by now. */
@@ -37,6 +38,10 @@ export interface ConfigFacts {
   readonly mayRaiseLimits: boolean;
   readonly rootless: boolean;
   readonly seccomp?: OciSeccomp;
+  /** Absent: the kernel is asked. */
+  readonly apparmor?: ApparmorHost;
+  /** containers.conf's apparmor_profile. */
+  readonly apparmorConfigured?: string;
   readonly devices: readonly OciDevice[];
   /** Where the init program lies on the host, with --init. */
   readonly initPath?: string;

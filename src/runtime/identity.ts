@@ -1,8 +1,7 @@
 // Who a container's process is: "user[:group]" looked up in the container's own /etc/passwd and /etc/group.
 // Source: passwd(5), group(5); podman-run(1), --user.
 
-import { Fault } from "../base/fault.ts";
-import { errnoOf } from "../base/fault.ts";
+import { Fault, errnoOf } from "../base/fault.ts";
 import { close, fstat, openat2, openDirectory, O_CLOEXEC, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT, readAll } from "../kernel/files.ts";
 
 export interface Identity {
@@ -58,6 +57,12 @@ function groups(text: string): { name: string; gid: number; members: string[] }[
 }
 
 const isNumber = (text: string): boolean => /^\d{1,10}$/.test(text);
+const idMax = 2 ** 31 - 1;
+
+function checked(id: number): number {
+  if (id <= idMax) return id;
+  throw new Fault("usage.invalid", `uids and gids must be in range 0-${idMax}`);
+}
 
 /**
  * @param written "user", "uid", "user:group", …; "" is root
@@ -71,15 +76,15 @@ export function identityOf(rootPath: string, written = "", extra: readonly strin
   const account = findAccount(all, user === "" ? "0" : user);
   const gidOf = (name: string): number => {
     const known = allGroups.find(one => one.name === name);
-    if (known) return known.gid;
-    if (isNumber(name)) return Number(name);
+    if (known) return checked(known.gid);
+    if (isNumber(name)) return checked(Number(name));
     throw new Fault("usage.invalid", `unable to find group ${name}: no matching entries in group file`);
   };
-  const gid = group ? gidOf(group) : (account.gid ?? 0);
+  const gid = group ? gidOf(group) : checked(account.gid ?? 0);
   const own = account.name !== undefined && !group ? allGroups.filter(one => one.members.includes(account.name!)).map(one => one.gid) : [];
   const added = extra.filter(name => name !== "keep-groups").map(gidOf);
-  const additionalGids = [...new Set([gid, ...own, ...added])].sort((a, b) => a - b);
-  return { uid: account.uid, gid, additionalGids, home: account.home, ...(account.name === undefined ? {} : { name: account.name }) };
+  const additionalGids = [...new Set([gid, ...own, ...added])].filter(id => id <= idMax).sort((a, b) => a - b);
+  return { uid: checked(account.uid), gid, additionalGids, home: account.home, ...(account.name === undefined ? {} : { name: account.name }) };
 }
 
 function findAccount(all: readonly Account[], user: string): { uid: number; gid?: number; home: string; name?: string } {

@@ -5,7 +5,7 @@ import type { ContainerSpec } from "../base/container-spec.ts";
 import type { ConfigFacts, ResolvedMount } from "./facts.ts";
 import type { OciMount } from "./oci.ts";
 
-const shmBytesDefault = 65_536_000 / 1000 * 1024;
+const shmBytesDefault = 64 * 1024 * 1024;
 
 export const maskedPathsDefault: readonly string[] = [
   "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
@@ -24,7 +24,7 @@ export function mountsOf(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
   for (const mount of fileMounts(spec, facts)) put(mount);
   for (const mount of facts.mounts) put(userMount(mount));
   if (spec.init && facts.initPath) {
-    put({ destination: initDestination, type: "bind", source: facts.initPath, options: ["bind", "rprivate", "ro"] });
+    put({ destination: initDestination, type: "bind", source: facts.initPath, options: ["bind", "private", "ro"] });
   }
   return [...byTarget.values()].sort((a, b) => depth(a.destination) - depth(b.destination));
 }
@@ -34,45 +34,64 @@ export const initDestination = "/run/podman-init";
 const depth = (path: string): number => path.split("/").filter(Boolean).length;
 
 function defaultMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
-  const privileged = spec.security?.privileged ?? false;
-  const hostPid = spec.namespaces?.pid?.kind === "host" && facts.rootless;
-  const tty = facts.ttyGroup === undefined ? [] : [`gid=${facts.ttyGroup}`];
+  const { pid, ipc } = spec.namespaces ?? {};
+  const foreign = facts.rootless || facts.namespaces.user !== undefined;
+  const tty = facts.ttyGroup === undefined || !isMapped(facts.ttyGroup, facts) ? [] : [`gid=${facts.ttyGroup}`];
+  const sys = sysMounts(spec, facts);
   return [
-    hostPid
-      ? { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", "nosuid", "noexec", "nodev"] }
-      : { destination: "/proc", type: "proc", source: "proc", options: spec.security?.procOptions ?? ["nosuid", "noexec", "nodev"] },
+    pid?.kind === "host" && foreign
+      ? { destination: "/proc", type: "bind", source: "/proc", options: ["rbind", ...safest] }
+      : { destination: "/proc", type: "proc", source: "proc", options: spec.security?.procOptions ?? safest },
     { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k", ...frozen(spec)] },
-    sysMount(spec, facts),
+    sys[0],
     { destination: "/dev/pts", type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", ...tty] },
-    spec.namespaces?.ipc?.kind === "host" && (facts.rootless || facts.namespaces.user !== undefined)
-      ? { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["bind", "nosuid", "noexec", "nodev"] }
-      : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
-    shmMount(spec, facts),
-    {
-      destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
-      options: ["rprivate", "nosuid", "noexec", "nodev", "relatime", privileged ? "rw" : "ro"],
-    },
+    ipc?.kind === "host" && foreign
+      ? { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["bind", ...safest] }
+      : { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: safest },
+    ...shmMounts(spec, facts),
+    sys[1],
   ];
 }
+
+const safest: readonly string[] = ["nosuid", "noexec", "nodev"];
+
+/** Whether the group exists in the container's user namespace. */
+const isMapped = (gid: number, { idMaps }: ConfigFacts): boolean =>
+  !idMaps || idMaps.gid.some(({ containerID, size }) => containerID <= gid && gid < containerID + size);
 
 /** With --read-only and no tmpfs even /dev is fixed. */
 const frozen = (spec: ContainerSpec): string[] =>
   spec.security?.readOnlyRoot && spec.security.readWriteTmpfs === false ? ["ro"] : [];
 
-function sysMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
-  const privileged = spec.security?.privileged ?? false;
-  const hostNetwork = facts.namespaces.network === undefined;
-  if (facts.rootless && hostNetwork) {
-    return { destination: "/sys", type: "bind", source: "/sys", options: ["rprivate", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro", "rbind"] };
+/** /sys and the cgroups in it. A new sysfs shows a network namespace, and is refused to whom that does not belong. */
+function sysMounts(spec: ContainerSpec, facts: ConfigFacts): [OciMount, OciMount] {
+  const access = spec.security?.privileged ? "rw" : "ro";
+  const options = ["rprivate", ...safest];
+  if (!ownsNetwork(spec, facts)) {
+    return [
+      { destination: "/sys", type: "bind", source: "/sys", options: [...options, access, "rbind"] },
+      { destination: "/sys/fs/cgroup", type: "cgroup", source: "/sys/fs/cgroup", options: [...options, access] },
+    ];
   }
-  return { destination: "/sys", type: "sysfs", source: "sysfs", options: ["rprivate", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro"] };
+  const isShown = facts.cgroups.mode === "v2" && (spec.security?.unmask ?? []).some(path => /^(all|\/sys\/fs\/cgroup\/?)$/i.test(path));
+  return [
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: access === "rw" ? [...options, access] : [...safest, access] },
+    { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: [...options, "relatime", isShown ? "rw" : access] },
+  ];
 }
 
-function shmMount(spec: ContainerSpec, facts: ConfigFacts): OciMount {
-  const options = ["rprivate", "nosuid", "noexec", "nodev", ...frozen(spec)];
-  if (facts.shmPath) return { destination: "/dev/shm", type: "bind", source: facts.shmPath, options: ["bind", ...options] };
+function ownsNetwork(spec: ContainerSpec, facts: ConfigFacts): boolean {
+  const isHost = facts.namespaces.network === undefined;
+  if (facts.namespaces.user === undefined) return !(isHost && facts.rootless);
+  return !isHost && !["host", "container", "path", "pod"].includes(spec.network?.mode ?? "private");
+}
+
+function shmMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
+  if (spec.namespaces?.ipc?.kind === "none") return [];
+  const options = ["rprivate", ...safest, ...frozen(spec)];
+  if (facts.shmPath) return [{ destination: "/dev/shm", type: "bind", source: facts.shmPath, options: ["bind", ...options] }];
   const size = spec.shmBytes ?? shmBytesDefault;
-  return { destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...options.slice(1), "mode=1777", `size=${size}`] };
+  return [{ destination: "/dev/shm", type: "tmpfs", source: "shm", options: [...options.slice(1), "mode=1777", `size=${size}`] }];
 }
 
 /** What stays writable below a root that is not. */
@@ -97,9 +116,10 @@ const internal = /^(copy|nocopy|tmpcopyup|notmpcopyup|no-dereference|U|z|Z|O|vol
 /** One mount of the person's, with the options every such mount has. */
 export function userMount(mount: ResolvedMount): OciMount {
   const given = mount.options.filter(option => !["ro", "rw"].includes(option));
-  const propagation = given.some(option => propagations.test(option)) ? [] : ["rprivate"];
-  const access = mount.readOnly ? "ro" : "rw";
-  if (mount.kind === "tmpfs" || mount.kind === "ramfs") return memoryMount(mount, given, [...propagation, access]);
+  const isFlat = given.includes("bind") && !given.includes("rbind");
+  const propagation = given.some(option => propagations.test(option)) ? [] : [isFlat ? "private" : "rprivate"];
+  const access = mount.readOnly ?? mount.options.includes("ro") ? ["ro"] : mount.options.filter(option => option === "rw").slice(0, 1);
+  if (mount.kind === "tmpfs" || mount.kind === "ramfs") return memoryMount(mount, given, [...propagation, ...access]);
   if (mount.kind === "devpts") {
     return { destination: mount.target, type: "devpts", source: "devpts", options: ["nosuid", "noexec", "newinstance", ...given] };
   }
@@ -110,7 +130,7 @@ export function userMount(mount: ResolvedMount): OciMount {
   const idmap = mount.idmap === undefined ? [] : [mount.idmap === "" ? "idmap" : `idmap=${mount.idmap}`];
   return {
     destination: mount.target, type: "bind", source: mount.source,
-    options: [...kept, ...bind, ...propagation, access, ...safe, ...idmap],
+    options: [...kept, ...bind, ...propagation, ...access, ...safe, ...idmap],
   };
 }
 

@@ -2,11 +2,12 @@
 // Source: OCI runtime-spec config.md and config-linux.md.
 
 import type { ContainerSpec, Ulimit } from "../base/container-spec.ts";
+import { apparmorOf } from "../security/apparmor.ts";
 import { capabilitySet, processCapabilities } from "../security/capabilities.ts";
-import { resourcesOf } from "./cgroups.ts";
 import type { ConfigFacts } from "./facts.ts";
 import { initDestination, maskedPathsDefault, mountsOf, readonlyPathsDefault } from "./mounts.ts";
 import type { OciConfig, OciProcess } from "./oci.ts";
+import { resourcesOf } from "./resources.ts";
 
 const nofileDefault = 1_048_576;
 
@@ -21,11 +22,14 @@ export function ociConfig(spec: ContainerSpec, facts: ConfigFacts): OciConfig {
     root: { path: facts.rootPath, ...(security.readOnlyRoot ? { readonly: true } : {}) },
     ...(ownUts ? { hostname: facts.hostname } : {}),
     mounts: mountsOf(spec, facts),
-    annotations: annotationsOf(spec),
+    annotations: annotationsOf(spec, facts),
     linux: {
       ...(facts.idMaps ? { uidMappings: facts.idMaps.uid, gidMappings: facts.idMaps.gid } : {}),
       ...sysctlOf(spec, facts),
-      resources: resourcesOf(spec, { pidsLimitDefault: facts.pidsLimitDefault, rootless: facts.rootless, devices: facts.devices }),
+      resources: resourcesOf(spec, {
+        pidsLimitDefault: facts.pidsLimitDefault, rootless: facts.rootless, devices: facts.devices,
+        ownUsers: facts.namespaces.user !== undefined, mode: facts.cgroups.mode,
+      }),
       ...(facts.cgroups.path === undefined ? {} : { cgroupsPath: facts.cgroups.path }),
       namespaces: namespacesOf(facts),
       ...(facts.devices.length > 0 ? { devices: facts.devices } : {}),
@@ -42,6 +46,7 @@ function processOf(spec: ContainerSpec, facts: ConfigFacts): OciProcess {
   const { identity } = facts;
   const security = spec.security ?? {};
   const argv = spec.argv ?? [];
+  const apparmor = apparmorOf({ asked: security.apparmor, privileged: security.privileged, configured: facts.apparmorConfigured }, facts.apparmor);
   const umask = Number.parseInt(spec.umask ?? "0022", 8);
   return {
     ...(spec.terminal ? { terminal: true } : {}),
@@ -52,7 +57,7 @@ function processOf(spec: ContainerSpec, facts: ConfigFacts): OciProcess {
     capabilities: processCapabilities(wishesOf(spec, facts), identity.uid === 0),
     rlimits: rlimitsOf(spec.ulimits ?? [], facts),
     ...(security.noNewPrivileges ? { noNewPrivileges: true } : {}),
-    ...(security.apparmor && security.apparmor !== "unconfined" ? { apparmorProfile: security.apparmor } : {}),
+    ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
     ...(security.processLabel ? { selinuxLabel: security.processLabel } : {}),
     ...(spec.oomScoreAdj === undefined ? {} : { oomScoreAdj: spec.oomScoreAdj }),
   };
@@ -115,7 +120,7 @@ function rlimitsOf(asked: readonly Ulimit[], facts: ConfigFacts): OciProcess["rl
   return [...limits].map(([name, { soft, hard }]) => ({ type: `RLIMIT_${name.toUpperCase()}`, hard, soft }));
 }
 
-function annotationsOf(spec: ContainerSpec): Record<string, string> {
+function annotationsOf(spec: ContainerSpec, facts: ConfigFacts): Record<string, string> {
   const stopSignal = spec.stopSignal ?? 15;
   const flags: Record<string, string> = {};
   if (spec.init) flags["io.podman.annotations.init"] = "TRUE";
@@ -126,6 +131,7 @@ function annotationsOf(spec: ContainerSpec): Record<string, string> {
   if (spec.resources?.cpusetCpus) flags["io.podman.annotations.cpuset"] = spec.resources.cpusetCpus;
   if (spec.security?.seccomp) flags["io.podman.annotations.seccomp"] = spec.security.seccomp;
   if (spec.security?.apparmor) flags["io.podman.annotations.apparmor"] = spec.security.apparmor;
+  if (facts.namespaces.user && facts.namespaces.user.path === undefined) flags["io.podman.annotations.userns"] = "private";
   if (spec.security?.labels?.length) flags["io.podman.annotations.label"] = spec.security.labels.join(",");
   if (spec.groupAdd?.includes("keep-groups")) flags["run.oci.keep_original_groups"] = "1";
   return {

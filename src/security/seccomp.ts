@@ -1,35 +1,11 @@
 // The seccomp profile of a container: the distribution's file or ours, made into OCI's linux.seccomp for its capabilities.
-// Source: seccomp.json of containers-common (its format), OCI runtime-spec config-linux.md "Seccomp".
+// Source: OCI runtime-spec config-linux.md "Seccomp".
 
-import { readFileSync } from "node:fs";
 import { Fault, errnoOf } from "../base/fault.ts";
-
-interface Condition {
-  readonly caps?: readonly string[];
-  readonly arches?: readonly string[];
-  readonly minKernel?: string;
-}
-
-interface Rule {
-  readonly names?: readonly string[];
-  readonly name?: string;
-  readonly action: string;
-  readonly args?: readonly unknown[] | null;
-  readonly errnoRet?: number;
-  readonly errno?: string;
-  readonly includes?: Condition;
-  readonly excludes?: Condition;
-}
-
-interface Profile {
-  readonly defaultAction: string;
-  readonly defaultErrnoRet?: number;
-  readonly architectures?: readonly string[];
-  readonly archMap?: readonly { architecture: string; subArchitectures?: readonly string[] }[];
-  readonly flags?: readonly string[];
-  readonly listenerPath?: string;
-  readonly syscalls?: readonly Rule[] | null;
-}
+import { parseJson } from "../base/shape.ts";
+import { AT_FDCWD, closeQuietly, O_CLOEXEC, O_RDONLY, openat2, readAll } from "../kernel/files.ts";
+import { cannotOpenProfile, profileSubject, readSeccompProfile } from "./seccomp-profile.ts";
+import type { SeccompArgument, SeccompProfile, SeccompRule } from "./seccomp-profile.ts";
 
 /** OCI's linux.seccomp. */
 export interface OciSeccomp {
@@ -37,92 +13,103 @@ export interface OciSeccomp {
   readonly defaultErrnoRet?: number;
   readonly architectures: readonly string[];
   readonly flags?: readonly string[];
-  readonly syscalls: readonly { names: readonly string[]; action: string; errnoRet?: number; args?: readonly unknown[] }[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls: readonly {
+    readonly names: readonly string[];
+    readonly action: string;
+    readonly errnoRet?: number;
+    readonly args?: readonly SeccompArgument[];
+  }[];
 }
 
 const places = ["/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"];
-const architectures: Readonly<Record<string, [oci: string, short: string]>> = {
-  x64: ["SCMP_ARCH_X86_64", "amd64"],
-  arm64: ["SCMP_ARCH_AARCH64", "arm64"],
-};
-const subArchitectures: Readonly<Record<string, readonly string[]>> = {
-  SCMP_ARCH_X86_64: ["SCMP_ARCH_X86", "SCMP_ARCH_X32"],
-  SCMP_ARCH_AARCH64: ["SCMP_ARCH_ARM"],
-};
 const profileBytesMax = 4 * 1024 * 1024;
 
+/** By process.arch: the runtime's constant, and the name by which profiles ask for it. */
+const architectures: Readonly<Record<string, readonly [oci: string, short: string, ...subordinate: string[]]>> = {
+  x64: ["SCMP_ARCH_X86_64", "amd64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+  arm64: ["SCMP_ARCH_AARCH64", "arm64", "SCMP_ARCH_ARM"],
+};
+
 export interface SeccompChoice {
-  /** "unconfined", a path, or undefined for the default. */
+  /** "unconfined", "default" or a path; undefined or "" for the default. */
   readonly profile?: string;
   readonly capabilities: readonly string[];
 }
 
-/** undefined: no filter at all. @throws Fault "usage.invalid" when the named profile cannot be read */
+/** undefined: no filter at all. @throws Fault "usage.invalid" when the named profile cannot be read or is malformed */
 export async function seccompOf(choice: SeccompChoice): Promise<OciSeccomp | undefined> {
   if (choice.profile === "unconfined") return undefined;
-  const profile = choice.profile && choice.profile !== "default" ? readProfile(choice.profile) : await defaultProfile();
-  return resolveProfile(profile, choice.capabilities);
+  const isNamed = choice.profile && choice.profile !== "default";
+  return resolveProfile(isNamed ? readProfileFile(choice.profile) : await defaultProfile(), choice.capabilities);
 }
 
-async function defaultProfile(): Promise<Profile> {
+async function defaultProfile(): Promise<SeccompProfile> {
   for (const place of places) {
-    try {
-      return parseProfile(readFileSync(place, "utf8"), place);
-    } catch (thrown) {
-      if (errnoOf(thrown) !== "ENOENT") throw thrown;
-    }
+    const found = findProfileFile(place);
+    if (found) return found;
   }
-  return (await import("./seccomp-default.ts")).defaultSeccomp() as Profile;
+  return shippedProfile();
 }
 
-function readProfile(path: string): Profile {
+/** The one that we carry. */
+export async function shippedProfile(): Promise<SeccompProfile> {
+  const { defaultSeccomp } = await import("./seccomp-default.ts");
+  return readSeccompProfile(defaultSeccomp(), profileSubject("of our own"));
+}
+
+/** @throws Fault "usage.invalid" */
+export function readProfileFile(path: string): SeccompProfile {
+  const found = findProfileFile(path);
+  if (found) return found;
+  throw cannotOpenProfile(path, "no such file or directory", undefined);
+}
+
+function findProfileFile(path: string): SeccompProfile | undefined {
+  const bytes = readBounded(path);
+  return bytes && readSeccompProfile(parseJson(bytes, profileSubject(path), profileBytesMax), profileSubject(path));
+}
+
+/** Pipes are as welcome as files: a shell's <(…) is one. */
+function readBounded(path: string): Uint8Array | undefined {
+  let fd: number | undefined;
   try {
-    return parseProfile(readFileSync(path, "utf8"), path);
+    fd = openat2(AT_FDCWD, path, { flags: O_RDONLY | O_CLOEXEC });
+    return readAll(fd, profileBytesMax);
   } catch (cause) {
-    if (cause instanceof Fault) throw cause;
-    const reason = errnoOf(cause) === "ENOENT" ? "no such file or directory" : (cause as Error).message;
-    throw new Fault("usage.invalid", `opening seccomp profile failed: open ${path}: ${reason}`, { cause });
+    if (errnoOf(cause) === "ENOENT") return undefined;
+    if (cause instanceof Fault && cause.code === "input.too-large") throw cannotOpenProfile(path, "larger than 4 MiB", cause);
+    throw cannotOpenProfile(path, errnoOf(cause) === "EISDIR" ? "it is a directory" : (cause as Error).message, cause);
+  } finally {
+    if (fd !== undefined) closeQuietly(fd);
   }
 }
 
-function parseProfile(text: string, path: string): Profile {
-  try {
-    if (text.length > profileBytesMax) throw new Error("larger than 4 MiB");
-    const profile = JSON.parse(text) as Profile;
-    if (typeof profile?.defaultAction !== "string") throw new Error('it has no "defaultAction"');
-    return profile;
-  } catch (cause) {
-    throw new Fault("usage.invalid", `cannot read seccomp profile "${path}": ${(cause as Error).message}`, {
-      cause,
-      hint: "check it with: jq . FILE",
-    });
-  }
-}
-
-/** Keeps the rules whose conditions hold for these capabilities and this machine. */
-export function resolveProfile(profile: Profile, capabilities: readonly string[]): OciSeccomp {
-  const [own, short] = architectures[process.arch] ?? ["SCMP_ARCH_NATIVE", process.arch];
+/** Keeps the rules whose conditions hold for these capabilities and this machine; pure. */
+export function resolveProfile(profile: SeccompProfile, capabilities: readonly string[], machine: string = process.arch): OciSeccomp {
+  const [own, short, ...subordinate] = architectures[machine] ?? ["SCMP_ARCH_NATIVE", machine];
   const mapped = profile.archMap?.find(({ architecture }) => architecture === own);
-  const listed = mapped ? [own, ...(mapped.subArchitectures ?? [])] : (profile.architectures ?? [own, ...(subArchitectures[own] ?? [])]);
-  const holds = ({ caps, arches }: Condition): boolean =>
-    (!caps?.length || caps.every(cap => capabilities.includes(cap))) && (!arches?.length || arches.includes(short));
-  const shuts = ({ caps, arches }: Condition): boolean =>
-    Boolean(caps?.some(cap => capabilities.includes(cap))) || Boolean(arches?.includes(short));
-  const rules = (profile.syscalls ?? []).filter(rule => !(rule.excludes && shuts(rule.excludes)) && holds(rule.includes ?? {}));
+  const listed = mapped ? [own, ...mapped.subArchitectures] : (profile.architectures ?? [own, ...subordinate]);
+  const { defaultErrnoRet, flags, listenerPath, listenerMetadata } = profile;
   return {
     defaultAction: profile.defaultAction,
-    ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
+    ...(defaultErrnoRet === undefined ? {} : { defaultErrnoRet }),
     architectures: listed,
-    ...(profile.flags ? { flags: profile.flags } : {}),
-    syscalls: rules.map(ociRule),
+    ...(flags ? { flags } : {}),
+    ...(listenerPath === undefined ? {} : { listenerPath }),
+    ...(listenerMetadata === undefined ? {} : { listenerMetadata }),
+    syscalls: profile.syscalls.filter(rule => rule.names.length > 0 && holds(rule, capabilities, short)).map(ociRule),
   };
 }
 
-function ociRule(rule: Rule): OciSeccomp["syscalls"][number] {
-  return {
-    names: rule.names?.length ? rule.names : [rule.name!],
-    action: rule.action,
-    ...(rule.errnoRet === undefined ? {} : { errnoRet: rule.errnoRet }),
-    ...(rule.args?.length ? { args: rule.args } : {}),
-  };
+/** Shut out by any capability of its exclusions, let in only by all of its inclusions. */
+function holds({ includes, excludes }: SeccompRule, capabilities: readonly string[], machine: string): boolean {
+  if (excludes.caps.some(name => capabilities.includes(name)) || excludes.arches.includes(machine)) return false;
+  if (includes.arches.length > 0 && !includes.arches.includes(machine)) return false;
+  return includes.caps.every(name => capabilities.includes(name));
+}
+
+function ociRule({ names, action, errnoRet, args }: SeccompRule): OciSeccomp["syscalls"][number] {
+  return { names, action, ...(errnoRet === undefined ? {} : { errnoRet }), ...(args.length > 0 ? { args } : {}) };
 }
