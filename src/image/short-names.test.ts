@@ -42,8 +42,7 @@ test("permissive and disabled try all registries in order", async () => {
 
 test("enforcing without a terminal refuses what is ambiguous, and says what to type", async () => {
   await expect(names("x", `${two}short-name-mode = "enforcing"`)).rejects.toMatchObject({
-    message: "short-name resolution enforced but cannot prompt without a TTY",
-    hint: "name the registry, for instance: podman pull a.test/x:latest",
+    message: "short-name resolution enforced but cannot prompt without a TTY: name the registry: podman pull a.test/x:latest or podman pull b.test/x:latest",
   });
 });
 
