@@ -3,7 +3,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { runtimeFault } from "./complaint.ts";
-import { callRuntime, type RuntimeProgram } from "./program.ts";
+import { beginRuntime, callRuntime, type RuntimeProgram } from "./program.ts";
 
 function must(program: RuntimeProgram, args: readonly string[], stdin?: string): string {
   const finished = callRuntime(program, args, stdin === undefined ? {} : { stdin });
@@ -33,10 +33,9 @@ export function killContainer(program: RuntimeProgram, id: string, signal: numbe
 }
 
 /** Takes away what the runtime knows of a container; one it does not know is no error. */
-export function deleteContainer(program: RuntimeProgram, id: string, options: { force?: boolean } = {}): void {
-  const finished = callRuntime(program, ["delete", ...(options.force ? ["--force"] : []), id]);
-  const said = finished.complaint();
-  if (finished.status === 0 || /does not exist|no such file|not found/i.test(said)) return;
+export async function deleteContainer(program: RuntimeProgram, id: string, options: { force?: boolean } = {}): Promise<void> {
+  const { status, complaint: said } = await beginRuntime(program, ["delete", ...(options.force ? ["--force"] : []), id]);
+  if (status === 0 || /does not exist|no such file|not found/i.test(said)) return;
   throw runtimeFault(program.name, plain(said));
 }
 

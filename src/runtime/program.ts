@@ -1,7 +1,7 @@
 // Which OCI runtime runs a container, and how it is called on this host.
 // Source: runtime-spec runtime.md; on hybrid hosts crun wants the v2 tree out of sight.
 
-import { spawnSync, findProgram, type Finished } from "../base/spawn.ts";
+import { findProgram, spawn, spawnSync, type Finished } from "../base/spawn.ts";
 import { Fault } from "../base/fault.ts";
 import { withMountNamespace } from "../kernel/namespaces.ts";
 import { MNT_DETACH, setPropagation, umount2 } from "../kernel/mounts.ts";
@@ -58,7 +58,29 @@ export function runtimeForConmon(program: RuntimeProgram): { path: string; args:
 
 /** Calls the runtime and waits; the caller reads status and stderr. */
 export function callRuntime(program: RuntimeProgram, args: readonly string[], options: { stdin?: string; fds?: readonly number[] } = {}): Finished {
-  const run = (): Finished => spawnSync([program.path, ...program.flags, ...args], options);
+  return inSight(program, () => spawnSync([program.path, ...program.flags, ...args], options));
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly complaint: string;
+}
+
+const complaintBytesMax = 64 * 1024;
+
+/** Calls the runtime while we go on. */
+export async function beginRuntime(program: RuntimeProgram, args: readonly string[]): Promise<Answer> {
+  const child = inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio: ["ignore", "ignore", "pipe"] }));
+  const decoder = new TextDecoder();
+  let complaint = "";
+  for await (const chunk of child.stderr ?? []) {
+    if (complaint.length < complaintBytesMax) complaint += decoder.decode(chunk, { stream: true });
+  }
+  return { status: await child.exited, complaint: complaint.trim() };
+}
+
+/** Starts something as the runtime wants to see this host; what it starts stays there, we come back. */
+function inSight<T>(program: RuntimeProgram, run: () => T): T {
   if (!program.hidesUnified) return run();
   return withMountNamespace("new", () => {
     setPropagation("/sys/fs/cgroup", "private");

@@ -51,12 +51,11 @@ export async function finish(host: Host, record: ContainerRecord): Promise<Conta
   }
   if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
   const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, record);
-  // The network's tools are started first: the call of the runtime blocks, and both take their time side by side.
-  const network = disconnect(host, record, state);
-  await new Promise(done => setImmediate(done));
-  const torn = await Promise.allSettled([network, removeFromRuntime(host, record, { quiet: true })]);
-  for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
+  // The tools of the runtime and of the network work side by side, and beside us.
+  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), disconnect(host, record, state)]);
   unmountRoot(host, record);
+  const torn = await tearing;
+  for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
   const { networkStatus: _status, networkNamespace: _namespace, mountpoint: _mountpoint, execIds: _execs, ...rest } = stopped.state;
   const done = { ...rest, status: "exited" as const };
   host.state.transaction(() => {

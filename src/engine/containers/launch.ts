@@ -99,7 +99,7 @@ export async function startProcess(host: Host, { id, spec }: ContainerRecord): P
 /** Whatever the runtime still knows of it; with `quiet` a refusal is only logged. */
 export async function removeFromRuntime(host: Host, { id, spec }: ContainerRecord, { quiet = false } = {}): Promise<void> {
   try {
-    deleteContainer(runtimeOf(host, spec), id, { force: true });
+    await deleteContainer(runtimeOf(host, spec), id, { force: true });
   } catch (thrown) {
     if (!quiet) throw thrown;
     const isExpected = thrown instanceof Fault && thrown.code === "runtime.failed";
