@@ -51,7 +51,8 @@ function readHistory(value: unknown): History {
   };
 }
 
-function readDefaults(fields: Fields): ImageDefaults {
+/** What a container starts with, from the "config" object. */
+export function readDefaults(fields: Fields): ImageDefaults {
   const found: ImageDefaults = texts(fields, ["User", "WorkingDir", "StopSignal"]);
   for (const name of ["Env", "Entrypoint", "Cmd", "Shell", "OnBuild"] as const) {
     const list = findTexts(fields, name, subject);

@@ -2,8 +2,8 @@
 // Source: OCI image-spec layer.md, "Whiteouts", "File Attributes".
 
 import {
-  AT_FDCWD, close, fstat, handlePath, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openat2, readDirectory, readInto,
-  readlinkat, type Stat, statx, tryOpenat2,
+  AT_FDCWD, close, findStat, fstat, handlePath, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, openat2, readDirectory, readInto,
+  readlinkat, type Stat, tryOpenat2,
 } from "../../kernel/files.ts";
 import { getXattr, listXattrs, type XattrTarget } from "../../kernel/xattr.ts";
 import { isOpaque, isWhiteout } from "../changes.ts";
@@ -61,7 +61,9 @@ function* directory(walk: Walk, fd: number, path: ByteText): Generator<Uint8Arra
 
 function* node(walk: Walk, dirfd: number, at: { name: ByteText; inside: ByteText }): Generator<Uint8Array> {
   const path = toPath(at.name);
-  const stat = statx(dirfd, path);
+  // What went away since the directory was read is not there.
+  const stat = findStat(dirfd, path);
+  if (stat === undefined) return;
   const kind = kinds[stat.mode & typeMask];
   if (kind === undefined) return;
   const name = walk.prefix + at.inside;

@@ -1,0 +1,81 @@
+// Making an image in the store from layers that are there and new ones: `commit` and `import` end here.
+// Source: OCI image-spec manifest.md, config.md; Docker image-spec v1.2.
+
+import { digestOf } from "../base/digest.ts";
+import type { Digest } from "../base/digest.ts";
+import { mediaTypes } from "../base/media-types.ts";
+import type { Compression } from "../base/media-types.ts";
+import type { Descriptor, ImageConfig } from "../base/oci-image.ts";
+import { chainIds } from "../storage/chain.ts";
+import type { Lease, Store, StoredImage } from "../storage/store.ts";
+import { convertManifest } from "./convert.ts";
+import { rawManifest } from "./manifest.ts";
+import type { Cargo } from "./source.ts";
+
+/** One layer: its content's digest and its blob as it lies in the store. */
+export interface MadeLayer {
+  readonly diffId: Digest;
+  readonly blob: Digest;
+  readonly size: number;
+  readonly compression: Compression;
+}
+
+export interface MadeImage {
+  readonly format: "oci" | "docker";
+  /** Without rootfs, which follows from the layers. */
+  readonly config: Omit<ImageConfig, "rootfs">;
+  /** From the base up. */
+  readonly layers: readonly MadeLayer[];
+  readonly names: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+const layerTypes = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
+
+/** Unpacks what is not unpacked yet and makes the image visible; all its blobs are held by the lease. */
+export async function assembleImage(store: Store, lease: Lease, made: MadeImage): Promise<StoredImage> {
+  const chain = chainIds(made.layers.map(({ diffId }) => diffId));
+  for (const [position, layer] of made.layers.entries()) await unpackLayer(store, lease, { layer, chain, position });
+  const config: ImageConfig = { ...made.config, rootfs: { type: "layers", diff_ids: made.layers.map(({ diffId }) => diffId) } };
+  const configBytes = new TextEncoder().encode(JSON.stringify(config));
+  const { raw, manifest } = manifestOf(made, config, configBytes);
+  store.blobs.put(configBytes, lease);
+  store.blobs.put(raw.bytes, lease);
+  return store.images.put({
+    config: manifest.config.digest,
+    manifest: { digest: raw.digest, mediaType: raw.mediaType },
+    ...(config.created ? { created: config.created } : {}),
+    layers: chain,
+    blobs: manifest.layers.map(({ digest }) => digest),
+    names: made.names,
+  });
+}
+
+async function unpackLayer(
+  store: Store,
+  lease: Lease,
+  { layer, chain, position }: { layer: MadeLayer; chain: readonly Digest[]; position: number },
+): Promise<void> {
+  const parent = chain[position - 1];
+  lease.holdBlob(layer.blob);
+  await store.layers.apply({
+    chainId: chain[position]!,
+    diffId: layer.diffId,
+    ...(parent === undefined ? {} : { parent }),
+    source: { digest: layer.blob, size: layer.size, compression: layer.compression },
+    lease,
+  });
+}
+
+function manifestOf({ format, layers, annotations }: MadeImage, config: ImageConfig, configBytes: Uint8Array): Cargo {
+  const manifest = {
+    schemaVersion: 2 as const,
+    mediaType: mediaTypes.ociManifest,
+    config: { mediaType: mediaTypes.ociConfig, digest: digestOf(configBytes), size: configBytes.length },
+    layers: layers.map(({ blob, size, compression }): Descriptor => ({ mediaType: layerTypes[compression], digest: blob, size })),
+    ...(annotations ? { annotations } : {}),
+  };
+  const raw = rawManifest(new TextEncoder().encode(JSON.stringify(manifest)), mediaTypes.ociManifest);
+  const cargo: Cargo = { raw, manifest, configBytes, config };
+  return format === "docker" ? convertManifest(cargo, mediaTypes.dockerManifest) : cargo;
+}
