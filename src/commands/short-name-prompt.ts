@@ -11,10 +11,10 @@ export const prompter = (): typeof askWhich | undefined => (isTerminal(0) && isT
 async function askWhich(question: string, choices: readonly string[]): Promise<string | undefined> {
   writeErr(`${question}\n${choices.map((choice, index) => `  ${index + 1}) ${choice}\n`).join("")}`);
   for (let tries = 0; tries < 3; tries++) {
-    writeErr(`number (1-${choices.length}): `);
+    writeErr(`number (1-${choices.length}, 1 when empty): `);
     const answer = await askLine();
     if (answer === undefined) return undefined;
-    const chosen = choices[Number(answer.trim()) - 1];
+    const chosen = choices[(answer.trim() === "" ? 1 : Number(answer.trim())) - 1];
     if (chosen !== undefined) return chosen;
   }
   return undefined;

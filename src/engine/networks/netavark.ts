@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
-import { findProgram, needProgram, programPlaces, spawn } from "../../base/spawn.ts";
+import { findProgram, programPlaces, spawn } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
 import { withLockFile } from "../state/lock.ts";
 import type { Network } from "./networks.ts";
@@ -30,8 +30,21 @@ export interface NetavarkJob {
   readonly dnsServers?: readonly string[];
 }
 
-function places(host: Host): string[] {
-  return [...(host.conf.engine.helper_binaries_dir ?? []), ...programPlaces];
+/** Where containers.conf says the helpers are, and then only there; else the usual places. */
+function findHelper(host: Host, name: string): string | undefined {
+  const named = host.conf.engine.helper_binaries_dir;
+  if (!named?.length) return findProgram(name, programPlaces);
+  return named.map(directory => findProgram(`${directory}/${name}`)).find(path => path !== undefined);
+}
+
+/** @throws Fault "component.missing" naming the Debian package */
+function needHelper(host: Host, name: string): string {
+  const found = findHelper(host, name);
+  if (found !== undefined) return found;
+  const where = host.conf.engine.helper_binaries_dir?.join(", ") ?? programPlaces.join(", ");
+  throw new Fault("component.missing", `could not find ${JSON.stringify(name)} in one of [${where}]: install the package ${name}, or set helper_binaries_dir in containers.conf`, {
+    hint: `install it, on Debian with: apt-get install ${name}`,
+  });
 }
 
 function requestOf({ id, name, spec, joined, dnsServers }: NetavarkJob): string {
@@ -72,14 +85,19 @@ function refusal(output: string, complaint: string): Fault {
   } catch {
     // Plain text then.
   }
+  if (/No such file or directory \(os error 2\)/.test(reason)) {
+    return new Fault("component.missing", `netavark: ${reason}: a program it runs is not there, likely iptables or nft`, {
+      hint: "install them, on Debian with: apt-get install iptables nftables",
+    });
+  }
   return new Fault("network.failed", `netavark: ${reason || "it failed and did not say why"}`);
 }
 
 async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob): Promise<string> {
-  const program = needProgram("netavark", "netavark", places(host));
+  const program = needHelper(host, "netavark");
   const usesDns = job.joined.some(({ network }) => network.dns_enabled);
-  const aardvark = findProgram("aardvark-dns", places(host));
-  if (usesDns && !aardvark && act === "setup") needProgram("aardvark-dns", "aardvark-dns", places(host));
+  const aardvark = findHelper(host, "aardvark-dns");
+  if (usesDns && !aardvark && act === "setup") needHelper(host, "aardvark-dns");
   const config = `${host.paths.runroot}/networks`;
   mkdirSync(config, { recursive: true, mode: 0o700 });
   const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
