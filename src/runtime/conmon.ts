@@ -6,7 +6,7 @@ import { Fault } from "../base/fault.ts";
 import { spawn, needProgram, type Environment } from "../base/spawn.ts";
 import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
 import { runtimeFault, lastError } from "./complaint.ts";
-import { runtimeForConmon, type RuntimeProgram } from "./program.ts";
+import { runtimeForConmon, type ConmonRuntime, type RuntimeProgram } from "./program.ts";
 
 /** What containers and exec sessions have in common. */
 interface Monitored {
@@ -28,6 +28,8 @@ interface Monitored {
   readonly exitCommand: readonly string[];
   readonly exitDelaySeconds?: number;
   readonly systemdCgroup: boolean;
+  /** --cgroups; "disabled" and "split" are not systemd's to make, and "disabled" is none at all. */
+  readonly cgroups?: "enabled" | "disabled" | "no-conmon" | "split";
   readonly conmon?: string;
   readonly env?: Environment;
   /** Descriptors of ours, from 3 on, that the container's process has under the same numbers. */
@@ -56,19 +58,18 @@ export interface Launched {
 
 const answerBytesMax = 64 * 1024;
 
-function commonArgs(asked: Monitored, ids: readonly string[]): string[] {
-  const runtime = runtimeForConmon(asked.runtime);
+function commonArgs(asked: Monitored, runtime: ConmonRuntime): string[] {
   const ociLog = `${asked.bundle}/oci-log`;
   const each = (flag: string, values: readonly string[]): string[] => values.flatMap(value => [`${flag}=${value}`]);
   const [program, ...args] = asked.exitCommand;
   return [
-    "--api-version", "1", ...ids, "-r", runtime.path, "-b", asked.bundle, "-p", asked.pidfile, "-n", asked.name,
+    "--api-version", "1", "-u", asked.id, "-r", runtime.path, "-b", asked.bundle, "-p", asked.pidfile, "-n", asked.name,
     "--exit-dir", asked.exitDirectory, "--persist-dir", asked.persistDirectory, "--full-attach",
     "-l", asked.log, "--log-level", conmonLevel(asked.logLevel),
-    ...each("--runtime-arg", [...runtime.args, "--log-format=json", "--log", ociLog]),
+    ...each("--runtime-arg", [...runtime.args, ...cgroupFlags(asked), "--log-format=json", "--log", ociLog]),
     ...(asked.logSizeMax ? ["--log-size-max", String(asked.logSizeMax)] : []),
     ...(asked.logTag ? ["--log-tag", asked.logTag] : []),
-    ...(asked.systemdCgroup ? ["-s"] : []),
+    ...(asked.systemdCgroup && !["disabled", "split"].includes(asked.cgroups ?? "") ? ["-s"] : []),
     ...(asked.terminal ? ["-t"] : []),
     // A terminal is its own input; with both, conmon hears nothing after the first client has left.
     ...(asked.stdin && !asked.terminal ? ["-i"] : []),
@@ -76,6 +77,13 @@ function commonArgs(asked: Monitored, ids: readonly string[]): string[] {
     "--exit-command", program!, ...each("--exit-command-arg", args),
     ...(asked.exitDelaySeconds ? ["--exit-delay", String(asked.exitDelaySeconds)] : []),
   ];
+}
+
+/** @throws Fault "usage.unsupported" for runtimes that cannot do without cgroups */
+function cgroupFlags({ cgroups, runtime }: Monitored): string[] {
+  if (cgroups !== "disabled") return [];
+  if (runtime.name.includes("crun")) return ["--cgroup-manager", "disabled"];
+  throw new Fault("usage.unsupported", `requested OCI runtime ${runtime.name} is not compatible with NoCgroups: invalid argument`, { hint: "use --runtime crun" });
 }
 
 function conmonLevel(level: string | undefined): string {
@@ -90,7 +98,7 @@ function conmonLevel(level: string | undefined): string {
  */
 export async function launchContainer(asked: ContainerMonitored): Promise<Launched> {
   const args = [
-    ...commonArgs(asked, ["-c", asked.id, "-u", asked.id]),
+    "-c", asked.id,
     ...(asked.timeoutSeconds ? ["-T", String(asked.timeoutSeconds)] : []),
     ...(asked.noPivot ? ["--no-pivot"] : []),
     ...(asked.sdnotifySocket ? ["--sdnotify-socket", asked.sdnotifySocket] : []),
@@ -110,8 +118,7 @@ export interface Session {
 /** One more process in a running container; `begin` after attaching, so that no output is missed. */
 export async function launchSession(asked: SessionMonitored): Promise<Session> {
   const args = [
-    ...commonArgs(asked, ["-c", asked.containerId, "-u", asked.id]),
-    "-e", "--exec-process-spec", asked.processPath,
+    "-c", asked.containerId, "-e", "--exec-process-spec", asked.processPath,
     ...(asked.attach ? ["--exec-attach"] : []),
   ];
   const run = await Monitor.begin(asked, args, "ignore", asked.attach);
@@ -125,19 +132,23 @@ class Monitor {
   readonly #start: number;
   readonly #attach: number | undefined;
   readonly #exited: Promise<number>;
+  readonly #closeRuntime: () => void;
 
-  private constructor(asked: Monitored, fds: { sync: number; start: number; attach: number | undefined }, exited: Promise<number>) {
+  private constructor(asked: Monitored, fds: { sync: number; start: number; attach: number | undefined }, run: { exited: Promise<number>; closeRuntime: () => void }) {
     this.#asked = asked;
     this.#sync = fds.sync;
     this.#start = fds.start;
     this.#attach = fds.attach;
-    this.#exited = exited;
+    this.#exited = run.exited;
+    this.#closeRuntime = run.closeRuntime;
   }
 
   static async begin(asked: Monitored, args: readonly string[], streams: "ignore" | "inherit", withAttach = false): Promise<Monitor> {
     mkdirSync(asked.exitDirectory, { recursive: true, mode: 0o700 });
     mkdirSync(asked.persistDirectory, { recursive: true, mode: 0o700 });
     rmSync(`${asked.bundle}/oci-log`, { force: true });
+    const program = asked.conmon ?? needProgram("conmon", "conmon");
+    const runtime = runtimeForConmon(asked.runtime);
     const [syncOurs, syncTheirs] = pipe2();
     const [startTheirs, startOurs] = pipe2();
     const attach = withAttach ? pipe2() : undefined;
@@ -149,16 +160,16 @@ class Monitor {
       _OCI_STARTPIPE: String(first + 1),
       ...(attach ? { _OCI_ATTACHPIPE: String(first + 2) } : {}),
     };
-    const program = asked.conmon ?? needProgram("conmon", "conmon");
     const preserve = kept.length > 0 ? ["--runtime-opt", "--preserve-fds", "--runtime-opt", String(kept.length)] : [];
     try {
-      const child = spawn([program, ...args, ...preserve], {
+      const child = spawn([program, ...commonArgs(asked, runtime), ...args, ...preserve], {
         stdio: [streams, streams, streams, ...kept, syncTheirs, startTheirs, ...(attach ? [attach[1]] : [])],
         env,
         cwd: asked.bundle,
       });
-      return new Monitor(asked, { sync: syncOurs, start: startOurs, attach: attach?.[0] }, child.exited);
+      return new Monitor(asked, { sync: syncOurs, start: startOurs, attach: attach?.[0] }, { exited: child.exited, closeRuntime: runtime.close });
     } catch (thrown) {
+      runtime.close();
       for (const fd of [syncOurs, startOurs, ...(attach ? [attach[0]] : [])]) closeQuietly(fd);
       throw thrown;
     } finally {
@@ -189,6 +200,7 @@ class Monitor {
     } finally {
       closeQuietly(this.#sync);
       closeQuietly(this.#start);
+      this.#closeRuntime();
     }
   }
 

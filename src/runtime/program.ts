@@ -3,9 +3,8 @@
 
 import { findProgram, spawn, spawnSync, type Finished } from "../base/spawn.ts";
 import { Fault } from "../base/fault.ts";
-import { withMountNamespace } from "../kernel/namespaces.ts";
-import { MNT_DETACH, setPropagation, umount2 } from "../kernel/mounts.ts";
 import { cgroupMode, type CgroupMode } from "./cgroups.ts";
+import { entranceWithoutUnified, withoutUnified } from "./unified.ts";
 
 export interface RuntimeProgram {
   /** "crun", "runc", …: the last part of the path. */
@@ -45,15 +44,19 @@ export function findRuntime(wish: RuntimeWish): RuntimeProgram {
   });
 }
 
-const hidden = "mount --make-private /sys/fs/cgroup && umount /sys/fs/cgroup/unified; exec \"$0\" \"$@\"";
+export interface ConmonRuntime {
+  readonly path: string;
+  /** They stand before ours. */
+  readonly args: readonly string[];
+  /** To be called when the runtime has answered. */
+  close(): void;
+}
 
-/** What conmon is given as its runtime, with the arguments that stand before ours. */
-export function runtimeForConmon(program: RuntimeProgram): { path: string; args: string[] } {
-  if (!program.hidesUnified) return { path: program.path, args: [...program.flags] };
-  const unshare = findProgram("unshare");
-  if (!unshare) throw new Fault("component.missing", 'cannot run crun on hybrid cgroups: "unshare" not found', { hint: "install it with: apt-get install util-linux" });
-  // conmon and its exit command stay in the host's mount namespace; only the runtime leaves it.
-  return { path: unshare, args: ["--mount", "--propagation", "unchanged", "/bin/sh", "-c", hidden, program.path, ...program.flags] };
+/** What conmon is given as its runtime. conmon and its exit command stay in the host's mount namespace. */
+export function runtimeForConmon(program: RuntimeProgram): ConmonRuntime {
+  if (!program.hidesUnified) return { path: program.path, args: program.flags, close: () => {} };
+  const { argv: [path, ...args], close } = entranceWithoutUnified();
+  return { path: path!, args: [...args, program.path, ...program.flags], close };
 }
 
 /** Calls the runtime and waits; the caller reads status and stderr. */
@@ -79,12 +82,5 @@ export async function beginRuntime(program: RuntimeProgram, args: readonly strin
   return { status: await child.exited, complaint: complaint.trim() };
 }
 
-/** Starts something as the runtime wants to see this host; what it starts stays there, we come back. */
-function inSight<T>(program: RuntimeProgram, run: () => T): T {
-  if (!program.hidesUnified) return run();
-  return withMountNamespace("new", () => {
-    setPropagation("/sys/fs/cgroup", "private");
-    umount2("/sys/fs/cgroup/unified", MNT_DETACH);
-    return run();
-  });
-}
+/** Starts something as the runtime wants to see this host. */
+const inSight = <T>(program: RuntimeProgram, run: () => T): T => (program.hidesUnified ? withoutUnified(run) : run());
