@@ -5,6 +5,7 @@ import { printFault } from "./cli/print-fault.ts";
 import { runProgram } from "./cli/program.ts";
 import { hooks } from "./commands/invocation.ts";
 import type { Persona } from "./commands/verb.ts";
+import { ownVersion } from "./commands/version.ts";
 
 const personas: Readonly<Record<string, () => Promise<Persona>>> = {
   podman: async () => (await import("./commands/podman.ts")).podman(),
@@ -41,7 +42,7 @@ async function main(): Promise<number> {
   try {
     const { load, argv, shown } = choose(process.argv0, process.argv.slice(2));
     const persona = await load();
-    return await runProgram(shown === undefined ? persona : { ...persona, name: shown }, argv, hooks);
+    return await runProgram(shown === undefined ? persona : { ...persona, name: shown, version: `${shown} version ${ownVersion}` }, argv, hooks);
   } catch (thrown) {
     return printFault(thrown);
   }
