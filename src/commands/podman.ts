@@ -10,6 +10,7 @@ const container: Contents = {
   cleanup: ["Clean up network and mountpoints of one or more containers", () => import("./container/cleanup.ts")],
   commit: ["Create new image based on the changed container", () => import("./container/commit.ts")],
   create: ["Create but do not start a container", () => import("./container/create.ts")],
+  diff: ["Inspect changes to the container's file systems", () => import("./container/diff.ts")],
   exec: ["Run a process in a running container", () => import("./container/exec.ts")],
   exists: ["Check if a container exists in local storage", () => import("./container/exists.ts")],
   export: ["Export container's filesystem contents as a tar archive", () => import("./container/export.ts")],
@@ -36,17 +37,20 @@ const container: Contents = {
 };
 
 const image: Contents = {
+  diff: ["Inspect changes to the image's file systems", () => import("./image/diff.ts")],
   exists: ["Check if an image exists in local storage", () => import("./image/exists.ts")],
   history: ["Show history of a specified image", () => import("./image/history.ts")],
   inspect: ["Display the configuration of an image", () => import("./image/inspect.ts")],
   list: ["List images in local storage", () => import("./image/images.ts"), { aliases: ["ls"] }],
   load: ["Load image(s) from a tar archive", () => import("./image/load.ts")],
+  mount: ["Mount an image's root filesystem", () => import("./image/mount.ts")],
   prune: ["Remove unused images", () => import("./image/prune.ts")],
   pull: ["Pull an image from a registry", () => import("./image/pull.ts")],
   push: ["Push an image to a specified destination", () => import("./image/push.ts")],
   rm: ["Remove one or more images from local storage", () => import("./image/rmi.ts")],
   save: ["Save image(s) to an archive", () => import("./image/save.ts")],
   tag: ["Add an additional name to a local image", () => import("./image/tag.ts")],
+  unmount: ["Unmount an image's root filesystem", () => import("./image/unmount.ts"), { aliases: ["umount"] }],
   untag: ["Remove a name from a local image", () => import("./image/untag.ts")],
 };
 
@@ -87,6 +91,7 @@ const contents: Contents = {
   completion: ["Generate shell autocompletions", () => import("./system/completion.ts"), { hidden: true }],
   container: group("Manage containers", container),
   create: container["create"]!,
+  diff: ["Display the changes to the object's file system", () => import("./diff.ts")],
   exec: container["exec"]!,
   export: container["export"]!,
   help: ["Help about any command", () => import("./system/help.ts")],

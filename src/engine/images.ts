@@ -4,6 +4,7 @@ import { removeImages } from "../image/remove.ts";
 import type { RemovedImages } from "../image/remove.ts";
 import { writeEvent } from "./events.ts";
 import type { Host } from "./host.ts";
+import { unmountImage } from "./images-mount.ts";
 
 /** For listing and filtering images. */
 export function usesOfImages(host: Host): { usedBy: (imageId: string) => readonly string[] } {
@@ -29,6 +30,7 @@ export async function removeImagesOf(host: Host, names: readonly string[], optio
     },
   });
   for (const name of removed.untagged) writeEvent(host, { Type: "image", Status: "untag", Name: name });
+  for (const id of removed.deleted) unmountImage(host, id, true);
   for (const id of removed.deleted) writeEvent(host, { Type: "image", Status: "remove", Name: id, ID: id });
   return removed;
 }

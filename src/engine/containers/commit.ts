@@ -154,7 +154,8 @@ function defaultsOf(spec: ContainerSpec, base: ImageDefaults, { includeVolumes }
     ...base,
     Entrypoint: spec.entrypoint ?? base.Entrypoint ?? [],
     Cmd: spec.command ?? base.Cmd ?? [],
-    Env: Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`),
+    // Each container has a HOSTNAME of its own.
+    Env: Object.entries(spec.env ?? {}).filter(([name]) => name !== "HOSTNAME").map(([name, value]) => `${name}=${value}`),
     ExposedPorts: { ...base.ExposedPorts, ...keys([...(spec.expose ?? []), ...ports]) },
     Labels: { ...base.Labels, ...spec.labels },
     Volumes: { ...base.Volumes, ...keys(mounts.map(({ target }) => target)) },

@@ -1,11 +1,12 @@
 // A container's root at a path of the host, with the sources of its mounts ready: volumes filled, images mounted.
 
-import { chownSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { findImage } from "../../image/resolve.ts";
 import { isMountpoint, mount, mountOverlay, MS_NODEV, MS_NOEXEC, MS_NOSUID, umount2 } from "../../kernel/mounts.ts";
 import type { Host } from "../host.ts";
+import { imagePath, mountImage, unmountImage } from "../images-mount.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { isBacked, mountVolume } from "../volumes/backing.ts";
 import { fillVolume } from "../volumes/fill.ts";
@@ -37,11 +38,12 @@ function overlayOver(base: string, lower: string, options: readonly string[] = [
 function mountImageAt(host: Host, wanted: MountSpec, base: string): string {
   const image = findImage(host.store, wanted.source, host.imageSystem);
   if (!image) throw new Fault("image.not-found", `${wanted.source}: image not known`);
-  const top = image.layers.at(-1);
-  if (!top) throw new Fault("image.unsupported", `cannot mount image "${wanted.source}": it has no layers`);
-  const lower = `${base}/image`;
-  mkdirSync(lower, { recursive: true, mode: 0o755 });
-  if (!isMountpoint(lower)) host.store.roots.mountLayers(top, lower);
+  // Counted once until the note goes, by which unmountRoot knows that it is ours to let go.
+  const note = `${base}/image-id`;
+  const isCounted = existsSync(note) && isMountpoint(imagePath(host, image.id));
+  mkdirSync(base, { recursive: true, mode: 0o755 });
+  const lower = isCounted ? imagePath(host, image.id) : mountImage(host, image);
+  writeFileSync(note, image.id);
   const isWritable = wanted.readOnly === false || wanted.options.includes("rw");
   return isWritable ? overlayOver(`${base}/rw`, lower) : lower;
 }
@@ -128,9 +130,11 @@ export function unmountRoot(host: Host, { id, spec }: ContainerRecord): void {
   const shm = shmDirectory(host, id);
   if (isMountpoint(shm)) umount2(shm, detach);
   for (const index of listQuietly(base)) {
-    for (const place of ["overlay/merged", "rw/merged", "image"]) {
+    for (const place of ["overlay/merged", "rw/merged"]) {
       if (isMountpoint(`${base}/${index}/${place}`)) umount2(`${base}/${index}/${place}`, detach);
     }
+    const note = `${base}/${index}/image-id`;
+    if (existsSync(note)) unmountImage(host, readFileSync(note, "utf8"));
   }
   rmSync(base, { recursive: true, force: true });
   if (spec.rootfs) {
