@@ -39,7 +39,8 @@ export async function importImage(pieces: AsyncIterable<Uint8Array>, request: Im
   const created = rfc3339Nano(nowNs(), "utc");
   const host = hostPlatform();
   const variant = request.variant ?? (request.architecture === undefined ? host.variant : undefined);
-  return assembleImage(store, lease, {
+  // Awaited here: the lease ends with this function.
+  return await assembleImage(store, lease, {
     format: "oci",
     names,
     layers: [layer],
