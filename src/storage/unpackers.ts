@@ -6,12 +6,14 @@ import type { FromWorker, ToWorker } from "./inflate-worker.ts";
 import { unpackHere, type Unpacked, type UnpackJob } from "./unpack-job.ts";
 
 /** Below this, starting a thread takes longer than it saves. Compressed bytes. */
-const smallBytes = 4 * 1024 * 1024;
+const smallBytes = 1024 * 1024;
 const workersMax = 8;
 /** Messages of growth are sent for steps of this size. */
 const stepBytes = 512 * 1024;
+const idleMsMax = 1;
 
 let running = 0;
+const idle: Worker[] = [];
 const waiting: (() => void)[] = [];
 let canStart = true;
 
@@ -21,17 +23,18 @@ export async function unpack(job: UnpackJob, growth: Growth, sizeHint: number | 
   while (running >= slots) await new Promise<void>(resolve => waiting.push(resolve));
   running++;
   try {
-    const worker = await startWorker();
-    if (worker === undefined) return await unpackHere(job, growth);
-    try {
-      return await unpackThere(worker, job, growth);
-    } finally {
-      worker.terminate();
-    }
+    const worker = idle.pop() ?? (await startWorker());
+    return worker === undefined ? await unpackHere(job, growth) : await unpackThere(worker, job, growth);
   } finally {
     running--;
     waiting.shift()?.();
+    if (running === 0 && waiting.length === 0) setTimeout(letIdleGo, idleMsMax);
   }
+}
+
+/** A thread that waits keeps the process alive. */
+function letIdleGo(): void {
+  if (running === 0) for (const worker of idle.splice(0)) worker.terminate();
 }
 
 /** Inside the executable the entry point lies beside main's, under the name the bundler gives it. */
@@ -61,12 +64,14 @@ function unpackThere(worker: Worker, job: UnpackJob, growth: Growth): Promise<Un
   let told = -1;
   const result = new Promise<Unpacked>((resolve, reject) => {
     worker.onmessage = ({ data }: { data: FromWorker }) => {
+      idle.push(worker);
       if (data.kind === "unpacked") resolve(data.unpacked);
       else if (data.kind === "fault") reject(faultOf(data.fault));
       else if (data.kind === "broken") reject(new Error(data.message));
     };
     worker.onerror = event => {
       event.preventDefault();
+      worker.terminate();
       reject(new Error(`the unpacking thread has failed: ${event.message}`));
     };
   });
