@@ -1,7 +1,6 @@
 # Coracle: `make run` shows the main job, `make test` proves it. Each does all of its own set-up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-BUN = $(firstword $(wildcard node_modules/@oven/bun-linux-*/bin/bun))
 PREFIX ?= /usr/local
 IMAGE ?=
 CMD ?=
@@ -16,7 +15,8 @@ setup-test:
 	@tools/setup.sh test
 
 # `bun` is looked up by the shell, after the set-up: make has read its wildcards before.
-bun = $$(ls -d node_modules/@oven/bun-linux-*/bin/bun | head -1)
+# Named whole: older npm also brings the program for musl, which does not run here.
+bun = node_modules/@oven/bun-linux-$(if $(filter aarch64,$(shell uname -m)),aarch64,x64)/bin/bun
 
 out/coracle: $(SOURCES) | setup
 	@$(bun) tools/build.ts
