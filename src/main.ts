@@ -1,21 +1,38 @@
 // argv[0] → persona → verb → exit status. The only caller of process.exit.
 
 import { Fault } from "./base/fault.ts";
+import type { Persona } from "./cli/command.ts";
 import { printFault } from "./cli/print-fault.ts";
-import { runProgram } from "./cli/program.ts";
-import { hooks } from "./commands/invocation.ts";
-import type { Persona } from "./commands/verb.ts";
 import { ownVersion } from "./commands/version.ts";
+import { runProgram, type Hooks } from "./cli/program.ts";
 
-const personas: Readonly<Record<string, () => Promise<Persona>>> = {
-  podman: async () => (await import("./commands/podman.ts")).podman(),
+/** A persona with what runs it, whatever its verbs are given. */
+interface Program {
+  run(argv: readonly string[], shown: string | undefined): Promise<number>;
+  /** Prints what went wrong; gives the exit status. */
+  fail(thrown: unknown): number | Promise<number>;
+}
+
+const personas: Readonly<Record<string, () => Promise<Program>>> = {
+  podman: async () => {
+    const [{ podman }, { hooks }] = await Promise.all([import("./commands/podman.ts"), import("./commands/invocation.ts")]);
+    return program(podman(), hooks, printFault);
+  },
+  skopeo: async () => {
+    const { failSkopeo, skopeo, skopeoHooks } = await import("./commands/skopeo.ts");
+    return program(skopeo(), skopeoHooks, failSkopeo);
+  },
 };
 
+function program<C>(persona: Persona<C>, hooks: Hooks<C>, fail: Program["fail"]): Program {
+  return { fail, run: (argv, shown) => runProgram(shown === undefined ? persona : { ...persona, name: shown, version: `${shown} version ${ownVersion}` }, argv, hooks) };
+}
+
 /** Names the executable will answer to; acting as podman under them would do harm. */
-const reserved = ["buildah", "skopeo", "udica"];
+const reserved = ["buildah", "udica"];
 
 interface Choice {
-  readonly load: () => Promise<Persona>;
+  readonly load: () => Promise<Program>;
   /** The program's name first. */
   readonly argv: readonly string[];
   /** Named so in help and errors, instead of the persona's own name. */
@@ -34,17 +51,19 @@ function choose(argv0: string, args: readonly string[]): Choice {
   return { load: personas["podman"]!, argv: [argv0, ...args], shown: "coracle" };
 }
 
-function personaNamed(name: string): (() => Promise<Persona>) | undefined {
+function personaNamed(name: string): (() => Promise<Program>) | undefined {
   return Object.hasOwn(personas, name) ? personas[name] : undefined;
 }
 
 async function main(): Promise<number> {
+  let fail: Program["fail"] = printFault;
   try {
     const { load, argv, shown } = choose(process.argv0, process.argv.slice(2));
-    const persona = await load();
-    return await runProgram(shown === undefined ? persona : { ...persona, name: shown, version: `${shown} version ${ownVersion}` }, argv, hooks);
+    const program = await load();
+    fail = program.fail;
+    return await program.run(argv, shown);
   } catch (thrown) {
-    return printFault(thrown);
+    return await fail(thrown);
   }
 }
 

@@ -28,23 +28,28 @@ export function isLogged(level: LogLevel): boolean {
   return ranks[level] >= ranks[threshold];
 }
 
-/** `time="2026-11-23T21:02:28Z" level=warning msg="disk is nearly full"` */
-export function logLine(level: LogLevel, message: string, at: number = Date.now()): string {
-  return `time="${rfc3339(at)}" level=${level} msg=${quoted(message)}`;
+/** Further facts of one line, by name. */
+export type LogFields = Readonly<Record<string, string>>;
+
+/** `time="2026-11-23T21:02:28Z" level=warning msg="disk is nearly full"`, fields sorted by name behind it. */
+export function logLine(level: LogLevel, message: string, at: number = Date.now(), fields: LogFields = {}): string {
+  const more = Object.keys(fields).sort().map((name) => ` ${name}=${quoted(fields[name]!)}`).join("");
+  return `time="${rfc3339(at)}" level=${level} msg=${quoted(message)}${more}`;
 }
 
 export const log = {
-  trace: (message: string): void => write("trace", message),
-  debug: (message: string): void => write("debug", message),
-  info: (message: string): void => write("info", message),
-  warn: (message: string): void => write("warning", message),
-  error: (message: string): void => write("error", message),
+  trace: (message: string, fields?: LogFields): void => write("trace", message, fields),
+  debug: (message: string, fields?: LogFields): void => write("debug", message, fields),
+  info: (message: string, fields?: LogFields): void => write("info", message, fields),
+  warn: (message: string, fields?: LogFields): void => write("warning", message, fields),
+  error: (message: string, fields?: LogFields): void => write("error", message, fields),
+  fatal: (message: string, fields?: LogFields): void => write("fatal", message, fields),
 } as const;
 
-function write(level: LogLevel, message: string): void {
+function write(level: LogLevel, message: string, fields?: LogFields): void {
   if (!isLogged(level)) return;
   try {
-    fs.writeSync(2, `${logLine(level, message)}\n`);
+    fs.writeSync(2, `${logLine(level, message, Date.now(), fields)}\n`);
   } catch {
     // A closed standard error must not change what the command does.
   }

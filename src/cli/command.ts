@@ -71,6 +71,8 @@ export interface Persona<C> {
   readonly globals: FlagTable;
   readonly inherited: ReadonlySet<string>;
   readonly contents: Contents<C>;
+  /** Refuses a line without a verb in a capital letter and without a page of help beside it, as skopeo does. */
+  readonly isTerse?: boolean;
 }
 
 export function group<C>(summary: string, contents: Contents<C>, more: Listing & { about?: string } = {}): Group<C> {

@@ -148,6 +148,9 @@ async function runTable<C>(running: Running<C>, place: Place<C>): Promise<number
     if (ended !== undefined) return ended;
     throw unknownCommand(place, unknown);
   }
+  if (persona.isTerse && !asksHelp) {
+    throw new Fault("usage.invalid", `Missing command '${place.path} COMMAND'\nTry '${place.path} --help' for more information`);
+  }
   writeOut(await tableHelp(running, place));
   if (asksHelp) return 0;
   throw new Fault("usage.invalid", `missing command '${place.path} COMMAND'`);

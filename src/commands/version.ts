@@ -15,3 +15,5 @@ export function builtAt(): number | undefined {
 export function builtFrom(): string {
   return typeof CORACLE_COMMIT === "string" ? CORACLE_COMMIT : "";
 }
+/** The Skopeo whose command line, output and behaviour are ours. */
+export const compatibleSkopeo = "1.22.0";

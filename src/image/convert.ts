@@ -1,9 +1,11 @@
 // Changing a manifest's type or its layers' packing, only where a sink or a person needs it; the digest changes then.
 
+import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import type { Descriptor } from "../base/oci-image.ts";
 import { layerCompression, rawManifest } from "./manifest.ts";
+import type { ParsedManifest, RawManifest } from "./manifest.ts";
 import type { Cargo } from "./source.ts";
 
 /** Size of a blob that is not known before it is written. */
@@ -49,6 +51,31 @@ export function uncompressedManifest(cargo: Cargo): Cargo {
   });
   const { config: configDescriptor, annotations } = manifest;
   return withManifest(cargo, raw.mediaType, { config: configDescriptor, layers, ...(annotations ? { annotations } : {}) });
+}
+
+/** The same image with some layers packed otherwise; as an OCI manifest where Docker's cannot say how. */
+export function withLayers(cargo: Cargo, packed: ReadonlyMap<Digest, Descriptor>, wanted: string | undefined): Cargo {
+  const layers = cargo.manifest.layers.map(layer => packed.get(layer.digest) ?? layer);
+  const hasZstd = layers.some(layer => layerCompression(layer.mediaType) === "zstd");
+  const mediaType = wanted ?? (hasZstd ? mediaTypes.ociManifest : cargo.raw.mediaType);
+  return convertManifest({ ...cargo, manifest: { ...cargo.manifest, layers } }, mediaType);
+}
+
+/** The same index with its members as they were written, in the given type; the very same where nothing differs. */
+export function convertIndex(
+  { index, raw }: ParsedManifest & { kind: "index" },
+  written: ReadonlyMap<Digest, RawManifest>,
+  mediaType: string,
+): RawManifest {
+  const isSame = [...written].every(([digest, member]) => member.digest === digest);
+  if (isSame && mediaType === raw.mediaType) return raw;
+  if (isSame && written.size === 0) return raw;
+  const manifests = index.manifests.map(entry => {
+    const member = written.get(entry.digest);
+    return member ? { ...entry, mediaType: member.mediaType, digest: member.digest, size: member.bytes.length } : entry;
+  });
+  const annotations = index.annotations && mediaType === mediaTypes.ociIndex ? { annotations: index.annotations } : {};
+  return rawManifest(new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, manifests, ...annotations })), mediaType);
 }
 
 /** A cargo whose manifest is written anew from its parts. */

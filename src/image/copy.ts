@@ -5,11 +5,14 @@ import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 import type { Descriptor, Index } from "../base/oci-image.ts";
+import { mediaTypes } from "../base/media-types.ts";
 import { readConfig } from "./config.ts";
-import { convertManifest, sizeUnknown, uncompressedManifest, withSizes } from "./convert.ts";
+import { convertIndex, convertManifest, sizeUnknown, uncompressedManifest, withLayers, withSizes } from "./convert.ts";
 import { layerCompression, needImageConfig, readManifest } from "./manifest.ts";
 import type { ParsedManifest, RawManifest } from "./manifest.ts";
 import { choosePlatform } from "./platform.ts";
+import { packLayers, packingOf } from "./pack.ts";
+import type { PackedLayers, Packing } from "./pack.ts";
 import type { PlatformChoice } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import type { Cargo, Sink, Source } from "./source.ts";
@@ -20,6 +23,17 @@ export interface CopyOptions {
   readonly platform?: PlatformChoice;
   /** Manifest type to convert to; absent: as it is, unless the sink cannot hold it. */
   readonly mediaType?: string;
+  /** How layers are to be packed, where the sink packs any. */
+  readonly packing?: Packing;
+  /** Fail where the manifest would have to change. */
+  readonly preserveDigests?: boolean;
+  /** Leave signatures behind. Absent: they come along, or the copy fails. */
+  readonly removeSignatures?: boolean;
+  /** Makes further signatures of a manifest as it was written. */
+  readonly sign?: (raw: RawManifest) => Promise<Uint8Array>;
+  /** Do nothing where the sink holds the manifest already. */
+  readonly skipsWhatIsThere?: boolean;
+  readonly tmpDir?: string;
   /** Layers moved at a time; default 3, which two cores are full with. */
   readonly parallel?: number;
   readonly onProgress?: OnProgress;
@@ -29,6 +43,8 @@ export interface CopyOptions {
 /** What was written, as it was written. */
 export interface Copied {
   readonly raw: RawManifest;
+  /** Whether it was there before, so that nothing was written. */
+  readonly wasThere?: boolean;
 }
 
 const parallelDefault = 3;
@@ -51,14 +67,17 @@ export async function copyImage(source: Source, sink: Sink, options: CopyOptions
 
 async function copyTop(source: Source, sink: Sink, options: CopyOptions): Promise<Copied> {
   const top = readManifest(await source.manifest());
-  if (top.kind === "index" && options.instances !== undefined && options.instances !== "system" && sink.takesIndex) {
-    return copyIndex(top, { source, sink, options });
+  if (top.kind === "index" && options.instances !== undefined && options.instances !== "system") {
+    if (sink.takesIndex) return copyIndex(top, { source, sink, options });
+    if (options.preserveDigests) throw cannotPreserve(top.raw, `${sink.name} takes no image index`);
   }
-  options.onProgress?.({ kind: "signatures", list: false });
   if (top.kind === "image") return copyOne(top, { source, sink, options });
   const chosen = choosePlatform(top.index, options.platform);
-  return copyOne(await member(source, chosen), { source, sink, options, index: top.raw });
+  return copyOne(await member(source, chosen), { source, sink, options, index: top.raw, instance: chosen.digest });
 }
+
+const cannotPreserve = ({ digest }: RawManifest, why: string): Fault =>
+  new Fault("usage.invalid", `cannot preserve digest "${digest}": ${why}`, { hint: "copy without --preserve-digests" });
 
 async function member(source: Source, entry: Descriptor): Promise<ParsedManifest & { kind: "image" }> {
   const raw = await source.manifest(entry.digest);
@@ -78,42 +97,126 @@ interface Trip {
   readonly sink: Sink;
   readonly options: CopyOptions;
   readonly index?: RawManifest;
+  /** What to ask the source's signatures and admission by; absent: it is the top. */
+  readonly instance?: Digest;
   readonly isMember?: boolean;
 }
 
 async function copyIndex(top: ParsedManifest & { kind: "index" }, trip: Trip): Promise<Copied> {
   const { sink, options, source } = trip;
+  await source.admit?.(top.raw);
+  if (options.skipsWhatIsThere && (await sink.holds?.(top.raw))) return { raw: top.raw, wasThere: true };
   options.onProgress?.({ kind: "signatures", list: true });
+  const signatures = await signaturesOf(trip);
   const entries: Index["manifests"] = options.instances === "all" ? top.index.manifests : [];
   options.onProgress?.({ kind: "instances", chosen: entries.length, all: top.index.manifests.length });
+  const written = new Map<Digest, RawManifest>();
   for (const [at, entry] of entries.entries()) {
     options.onProgress?.({ kind: "instance", digest: entry.digest, number: at + 1, of: entries.length });
-    options.onProgress?.({ kind: "signatures", list: false });
-    await copyOne(await member(source, entry), { ...trip, isMember: true });
+    const { raw } = await copyOne(await member(source, entry), { ...trip, instance: entry.digest, isMember: true });
+    written.set(entry.digest, raw);
   }
+  const raw = convertIndex(top, written, indexType(top.raw, sink, options));
+  if (raw !== top.raw) refuseChange(top.raw, { options, signatures, why: "its members had to be converted" });
   options.onProgress?.({ kind: "manifest", list: true });
-  await sink.finishIndex(top.raw);
-  return { raw: top.raw };
+  await sink.finishIndex(raw);
+  await putSignatures(signatures, raw, { trip, member: false });
+  return { raw };
+}
+
+/** The index's type goes with its members'. */
+function indexType(top: RawManifest, sink: Sink, options: CopyOptions): string {
+  const wanted = options.mediaType ?? sinkType(sink, top.mediaType === mediaTypes.ociIndex ? mediaTypes.ociManifest : mediaTypes.dockerManifest);
+  if (wanted === undefined || options.preserveDigests) return top.mediaType;
+  return wanted === mediaTypes.dockerManifest ? mediaTypes.dockerList : mediaTypes.ociIndex;
+}
+
+const sinkType = (sink: Sink, have: string): string | undefined =>
+  sink.mediaTypes && !sink.mediaTypes.includes(have) ? sink.mediaTypes[0] : undefined;
+
+async function signaturesOf({ source, options, instance }: Trip): Promise<readonly Uint8Array[]> {
+  return options.removeSignatures ? [] : ((await source.signatures?.(instance)) ?? []);
+}
+
+/** A changed manifest is no longer what was signed, and not what was to be kept. */
+function refuseChange(
+  from: RawManifest,
+  { options, signatures, why }: { options: CopyOptions; signatures: readonly Uint8Array[]; why: string },
+): void {
+  if (options.preserveDigests) throw cannotPreserve(from, why);
+  if (signatures.length === 0) return;
+  throw new Fault("usage.invalid", `cannot copy signatures of "${from.digest}": the manifest changes, as ${why}`, {
+    hint: "leave the signatures behind with --remove-signatures",
+  });
+}
+
+async function putSignatures(
+  copied: readonly Uint8Array[],
+  raw: RawManifest,
+  { trip: { sink, options }, member }: { trip: Trip; member: boolean },
+): Promise<void> {
+  const signatures = options.sign ? [...copied, await options.sign(raw)] : copied;
+  if (signatures.length === 0) return;
+  if (sink.putSignatures) return sink.putSignatures(signatures, raw, member);
+  throw new Fault("usage.unsupported", `Can not copy signatures to ${sink.name}: it has no place for them`, {
+    hint: "leave the signatures behind with --remove-signatures",
+  });
 }
 
 async function copyOne(image: ParsedManifest & { kind: "image" }, trip: Trip): Promise<Copied> {
   const { sink, options } = trip;
+  const member = trip.isMember ?? false;
+  await trip.source.admit?.(image.raw, trip.instance);
+  if (options.skipsWhatIsThere && !member && (await sink.holds?.(image.raw))) return { raw: image.raw, wasThere: true };
+  options.onProgress?.({ kind: "signatures", list: false });
+  const signatures = await signaturesOf(trip);
   const original = await loadCargo(image, trip);
-  const adapted = trip.isMember ? original : adapt(original, sink, options);
+  const { cargo: packed, layers } = await withPackedLayers(original, trip);
+  try {
+    const adapted = adapt(packed, sink, options);
+    if (adapted.raw !== original.raw) refuseChange(original.raw, { options, signatures, why: `${sink.name} needs another form of it` });
+    const raw = await copyCargo(packed, adapted, layers ? { ...trip, source: layers.source } : trip);
+    await putSignatures(signatures, raw, { trip, member });
+    return { raw };
+  } finally {
+    layers?.remove();
+  }
+}
+
+async function copyCargo(original: Cargo, adapted: Cargo, trip: Trip): Promise<RawManifest> {
+  const { sink, options } = trip;
   const sizes = await copyLayers(original, adapted, trip);
   const cargo = adapted === original ? adapted : withSizes(adapted, sizes);
   const configEvent = { kind: "config", descriptor: cargo.manifest.config, bytes: 0 } as const;
-  if (await sink.has(cargo.manifest.config, { kind: "config" }, cargo, trip.source)) {
-    options.onProgress?.({ ...configEvent, state: "start" });
-  } else {
-    options.onProgress?.({ ...configEvent, state: "start" });
+  const isThere = await sink.has(cargo.manifest.config, { kind: "config" }, cargo, trip.source);
+  options.onProgress?.({ ...configEvent, state: "start" });
+  if (!isThere) {
     const bytes = cargo.configBytes;
     await sink.put(cargo.manifest.config, { kind: "config" }, cargo, { open: async offset => once(bytes.subarray(offset)), onBytes() {} });
   }
   options.onProgress?.({ ...configEvent, state: "done", bytes: cargo.configBytes.length });
   options.onProgress?.({ kind: "manifest", list: false });
   await sink.finish(cargo, trip.isMember ?? false);
-  return { raw: cargo.raw };
+  return cargo.raw;
+}
+
+/** The cargo with its layers packed as the sink or the person wants them; the same one where nothing is to be packed. */
+async function withPackedLayers(cargo: Cargo, { source, sink, options }: Trip): Promise<{ cargo: Cargo; layers?: PackedLayers }> {
+  if (cargo.config === undefined || !sink.packsLayers) return { cargo };
+  const { packing } = options;
+  const wanted = cargo.manifest.layers.flatMap(layer => {
+    const format = packingOf(layer, { source, sink, ...(packing ? { packing } : {}) });
+    return format === undefined ? [] : [{ layer, format }];
+  });
+  if (wanted.length === 0) return { cargo };
+  if (options.preserveDigests) throw cannotPreserve(cargo.raw, "its layers are to be compressed otherwise");
+  const layers = await packLayers(wanted, { source, level: packing?.level, tmpDir: options.tmpDir });
+  try {
+    return { cargo: withLayers(cargo, layers.packed, options.mediaType), layers };
+  } catch (thrown) {
+    layers.remove();
+    throw thrown;
+  }
 }
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
@@ -182,7 +285,7 @@ export async function readBlob(source: Source, descriptor: Descriptor, bytesMax:
 /** The cargo as this sink can hold it: the same one, unless it needs another manifest type or plain layers. */
 function adapt(cargo: Cargo, sink: Sink, options: CopyOptions): Cargo {
   const plain = sink.layers === "uncompressed" ? uncompressedManifest(cargo) : cargo;
-  const wanted = options.mediaType ?? (sink.mediaTypes && !sink.mediaTypes.includes(plain.raw.mediaType) ? sink.mediaTypes[0] : undefined);
+  const wanted = options.mediaType ?? sinkType(sink, plain.raw.mediaType);
   return wanted === undefined || wanted === plain.raw.mediaType ? plain : convertManifest(plain, wanted);
 }
 

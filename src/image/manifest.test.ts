@@ -57,7 +57,7 @@ test("an index gives the entry of the platform, and says what there is otherwise
   expect(choosePlatform(parsed.index, { architecture: "aarch64" }).digest).toBe(digest as never);
   expect(choosePlatform(parsed.index, { os: "linux", architecture: "s390x" }).digest).toBe(other as never);
   expect(() => choosePlatform(parsed.index, { architecture: "ppc64le" }))
-    .toThrow(expect.objectContaining({ message: 'no image found in image index for architecture "ppc64le", OS "linux"', hint: expect.stringContaining("linux/arm64/v8, linux/s390x") }));
+    .toThrow(expect.objectContaining({ message: 'no image found in image index for architecture "ppc64le", variant "", OS "linux"', hint: expect.stringContaining("linux/arm64/v8, linux/s390x") }));
 });
 
 test("an image of another platform is warned about in podman's words", () => {

@@ -81,10 +81,9 @@ export function choosePlatform(index: Index, choice: PlatformChoice = {}): Descr
   if (bare[0] && bare.length === 1 && images.length === 1) return bare[0];
   const want = wantedPlatforms(choice)[0]!;
   const kind = index.mediaType === mediaTypes.dockerList ? "manifest list" : "image index";
-  const variant = want.variant ? `, variant "${want.variant}"` : "";
   throw new Fault(
     "image.wrong-platform",
-    `no image found in ${kind} for architecture "${want.architecture}"${variant}, OS "${want.os}"`,
+    `no image found in ${kind} for architecture "${want.architecture}", variant "${want.variant ?? ""}", OS "${want.os}"`,
     { hint: `choose one of: ${[...new Set(images.map(platformText))].join(", ") || "(no image at all)"} with --platform` },
   );
 }

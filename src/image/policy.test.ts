@@ -9,7 +9,7 @@ const reject = [{ type: "reject" }];
 const policy = parsePolicy(JSON.stringify({
   default: reject,
   transports: {
-    docker: { "": accept, "quay.io": reject, "quay.io/good": accept, "*.bad.test": reject, "signed.test": [{ type: "signedBy", keyType: "GPGKeys" }] },
+    docker: { "": accept, "quay.io": reject, "quay.io/good": accept, "*.bad.test": reject, "signed.test": [{ type: "signedBy", keyType: "GPGKeys" }], "sigstore.test": [{ type: "sigstoreSigned" }] },
     dir: { "/srv/images": accept },
   },
 }), "/p/policy.json");
@@ -22,8 +22,10 @@ test("the nearest scope decides", () => {
   expect(docker("a.b.bad.test:5000/x:1")).toThrow("is rejected by policy");
 });
 
-test("a requirement that cannot be checked refuses", () => {
-  expect(docker("signed.test/x:1")).toThrow(expect.objectContaining({ code: "policy.rejected", message: expect.stringContaining('"signedBy"') }));
+test("a requirement that cannot be checked refuses, one that needs signatures is handed on", () => {
+  expect(docker("sigstore.test/x:1")).toThrow(expect.objectContaining({ code: "policy.rejected", message: expect.stringContaining('"sigstoreSigned"') }));
+  expect(docker("signed.test/x:1")()).toEqual([{ type: "signedBy", fields: { type: "signedBy", keyType: "GPGKeys" } }]);
+  expect(docker("docker.io/library/x:1")()).toEqual([]);
 });
 
 test("paths have scopes too, and other transports the default", () => {

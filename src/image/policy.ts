@@ -1,16 +1,18 @@
 // The trust policy: policy.json, and whether it lets an image in.
-// Source: containers-policy.json(5). Signature requirements are refused until signatures can be checked, never skipped.
+// Source: containers-policy.json(5). Requirements that cannot be checked are refused, never skipped.
 
 import { readFileSync } from "node:fs";
 import { Fault, errnoOf, systemFault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 import { asRecord, findRecord, malformed, needText, parseJson } from "../base/shape.ts";
-import type { Subject } from "../base/shape.ts";
+import type { Fields, Subject } from "../base/shape.ts";
 import { referenceText, repositoryOf } from "./reference.ts";
 import type { Reference } from "./reference.ts";
 
 export interface PolicyRequirement {
   readonly type: string;
+  /** Its other fields, as they were written. */
+  readonly fields: Fields;
 }
 
 export interface Policy {
@@ -23,8 +25,25 @@ export interface Policy {
 
 const subject = (file: string): Subject => ({ what: `policy ${JSON.stringify(file)}`, code: "config.invalid" });
 
-/** The given file, or the user's, or the system's; a machine without any accepts everything. @throws Fault "config.invalid" */
-export function readPolicy(given?: string): Policy {
+const acceptAnything: Policy = {
+  default: [{ type: "insecureAcceptAnything", fields: {} }],
+  transports: {},
+  file: undefined,
+};
+
+/** Of --insecure-policy, and of reading without running. */
+export const noPolicy = (): Policy => acceptAnything;
+
+/**
+ * The given file, or the user's, or the system's.
+ *
+ * A machine without any accepts everything unless `needed`: nobody has asked for trust there, every distribution that
+ * ships a policy ships this one, and who can remove the system's file can also rewrite it, so refusing would protect
+ * nothing. A file that is there but cannot be read or understood always refuses.
+ *
+ * @throws Fault "config.invalid"
+ */
+export function readPolicy(given?: string, needed = false): Policy {
   const home = process.env["HOME"];
   const places = [...(home ? [`${home}/.config/containers/policy.json`] : []), "/etc/containers/policy.json"];
   for (const file of given === undefined ? places : [given]) {
@@ -34,10 +53,15 @@ export function readPolicy(given?: string): Policy {
       const errno = errnoOf(thrown);
       if (thrown instanceof Fault || errno === undefined) throw thrown;
       if (given === undefined && (errno === "ENOENT" || errno === "ENOTDIR")) continue;
-      throw systemFault(errno, `cannot read policy ${JSON.stringify(file)}: ${(thrown as Error).message}`, thrown);
+      const reason = errno === "ENOENT" ? "no such file or directory" : (thrown as Error).message;
+      throw systemFault(errno, needed ? `open ${file}: ${reason}` : `cannot read policy ${JSON.stringify(file)}: ${reason}`, thrown);
     }
   }
-  return { default: [{ type: "insecureAcceptAnything" }], transports: {}, file: undefined };
+  if (!needed) return acceptAnything;
+  const looked = places.map(place => JSON.stringify(place)).join(", ");
+  throw new Fault("config.invalid", `no policy.json file found at any of the following: ${looked}`, {
+    hint: "write a policy.json, or go without any check with --insecure-policy",
+  });
 }
 
 export function parsePolicy(bytes: Uint8Array | string, file: string): Policy {
@@ -56,7 +80,10 @@ export function parsePolicy(bytes: Uint8Array | string, file: string): Policy {
 
 function requirements(value: unknown, about: Subject, name: string): readonly PolicyRequirement[] {
   if (!Array.isArray(value) || value.length === 0) throw malformed(about, `${JSON.stringify(name)} is not a list of requirements`);
-  return value.map(entry => ({ type: needText(asRecord(entry, about, "a requirement"), "type", about) }));
+  return value.map(entry => {
+    const fields = asRecord(entry, about, "a requirement");
+    return { type: needText(fields, "type", about), fields };
+  });
 }
 
 /** What is to be let in: the transport's name in policy.json, and the name or path inside it. */
@@ -66,20 +93,32 @@ export interface PolicySubject {
   readonly path?: string;
 }
 
-/** @throws Fault "policy.rejected" */
-export function enforcePolicy(policy: Policy, image: PolicySubject): void {
-  const name = `${image.transport}:${image.reference ? `//${referenceText(image.reference)}` : (image.path ?? "")}`;
-  for (const { type } of requirementsFor(policy, image)) {
-    if (type === "insecureAcceptAnything") continue;
-    if (type === "reject") {
-      throw new Fault("policy.rejected", `Source image rejected: Running image ${name} is rejected by policy.`, {
-        hint: `see ${policy.file ?? "policy.json"}, or give another with --signature-policy`,
-      });
+const subjectName = (image: PolicySubject): string =>
+  `${image.transport}:${image.reference ? `//${referenceText(image.reference)}` : (image.path ?? "")}`;
+
+export function rejected(policy: Policy, reason: string): Fault {
+  return new Fault("policy.rejected", `Source image rejected: ${reason}`, {
+    hint: `see ${policy.file ?? "policy.json"}, or give another policy`,
+  });
+}
+
+/**
+ * Refuses what needs no look at the image; gives the requirements that do.
+ *
+ * @throws Fault "policy.rejected"
+ */
+export function enforcePolicy(policy: Policy, image: PolicySubject): readonly PolicyRequirement[] {
+  const name = subjectName(image);
+  const left: PolicyRequirement[] = [];
+  for (const requirement of requirementsFor(policy, image)) {
+    if (requirement.type === "insecureAcceptAnything") continue;
+    if (requirement.type === "reject") throw rejected(policy, `Running image ${name} is rejected by policy.`);
+    if (requirement.type !== "signedBy") {
+      throw rejected(policy, `${name} needs requirement "${requirement.type}", which cannot be checked yet`);
     }
-    throw new Fault("policy.rejected", `Source image rejected: ${name} needs requirement "${type}", which cannot be checked yet`, {
-      hint: `see ${policy.file ?? "policy.json"}, or give another with --signature-policy`,
-    });
+    left.push(requirement);
   }
+  return left;
 }
 
 function requirementsFor(policy: Policy, image: PolicySubject): readonly PolicyRequirement[] {
@@ -91,7 +130,7 @@ function requirementsFor(policy: Policy, image: PolicySubject): readonly PolicyR
 }
 
 /** The whole reference, the repository, its parents, the host, then "*." of the host's parents. */
-function registryScopes(reference: Reference): string[] {
+export function registryScopes(reference: Reference): string[] {
   const scopes = [referenceText(reference)];
   for (let name = repositoryOf(reference); name !== ""; name = name.slice(0, Math.max(name.lastIndexOf("/"), 0))) {
     scopes.push(name);

@@ -242,9 +242,12 @@ function givenNames(name: ImageName, source: Source): string[] {
 async function fromDockerArchive({ rest }: ImageName, request: PullRequest): Promise<LoadedImage[]> {
   const { archivedImages, dockerArchiveSource } = await import("./transports/docker-archive.ts");
   const { openArchive } = await import("./archive.ts");
-  const { enforcePolicy, readPolicy } = await import("./policy.ts");
+  const { enforcePolicy, readPolicy, rejected } = await import("./policy.ts");
   const { path, name } = splitPath(rest);
-  enforcePolicy(readPolicy(request.system?.signaturePolicy), { transport: "docker-archive", path });
+  const policy = request.system?.policy ?? readPolicy(request.system?.signaturePolicy);
+  if (enforcePolicy(policy, { transport: "docker-archive", path }).length > 0) {
+    throw rejected(policy, `docker-archive:${path} must be signed, and archives hold no signatures`);
+  }
   const tree = await openArchive(path, request.system?.tmpDir);
   try {
     const places = name === "" ? archivedImages(tree).map((_, place) => `@${place}`) : [name];

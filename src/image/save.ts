@@ -55,7 +55,7 @@ async function saveOne(found: FoundImage, request: SaveRequest): Promise<void> {
     ? (await import("./transports/oci-archive.ts")).ociArchiveSink(path, nameIn(found), options)
     : format === "oci-dir"
       ? (await import("./transports/oci.ts")).ociSink(path, nameIn(found), options)
-      : (await import("./transports/dir.ts")).dirSink(path, options.layers);
+      : (await import("./transports/dir.ts")).dirSink(path, uncompressed ? { layers: "uncompressed" } : {});
   await copyImage(storageSource(store, found.image, found.name), sink, {
     ...(format === "docker-dir" ? { mediaType: mediaTypes.dockerManifest } : {}),
     ...(onProgress ? { onProgress } : {}),

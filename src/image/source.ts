@@ -20,6 +20,12 @@ export interface Source {
   /** Without a digest: what the name leads to. */
   manifest(instance?: Digest): Promise<RawManifest>;
   blob(descriptor: Descriptor, offset?: number): Promise<BlobStream>;
+  /** Whether the manifest was made up on reading, so that its digest is nobody's to keep. */
+  readonly isSynthesized?: boolean;
+  /** Simple signatures of the top manifest, or of one instance. */
+  signatures?(instance?: Digest): Promise<readonly Uint8Array[]>;
+  /** Asked once for every manifest before anything else of it is read. @throws Fault "policy.rejected" */
+  admit?(raw: RawManifest, instance?: Digest): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,6 +62,12 @@ export interface Sink {
   readonly mediaTypes?: readonly string[];
   /** "uncompressed": layers must come as plain tar, as docker-archive wants. Absent: as they are. */
   readonly layers?: "uncompressed";
+  /** Whether layers are sent compressed where nobody's digest is hurt by it, and may be packed otherwise on demand. */
+  readonly packsLayers?: boolean;
+  /** Whether the very manifest is here under the sink's name, with all that belongs to it. */
+  holds?(raw: RawManifest): Promise<boolean>;
+  /** Absent: signatures have no place here. Called after the manifest was put. */
+  putSignatures?(signatures: readonly Uint8Array[], raw: RawManifest, member: boolean): Promise<void>;
   /** Whether the blob need not be sent; may make it so (a mount from another repository of the registry). */
   has(blob: Descriptor, place: BlobPlace, cargo: Cargo, source: Source): Promise<boolean>;
   /**

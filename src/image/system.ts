@@ -1,8 +1,9 @@
 // ImageSystem: what pulling, pushing and naming images need to know of the machine and of what the person asked for.
 
-import type { Credentials } from "../registry/client.ts";
+import type { Credentials, RegistryClient } from "../registry/client.ts";
 import type { RegistriesConf } from "../registry/registries-conf.ts";
 import type { PlatformChoice } from "./platform.ts";
+import type { Policy } from "./policy.ts";
 
 /** All optional: the defaults are the machine's own files and this machine's platform. */
 export interface ImageSystem {
@@ -19,6 +20,16 @@ export interface ImageSystem {
   /** Absent: as registries.conf says. */
   readonly tlsVerify?: boolean;
   readonly signaturePolicy?: string;
+  /** Read already; wins over `signaturePolicy`. */
+  readonly policy?: Policy;
+  /** --registries.d: where signatures lie. */
+  readonly registriesDir?: string;
+  /** One directory for the blobs of many image layouts. */
+  readonly sharedBlobDir?: string;
+  /** Of docker-daemon:, such as unix:///run/docker.sock. */
+  readonly daemonHost?: string;
+  /** Clients kept from one image to the next, so that each registry is greeted once. */
+  readonly clients?: Map<string, RegistryClient>;
   readonly platform?: PlatformChoice;
   /** Layers moved at a time; default 3. */
   readonly layersInParallel?: number;

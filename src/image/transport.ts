@@ -4,16 +4,20 @@
 import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { enforcePolicy, readPolicy } from "./policy.ts";
-import { atDockerHub, nameToGive, parseReference, referenceText, withDefaultTag } from "./reference.ts";
+import type { PolicySubject } from "./policy.ts";
+import { atDockerHub, findReference, nameToGive, parseReference, referenceText, withDefaultTag } from "./reference.ts";
 import type { Reference } from "./reference.ts";
+import type { FoundImage } from "./resolve.ts";
 import type { Sink, Source } from "./source.ts";
 import type { ImageSystem } from "./system.ts";
 
-export const transportNames = ["docker", "containers-storage", "oci", "oci-archive", "docker-archive", "dir"] as const;
+export const transportNames = [
+  "containers-storage", "dir", "docker", "docker-archive", "docker-daemon", "oci", "oci-archive", "tarball",
+] as const;
 export type TransportName = (typeof transportNames)[number];
 
 /** Known to others, not to us yet. */
-const otherTransports: readonly string[] = ["docker-daemon", "tarball", "sif", "ostree", "atomic"];
+const otherTransports: readonly string[] = ["sif", "ostree", "atomic"];
 
 export interface ImageName {
   readonly transport: TransportName;
@@ -26,7 +30,9 @@ export interface World {
   readonly system?: ImageSystem;
   readonly store?: Store;
   /** Opens the store that `containers-storage:[driver@root+runroot]…` names. */
-  readonly openStore?: (places: { readonly root: string; readonly runroot: string | undefined }) => Store;
+  readonly openStore?: (places: { readonly root: string; readonly runroot: string | undefined }) => Store | Promise<Store>;
+  /** Opens the machine's own store, where `store` is not given. */
+  readonly findStore?: () => Store | Promise<Store>;
 }
 
 /**
@@ -72,44 +78,59 @@ export function splitPath(rest: string): { readonly path: string; readonly name:
 export const dockerReference = (rest: string): Reference => withDefaultTag(atDockerHub(parseReference(rest)));
 
 /** @throws Fault "policy.rejected" before anything is read but the manifest */
-export async function openSource({ transport, rest }: ImageName, world: World): Promise<Source> {
+export async function openSource(name: ImageName, world: World): Promise<Source> {
+  const { transport, rest } = name;
   const system = world.system ?? {};
-  const admit = (subject: { reference?: Reference; path?: string }) =>
-    enforcePolicy(readPolicy(system.signaturePolicy), { transport, ...subject });
+  const subject: PolicySubject = transport === "docker"
+    ? { transport, reference: dockerReference(rest) }
+    : { transport, path: transport === "dir" ? rest : splitPath(rest).path };
+  // What is in the store was let in when it came, and what a person packs or asks a daemon for is his own.
+  if (transport === "containers-storage" || transport === "docker-daemon" || transport === "tarball") return open(name, world);
+  const policy = system.policy ?? readPolicy(system.signaturePolicy);
+  const requirements = enforcePolicy(policy, subject);
+  const source = await open(name, world);
+  if (requirements.length === 0) return source;
+  const { admission } = await import("./signature/admission.ts");
+  return { ...source, admit: admission({ policy, requirements, source, subject }) };
+}
+
+async function open({ transport, rest }: ImageName, world: World): Promise<Source> {
+  const system = world.system ?? {};
   const { path, name } = splitPath(rest);
   switch (transport) {
-    case "docker": {
-      const reference = dockerReference(rest);
-      admit({ reference });
-      return (await import("./transports/registry.ts")).registrySource(reference, system);
-    }
+    case "docker": return (await import("./transports/registry.ts")).registrySource(dockerReference(rest), system);
     case "containers-storage": {
-      const { store, text } = storeOf(rest, world);
-      const { getFound } = await import("./resolve.ts");
-      const found = getFound(store, text, system);
-      return (await import("./transports/storage.ts")).storageSource(store, found.image, found.name);
+      const { store, text } = await storeNamed(rest, world);
+      const found = await findStored(store, text, system);
+      const reference = findReference(found.name);
+      const source = (await import("./transports/storage.ts")).storageSource(store, found.image, found.name);
+      return reference === undefined || reference.domain === "" ? source : { ...source, reference };
     }
-    case "oci": {
-      admit({ path });
-      return (await import("./transports/oci.ts")).ociSource(path, name);
-    }
-    case "oci-archive": {
-      admit({ path });
-      return (await import("./transports/oci-archive.ts")).ociArchiveSource(path, name, system.tmpDir);
-    }
-    case "docker-archive": {
-      admit({ path });
-      return (await import("./transports/docker-archive.ts")).dockerArchiveSource(path, name, system);
-    }
-    case "dir": {
-      admit({ path: rest });
-      return (await import("./transports/dir.ts")).dirSource(rest);
-    }
+    case "oci": return (await import("./transports/oci.ts")).ociSource(path, name, system.sharedBlobDir);
+    case "oci-archive": return (await import("./transports/oci-archive.ts")).ociArchiveSource(path, name, system.tmpDir);
+    case "docker-archive": return (await import("./transports/docker-archive.ts")).dockerArchiveSource(path, name, system);
+    case "docker-daemon": return (await import("./transports/daemon.ts")).daemonSource(rest, system);
+    case "tarball": return (await import("./transports/tarball.ts")).tarballSource(rest, system);
+    case "dir": return (await import("./transports/dir.ts")).dirSource(rest);
+  }
+}
+
+async function findStored(store: Store, text: string, system: ImageSystem): Promise<FoundImage> {
+  const { getFound } = await import("./resolve.ts");
+  try {
+    return getFound(store, text, system);
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== "image.not-found") throw cause;
+    const name = findReference(text);
+    const whole = name === undefined ? `@${text}` : referenceText(withDefaultTag(atDockerHub(name)));
+    throw new Fault("image.not-found", `reference "[overlay@${store.root}]${whole}" does not resolve to an image ID`, { cause });
   }
 }
 
 export interface SinkOptions {
   readonly layers?: "uncompressed";
+  /** True: a dir gets its layers compressed. False: an image layout gets plain layers as they are. Absent: the transport's way. */
+  readonly packsLayers?: boolean;
   /** For docker-archive: names beside the one in the path. */
   readonly additionalNames?: readonly string[];
 }
@@ -117,15 +138,21 @@ export interface SinkOptions {
 export async function openSink({ transport, rest }: ImageName, world: World, options: SinkOptions = {}): Promise<Sink> {
   const system = world.system ?? {};
   const { path, name } = splitPath(rest);
-  const plain = options.layers ? { layers: options.layers } : {};
+  const plain = {
+    ...(options.layers ? { layers: options.layers } : {}),
+    ...(options.packsLayers === undefined ? {} : { packsLayers: options.packsLayers }),
+  };
   switch (transport) {
     case "docker": return (await import("./transports/registry.ts")).registrySink(dockerReference(rest), system);
     case "containers-storage": {
-      const { store, text } = storeOf(rest, world);
+      const { store, text } = await storeNamed(rest, world);
       const names = text === "" || text.startsWith("@") ? [] : [referenceText(withDefaultTag(atDockerHub(parseReference(text))))];
       return (await import("./transports/storage.ts")).storageSink(store, names);
     }
-    case "oci": return (await import("./transports/oci.ts")).ociSink(path, name, plain);
+    case "oci": return (await import("./transports/oci.ts")).ociSink(path, name, {
+      ...plain,
+      ...(system.sharedBlobDir === undefined ? {} : { sharedBlobDir: system.sharedBlobDir }),
+    });
     case "oci-archive":
       return (await import("./transports/oci-archive.ts")).ociArchiveSink(path, name, {
         ...plain,
@@ -138,16 +165,19 @@ export async function openSink({ transport, rest }: ImageName, world: World, opt
       const sink = writer.sink([...new Set([...given, ...(options.additionalNames ?? [])])]);
       return { ...sink, close: async ok => writer.close(ok) };
     }
-    case "dir": return (await import("./transports/dir.ts")).dirSink(rest, options.layers);
+    case "dir": return (await import("./transports/dir.ts")).dirSink(rest, plain);
+    case "docker-daemon": return (await import("./transports/daemon.ts")).daemonSink(rest, system);
+    case "tarball": throw new Fault("usage.unsupported", "\"tarball:\" locations can only be read from, not written to");
   }
 }
 
 /** "[driver@root+runroot:options]NAME", every part of the brackets but the root optional. */
-function storeOf(rest: string, world: World): { store: Store; text: string } {
+export async function storeNamed(rest: string, world: World): Promise<{ store: Store; text: string }> {
   const match = /^\[([^\]]*)\](.*)$/s.exec(rest);
   const text = (match ? match[2]! : rest).replace(/^@(?=[0-9a-f]{64}$)/, "");
   if (!match) {
-    if (world.store) return { store: world.store, text };
+    const store = world.store ?? (await world.findStore?.());
+    if (store) return { store, text };
     throw new Fault("usage.invalid", "cannot use containers-storage: no store is open");
   }
   const [place = ""] = match[1]!.split(":");
@@ -157,5 +187,5 @@ function storeOf(rest: string, world: World): { store: Store; text: string } {
   }
   if (world.store && world.store.root === root) return { store: world.store, text };
   if (!world.openStore) throw new Fault("usage.unsupported", `cannot open the store at ${JSON.stringify(root)} here`);
-  return { store: world.openStore({ root, runroot }), text };
+  return { store: await world.openStore({ root, runroot }), text };
 }

@@ -1,61 +1,139 @@
 // dir: one image as loose files, manifest.json beside its blobs named by their hex digests.
 // Source: containers-transports(5), "dir:path".
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { hexOf } from "../../base/digest.ts";
+import { algorithmOf, hexOf, newHasher } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
-import { Fault } from "../../base/fault.ts";
+import { Fault, errnoOf } from "../../base/fault.ts";
 import { limits } from "../../base/limits.ts";
+import type { Descriptor } from "../../base/oci-image.ts";
 import { writeBlobFile } from "../blob-file.ts";
-import { rawManifest } from "../manifest.ts";
+import { rawManifest, readManifest } from "../manifest.ts";
+import type { RawManifest } from "../manifest.ts";
 import type { Sink, Source } from "../source.ts";
 import { directoryTree, fileFault } from "../tree.ts";
 
 const versionText = "Directory Transport Version: 1.1\n";
+const signaturesMax = 100;
 
 const nameOf = (digest: Digest): string => (digest.startsWith("sha256:") ? hexOf(digest) : digest);
+const manifestName = (instance?: Digest): string => (instance === undefined ? "manifest.json" : `${hexOf(instance)}.manifest.json`);
+const signatureName = (number: number, instance?: Digest): string =>
+  `${instance === undefined ? "" : `${hexOf(instance)}.`}signature-${number}`;
 
 export function dirSource(path: string): Source {
   const tree = directoryTree(path);
   return {
     name: `dir:${path}`,
-    manifest: async (instance?: Digest) =>
-      rawManifest(tree.read(instance === undefined ? "manifest.json" : `${hexOf(instance)}.manifest.json`, limits.manifestBytesMax)),
+    manifest: async (instance?: Digest) => rawManifest(tree.read(manifestName(instance), limits.manifestBytesMax)),
     blob: async ({ digest }, offset = 0) => ({ stream: tree.stream(nameOf(digest), offset), size: tree.size(nameOf(digest)) }),
+    async signatures(instance) {
+      const found: Uint8Array[] = [];
+      for (let number = 1; number <= signaturesMax && tree.has(signatureName(number, instance)); number++) {
+        found.push(tree.read(signatureName(number, instance), limits.manifestBytesMax));
+      }
+      return found;
+    },
     close: async () => tree.close(),
   };
 }
 
-/** Makes the directory; one that holds something else is refused. @throws Fault "system.exists" */
-export function dirSink(path: string, layers?: "uncompressed"): Sink {
+/**
+ * Touches nothing before the first blob; then the manifest goes first, so that nothing half-copied looks whole, and
+ * blobs of an earlier copy are used again. A directory that holds something else is refused.
+ *
+ * @throws Fault "system.exists"
+ */
+export function dirSink(path: string, options: { readonly layers?: "uncompressed"; readonly packsLayers?: boolean } = {}): Sink {
   const directory = resolve(path);
-  prepare(directory);
+  const kept = new Set(["version"]);
+  let isPrepared = false;
+  check(directory);
+  const prepared = (): void => {
+    if (!isPrepared) prepare(directory);
+    isPrepared = true;
+  };
+  const keep = (name: string, bytes: Uint8Array): void => {
+    prepared();
+    kept.add(name);
+    writeFileSync(join(directory, name), bytes);
+  };
   return {
     name: `dir:${path}`,
     takesIndex: true,
     anyConfig: true,
-    ...(layers ? { layers } : {}),
-    has: async () => false,
-    put: (blob, _place, _cargo, content) => writeBlobFile(join(directory, nameOf(blob.digest)), blob, content),
-    async finish({ raw }, member) {
-      writeFileSync(join(directory, member ? `${hexOf(raw.digest)}.manifest.json` : "manifest.json"), raw.bytes);
+    ...(options.layers ? { layers: options.layers } : {}),
+    ...(options.packsLayers ? { packsLayers: true } : {}),
+    holds: async raw => holds(directory, raw),
+    async has(blob) {
+      prepared();
+      if (!isWhole(join(directory, nameOf(blob.digest)), blob)) return false;
+      kept.add(nameOf(blob.digest));
+      return true;
     },
-    finishIndex: async raw => writeFileSync(join(directory, "manifest.json"), raw.bytes),
-    async close() {},
+    put(blob, _place, _cargo, content) {
+      prepared();
+      kept.add(nameOf(blob.digest));
+      return writeBlobFile(join(directory, nameOf(blob.digest)), blob, content);
+    },
+    finish: async ({ raw }, member) => keep(manifestName(member ? raw.digest : undefined), raw.bytes),
+    finishIndex: async raw => keep("manifest.json", raw.bytes),
+    async putSignatures(signatures, raw, member) {
+      for (const [at, bytes] of signatures.entries()) keep(signatureName(at + 1, member ? raw.digest : undefined), bytes);
+    },
+    async close(ok) {
+      if (!ok || !isPrepared) return;
+      for (const name of readdirSync(directory)) if (!kept.has(name)) rmSync(join(directory, name), { recursive: true });
+    },
   };
+}
+
+/** The files of one manifest: itself, and with their sizes the blobs it names; of an index its members' too. */
+function holds(directory: string, raw: RawManifest, name = "manifest.json"): boolean {
+  try {
+    const bytes = readFileSync(join(directory, name));
+    if (bytes.length !== raw.bytes.length || !bytes.equals(raw.bytes)) return false;
+    const parsed = readManifest(raw);
+    if (parsed.kind === "image") {
+      return [parsed.manifest.config, ...parsed.manifest.layers].every(blob => sizeOf(join(directory, nameOf(blob.digest))) === blob.size);
+    }
+    return parsed.index.manifests.every(entry => {
+      const member = manifestName(entry.digest);
+      return holds(directory, rawManifest(readFileSync(join(directory, member)), entry.mediaType), member);
+    });
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return false;
+    throw fileFault(`cannot read ${JSON.stringify(directory)}`, thrown);
+  }
+}
+
+const sizeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size;
+
+function isWhole(file: string, { digest, size }: Descriptor): boolean {
+  if (size < 0 || sizeOf(file) !== size) return false;
+  const hasher = newHasher(algorithmOf(digest));
+  hasher.update(readFileSync(file));
+  return hasher.digest() === digest;
+}
+
+function check(directory: string): void {
+  try {
+    const names = readdirSync(directory);
+    if (names.length === 0 || names.includes("version")) return;
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return;
+    throw fileFault(`cannot write to ${JSON.stringify(directory)}`, thrown);
+  }
+  throw new Fault("system.exists", `cannot write to ${JSON.stringify(directory)}: it holds something else than an image`, {
+    hint: "give a directory that is empty or does not exist",
+  });
 }
 
 function prepare(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true });
-    const names = readdirSync(directory);
-    if (names.length > 0 && !names.includes("version")) {
-      throw new Fault("system.exists", `cannot write to ${JSON.stringify(directory)}: it holds something else than an image`, {
-        hint: "give a directory that is empty or does not exist",
-      });
-    }
-    for (const name of names) rmSync(join(directory, name), { recursive: true });
+    rmSync(join(directory, "manifest.json"), { force: true });
     writeFileSync(join(directory, "version"), versionText);
   } catch (thrown) {
     throw fileFault(`cannot write to ${JSON.stringify(directory)}`, thrown);

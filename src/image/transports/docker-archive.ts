@@ -58,6 +58,7 @@ export async function dockerArchiveSource(
     return {
       name: `docker-archive:${path}${name === "" ? "" : `:${name}`}`,
       image,
+      isSynthesized: true,
       manifest: async () => raw,
       async blob({ digest }, offset = 0) {
         const file = files.get(digest);

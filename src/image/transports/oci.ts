@@ -1,7 +1,7 @@
 // oci: and oci-archive: an image layout as a directory or as a tar file of one, images told apart by their ref name.
 // Source: OCI image-spec image-layout.md; annotation org.opencontainers.image.ref.name.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { algorithmOf, digestOf, hexOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
@@ -11,7 +11,7 @@ import { mediaTypes } from "../../base/media-types.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
 import { asRecord, findList, parseJson } from "../../base/shape.ts";
 import { writeBlobFile } from "../blob-file.ts";
-import { rawManifest, readDescriptor } from "../manifest.ts";
+import { rawManifest, readDescriptor, readManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
 import type { Sink, Source } from "../source.ts";
 import { directoryTree, fileFault } from "../tree.ts";
@@ -20,7 +20,9 @@ import type { Tree } from "../tree.ts";
 const refName = "org.opencontainers.image.ref.name";
 const subject = { what: "image layout's index.json", code: "image.malformed" } as const;
 
-const blobName = (digest: Digest): string => `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
+/** `isShared`: in a directory of blobs alone. */
+const blobName = (digest: Digest, isShared = false): string =>
+  `${isShared ? "" : "blobs/"}${algorithmOf(digest)}/${hexOf(digest)}`;
 
 /** The layout's entries. @throws Fault "image.malformed" */
 export function layoutEntries(tree: Tree): Descriptor[] {
@@ -48,11 +50,11 @@ export function chooseEntry(tree: Tree, name: string): Descriptor {
 
 export function layoutSource(
   tree: Tree,
-  { scheme, name }: { scheme: "oci" | "oci-archive"; name: string },
+  { scheme, name, blobs = tree }: { scheme: "oci" | "oci-archive"; name: string; blobs?: Tree },
 ): Source & { readonly entry: Descriptor } {
   const entry = chooseEntry(tree, name);
   const read = (digest: Digest, type?: string): RawManifest => {
-    const bytes = tree.read(blobName(digest), limits.manifestBytesMax);
+    const bytes = blobs.read(blobName(digest, blobs !== tree), limits.manifestBytesMax);
     if (digestOf(bytes, algorithmOf(digest)) !== digest) {
       throw new Fault("digest.mismatch", `cannot read manifest "${digest}" of ${JSON.stringify(tree.path)}: its bytes have another digest`);
     }
@@ -62,26 +64,41 @@ export function layoutSource(
     name: `${scheme}:${tree.path}${name === "" ? "" : `:${name}`}`,
     entry,
     manifest: async (instance?: Digest) => (instance === undefined ? read(entry.digest, entry.mediaType) : read(instance)),
-    blob: async ({ digest }, offset = 0) => ({ stream: tree.stream(blobName(digest), offset), size: tree.size(blobName(digest)) }),
+    async blob({ digest }, offset = 0) {
+      const file = blobName(digest, blobs !== tree);
+      return { stream: blobs.stream(file, offset), size: blobs.size(file) };
+    },
     close: async () => tree.close(),
   };
 }
 
-export const ociSource = (path: string, name: string): Source & { readonly entry: Descriptor } =>
-  layoutSource(directoryTree(path), { scheme: "oci", name });
+/** @param sharedBlobDir where the blobs are, when not in the layout */
+export const ociSource = (path: string, name: string, sharedBlobDir?: string): Source & { readonly entry: Descriptor } =>
+  layoutSource(directoryTree(path), {
+    scheme: "oci",
+    name,
+    ...(sharedBlobDir === undefined ? {} : { blobs: directoryTree(sharedBlobDir) }),
+  });
 
 export interface LayoutSinkOptions {
   readonly layers?: "uncompressed";
   /** What messages call it; default "oci:PATH". */
   readonly title?: string;
+  /** False: plain layers stay plain. */
+  readonly packsLayers?: boolean;
+  /** Where the blobs go instead of into the layout. */
+  readonly sharedBlobDir?: string;
 }
 
 /** Adds an image to a layout, which is made where there is none; an image of the same ref name is replaced. */
 export function ociSink(path: string, name: string, options: LayoutSinkOptions = {}): Sink {
   const directory = resolve(path);
-  const has = (digest: Digest) => existsSync(join(directory, blobName(digest)));
+  const shared = options.sharedBlobDir === undefined ? undefined : resolve(options.sharedBlobDir);
+  const fileOf = (digest: Digest): string =>
+    shared === undefined ? join(directory, blobName(digest)) : join(shared, blobName(digest, true));
+  const has = (digest: Digest) => existsSync(fileOf(digest));
   const keep = (raw: RawManifest): void => {
-    const file = join(directory, blobName(raw.digest));
+    const file = fileOf(raw.digest);
     mkdirSync(join(file, ".."), { recursive: true });
     writeFileSync(file, raw.bytes);
   };
@@ -95,16 +112,17 @@ export function ociSink(path: string, name: string, options: LayoutSinkOptions =
     const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [...others, entry] };
     writeFileSync(join(directory, "index.json"), JSON.stringify(index));
   };
-  prepare(directory);
+  prepare(directory, shared === undefined);
   return {
     name: options.title ?? `oci:${path}${name === "" ? "" : `:${name}`}`,
     takesIndex: true,
     anyConfig: true,
     mediaTypes: [mediaTypes.ociManifest],
+    packsLayers: options.packsLayers ?? true,
     ...(options.layers ? { layers: options.layers } : {}),
     has: async ({ digest }) => has(digest),
     put(blob, _place, _cargo, content) {
-      const file = join(directory, blobName(blob.digest));
+      const file = fileOf(blob.digest);
       mkdirSync(join(file, ".."), { recursive: true });
       return writeBlobFile(file, blob, content);
     },
@@ -124,11 +142,35 @@ function readLayout(directory: string): Descriptor[] {
   return findList(fields, "manifests", subject, limits.indexEntriesMax).map(readDescriptor);
 }
 
-function prepare(directory: string): void {
+function prepare(directory: string, hasBlobs: boolean): void {
   try {
-    mkdirSync(join(directory, "blobs/sha256"), { recursive: true });
+    mkdirSync(join(directory, hasBlobs ? "blobs/sha256" : "blobs"), { recursive: true });
     writeFileSync(join(directory, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
   } catch (thrown) {
     throw fileFault(`cannot write to ${JSON.stringify(directory)}`, thrown);
   }
+}
+
+/** Takes an image off a layout's list, and the blobs away that no other image of it needs. @throws Fault "image.not-found" */
+export function removeFromLayout(path: string, name: string, sharedBlobDir?: string): void {
+  if (sharedBlobDir !== undefined) {
+    throw new Fault("usage.unsupported", "cannot delete from an image layout: its blobs are shared with others");
+  }
+  const directory = resolve(path);
+  const tree = directoryTree(directory);
+  const gone = chooseEntry(tree, name);
+  const left = layoutEntries(tree).filter(entry => entry.digest !== gone.digest || entry.annotations?.[refName] !== gone.annotations?.[refName]);
+  const needed = new Set(left.flatMap(entry => reachable(tree, entry)));
+  writeFileSync(join(directory, "index.json"), JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: left }));
+  for (const digest of reachable(tree, gone)) if (!needed.has(digest)) rmSync(join(directory, blobName(digest)), { force: true });
+}
+
+/** Every blob an entry leads to, itself included; of an index those members that are here. */
+function reachable(tree: Tree, entry: Descriptor, depth = 0): Digest[] {
+  if (!tree.has(blobName(entry.digest)) || depth > 4) return [];
+  const parsed = readManifest(rawManifest(tree.read(blobName(entry.digest), limits.manifestBytesMax), entry.mediaType));
+  if (parsed.kind === "image") {
+    return [entry.digest, parsed.manifest.config.digest, ...parsed.manifest.layers.map(layer => layer.digest)];
+  }
+  return [entry.digest, ...parsed.index.manifests.flatMap(member => reachable(tree, member, depth + 1))];
 }

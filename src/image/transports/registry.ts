@@ -33,7 +33,10 @@ export async function clientFor(
     ...(system.authFile === undefined ? {} : { authFile: system.authFile }),
     helpers: registriesOf(system).credentialHelpers,
   }));
-  return newRegistryClient({
+  const key = JSON.stringify([endpoint.host, endpoint.insecure, intent, credentials]);
+  const kept = system.clients?.get(key);
+  if (kept) return kept;
+  const client = newRegistryClient({
     host: endpoint.host,
     insecure: system.tlsVerify === undefined ? endpoint.insecure : !system.tlsVerify,
     credentials,
@@ -47,6 +50,8 @@ export async function clientFor(
       ...(system.retryDelayMs === undefined ? {} : { delayMs: system.retryDelayMs }),
     },
   });
+  system.clients?.set(key, client);
+  return client;
 }
 
 export const whatOf = (reference: Reference): string => reference.digest ?? reference.tag ?? "latest";
@@ -72,7 +77,7 @@ export async function registrySource(reference: Reference, system: ImageSystem =
     return await firstThatAnswers(endpoints, async endpoint => {
       const client = await clientFor(endpoint, system, "pull");
       const { bytes, mediaType } = await client.manifest(endpoint.repository, whatOf(reference), manifestMediaTypes);
-      return sourceAt({ name, reference, endpoint, client, top: rawManifest(bytes, mediaType) });
+      return sourceAt({ name, reference, endpoint, client, top: rawManifest(bytes, mediaType), system });
     });
   } catch (thrown) {
     throw opening(`initializing source ${name}`, thrown);
@@ -85,9 +90,10 @@ interface Opened {
   readonly endpoint: PullEndpoint;
   readonly client: RegistryClient;
   readonly top: RawManifest;
+  readonly system: ImageSystem;
 }
 
-function sourceAt({ name, reference, endpoint, client, top }: Opened): RegistrySource {
+function sourceAt({ name, reference, endpoint, client, top, system }: Opened): RegistrySource {
   return {
     name,
     reference,
@@ -99,6 +105,10 @@ function sourceAt({ name, reference, endpoint, client, top }: Opened): RegistryS
     },
     // The sink hashes every blob; hashing here too would cost a third of the time.
     blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, size, verify: false }),
+    async signatures(instance?: Digest) {
+      const { readLookaside } = await import("../signature/lookaside.ts");
+      return readLookaside(reference, instance ?? top.digest, system.registriesDir);
+    },
     async close() {},
   };
 }
@@ -116,6 +126,15 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
     name,
     takesIndex: true,
     anyConfig: true,
+    packsLayers: true,
+    async holds({ digest, mediaType }) {
+      const head = await client.headManifest(repository, whatOf(reference), [mediaType]);
+      return head?.digest === digest;
+    },
+    async putSignatures(signatures, raw) {
+      const { writeLookaside } = await import("../signature/lookaside.ts");
+      writeLookaside(reference, raw.digest, { signatures, registriesDir: system.registriesDir });
+    },
     async has({ digest }, _place, _cargo, source) {
       if ((await client.hasBlob(repository, digest)) !== undefined) return true;
       if (!isRegistrySource(source) || source.endpoint.host !== endpoint.host || source.endpoint.repository === repository) return false;

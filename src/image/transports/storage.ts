@@ -3,6 +3,7 @@
 import { algorithmOf, digestOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
 import { chainIds } from "../../storage/chain.ts";
 import type { Lease, Store, StoredImage } from "../../storage/store.ts";
@@ -72,6 +73,10 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
       stored = putImage({ store, lease, cargo, chain: chainOf(cargo), names });
     },
     async finishIndex() {},
+    // Checked by the policy on the way in; what leaves the store again is signed anew or not at all.
+    async putSignatures(signatures) {
+      log.debug(`Leaving ${signatures.length} signatures of the image outside the store`);
+    },
     async close(ok) {
       lease.release({ keep: !ok });
     },

@@ -1,0 +1,160 @@
+// skopeo copy: one image, or all of an index, from any transport to any other.
+
+import { writeFileSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { list, natural, text, toggle, whole } from "../../cli/flag.ts";
+import { files } from "../../cli/complete.ts";
+import { exactly } from "../../cli/operands.ts";
+import { copyImage } from "../../image/copy.ts";
+import type { CopyOptions } from "../../image/copy.ts";
+import { packingFormat } from "../../image/pack.ts";
+import type { Packing } from "../../image/pack.ts";
+import { plainProgress } from "../../image/progress.ts";
+import { atDockerHub, parseReference, referenceText } from "../../image/reference.ts";
+import type { Reference } from "../../image/reference.ts";
+import { dockerReference, openSink, openSource, parseImageName } from "../../image/transport.ts";
+import type { ImageName, SinkOptions } from "../../image/transport.ts";
+import { refuse } from "../container/written/refuse.ts";
+import { copyFlags, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
+import type { CopyFlags } from "./copy-flags.ts";
+import { authfile, imageFlags, oldTlsVerify, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
+import { verb } from "./verb.ts";
+import { imageNames, refuseManyWords } from "./words.ts";
+
+const compressHelp = "image layers when saving to directory using the 'dir' transport. (default is same compression type as source)";
+const encryption = ["encryptionKey", "encryptLayer", "decryptionKey"];
+
+interface OwnFlags extends CopyFlags {
+  readonly additionalTag: readonly string[];
+  readonly all: boolean;
+  readonly destCompress: boolean;
+  readonly destCompressFormat?: string;
+  readonly destCompressLevel?: number;
+  readonly destDecompress: boolean;
+  readonly destForceCompressFormat: boolean;
+  readonly destOciAcceptUncompressedLayers: boolean;
+  readonly digestfile?: string;
+  readonly imageParallelCopies?: number;
+  readonly multiArch?: string;
+  readonly quiet: boolean;
+  readonly signIdentity?: string;
+}
+
+export default verb({
+  usage: "[command options] SOURCE-IMAGE DESTINATION-IMAGE",
+  about: `Container "IMAGE-NAME" uses a "transport":"details" format.\n\n  ${transportsHelp}`,
+  operands: refuseManyWords(exactly(2, imageNames), "Exactly two arguments expected"),
+  flags: {
+    authfile,
+    tlsVerify: oldTlsVerify,
+    ...imageFlags("src"),
+    ...imageFlags("dest"),
+    ...retryFlags,
+    ...copyFlags,
+    additionalTag: list({ help: "additional tags (supports docker-archive)" }),
+    all: toggle({ short: "a", help: "Copy all images if SOURCE-IMAGE is a list" }),
+    decryptionKey: list({ help: "*Experimental* key needed to decrypt the image" }),
+    destCompress: toggle({ help: `Compress tarball ${compressHelp}` }),
+    destCompressFormat: text({ value: "FORMAT", help: "FORMAT to use for the compression", complete: () => ["gzip", "zstd"] }),
+    destCompressLevel: whole({ value: "LEVEL", help: "LEVEL to use for the compression" }),
+    destDecompress: toggle({ help: `Decompress tarball ${compressHelp}` }),
+    destForceCompressFormat: toggle({ help: "Force exclusive use of the compression algorithm set in --dest-compress-format" }),
+    destOciAcceptUncompressedLayers: toggle({ help: "Allow uncompressed image layers when saving to an OCI image using the 'oci' transport. (default is to compress things that aren't compressed)" }),
+    destPrecomputeDigests: toggle({ help: "Precompute digests to prevent uploading layers already on the registry using the 'docker' transport." }),
+    digestfile: text({ help: "Write the digest of the pushed image to the specified file", complete: files }),
+    encryptLayer: list({ value: "ints", help: "*Experimental* the 0-indexed layer indices, with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer)" }),
+    encryptionKey: list({ help: "*Experimental* key with the encryption protocol to use needed to encrypt the image (e.g. jwe:/path/to/key.pem)" }),
+    imageParallelCopies: natural({ help: "Maximum number of image layers to be copied (pulled/pushed) simultaneously. Not setting this field will fall back to containers/image defaults." }),
+    multiArch: text({ help: "How to handle multi-architecture images (system, all, or index-only)", complete: () => ["system", "all", "index-only"] }),
+    quiet: toggle({ short: "q", help: "Suppress output information when copying images" }),
+    signIdentity: text({ help: "Identity of signed image, must be a fully specified docker reference. Defaults to the target docker reference." }),
+  },
+  needs: "nothing",
+  examples: ["skopeo copy docker://quay.io/skopeo/stable:latest docker://registry.example.com/skopeo:latest"],
+  async run(call) {
+    const { context, given } = call;
+    const flags = call.flags as unknown as OwnFlags;
+    const [from = "", to = ""] = call.operands;
+    if (given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, instead use: --src-tls-verify, --dest-tls-verify");
+    refuseUnbuilt(given, [...encryption, ...unbuiltSigning]);
+    const policy = context.policy();
+    const source = await said(`Invalid source name ${from}`, () => parseImageName(from));
+    const target = await said(`Invalid destination name ${to}`, () => parseImageName(to));
+    const sides = { src: { ...sideSystem(call, "src"), policy }, dest: sideSystem(call, "dest") };
+    const options: CopyOptions = {
+      ...sharedOptions(flags),
+      instances: instancesOf(flags, given),
+      packing: packingOf(flags),
+      ...signerOf(flags, identityOf(flags, target)),
+      ...(sides.src.platform ? { platform: sides.src.platform } : {}),
+      ...(context.signal ? { signal: context.signal } : {}),
+      ...(flags.imageParallelCopies ? { parallel: flags.imageParallelCopies } : {}),
+      ...(context.globals.tmpdir ? { tmpDir: context.globals.tmpdir } : {}),
+      ...(flags.quiet ? {} : { onProgress: plainProgress((line) => context.err(line)) }),
+    };
+    const { raw } = await copyImage(
+      await openSource(source, worldOf(context, sides.src)),
+      await openSink(target, worldOf(context, sides.dest), sinkOptions(flags, target)),
+      options,
+    );
+    if (flags.digestfile) keepDigest(flags.digestfile, raw.digest);
+  },
+});
+
+function instancesOf({ all, multiArch }: OwnFlags, given: ReadonlySet<string>): "system" | "all" | "index-only" {
+  if (!given.has("multiArch")) return all ? "all" : "system";
+  if (all) throw refuse("Cannot use --all and --multi-arch flags together");
+  if (multiArch === "system" || multiArch === "all" || multiArch === "index-only") return multiArch;
+  const choices = "Choose one of the supported options: 'system', 'all', or 'index-only'";
+  throw refuse(`unknown multi-arch option ${JSON.stringify(multiArch)}. ${choices}`);
+}
+
+function packingOf({ destCompressFormat, destCompressLevel, destCompress }: OwnFlags): Packing {
+  return {
+    ...(destCompressFormat ? { format: packingFormat(destCompressFormat) } : {}),
+    ...(destCompressLevel === undefined ? {} : { level: destCompressLevel }),
+    ...(destCompress ? { isForced: true } : {}),
+  };
+}
+
+/** Options that only some transports heed are warned about with the others. */
+function sinkOptions(flags: OwnFlags, { transport }: ImageName): SinkOptions {
+  const isDir = transport === "dir";
+  for (const [isGiven, name] of [[flags.destCompress, "dest-compress"], [flags.destDecompress, "dest-decompress"]] as const) {
+    if (isGiven && !isDir) log.warn(`--${name} can only be used if the destination transport is 'dir'`);
+  }
+  const additionalNames = flags.additionalTag.map(additionalName);
+  return {
+    ...(isDir && flags.destDecompress ? { layers: "uncompressed" as const } : {}),
+    ...(isDir && flags.destCompress ? { packsLayers: true } : {}),
+    ...(transport === "oci" && flags.destOciAcceptUncompressedLayers ? { packsLayers: false } : {}),
+    ...(additionalNames.length > 0 ? { additionalNames } : {}),
+  };
+}
+
+function additionalName(tag: string): string {
+  try {
+    const reference = atDockerHub(parseReference(tag));
+    if (reference.tag !== undefined) return referenceText(reference);
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause;
+    throw new Fault(cause.code, `error parsing additional-tag '${tag}': ${cause.message}`, { cause });
+  }
+  throw refuse(`additional-tag '${tag}' must be a tagged reference`);
+}
+
+function identityOf({ signIdentity }: OwnFlags, target: ImageName): Reference | undefined {
+  if (!signIdentity) return target.transport === "docker" ? dockerReference(target.rest) : undefined;
+  const identity = parseReference(signIdentity);
+  if (identity.domain !== "") return identity;
+  throw refuse(`Could not parse --sign-identity: repository name must be canonical`);
+}
+
+function keepDigest(file: string, digest: string): void {
+  try {
+    writeFileSync(file, digest);
+  } catch (cause) {
+    throw new Fault("system.failed", `Failed to write digest to file ${JSON.stringify(file)}: ${(cause as Error).message}`, { cause });
+  }
+}
