@@ -43,6 +43,13 @@ export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<U
   }
 }
 
+/** An archive of one node that is no directory, under the name `as`. */
+export function* tarOfNode(dirfd: number, name: ByteText, as: ByteText): Generator<Uint8Array> {
+  const walk: Walk = { options: {}, prefix: "", links: new Map(), buffer: new Uint8Array(readBytes) };
+  yield* node(walk, dirfd, { name, inside: as });
+  yield tarEnd();
+}
+
 interface Walk {
   readonly options: TreeOptions;
   readonly prefix: string;

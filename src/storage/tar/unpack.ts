@@ -21,8 +21,8 @@ export interface UnpackOptions {
   readonly overlayMarks: "trusted." | "user.";
   /** Device nodes and attributes that are refused are left out: without real root. */
   readonly lenient: boolean;
-  /** Whiteouts become overlay's; otherwise they delete what is there (for trees that are not layers). */
-  readonly whiteouts: "overlay" | "apply";
+  /** Whiteouts become overlay's; or they delete what is there; or they are files as others (for trees that are not layers). */
+  readonly whiteouts: "overlay" | "apply" | "keep";
 }
 
 /** What the archive says of the root directory itself. */
@@ -57,7 +57,7 @@ export class Unpacker implements TarHandler {
     if (path === "") return this.#rootEntry(entry);
     const { directory, name } = splitPath(path);
     const parent = this.#handle(directory);
-    if (name.startsWith(".wh.")) return this.#whiteout({ directory, parent, name: name.slice(4) });
+    if (name.startsWith(".wh.") && this.#options.whiteouts !== "keep") return this.#whiteout({ directory, parent, name: name.slice(4) });
     switch (entry.kind) {
       case "file":
         return this.#create(parent, name);
