@@ -87,7 +87,7 @@ export class Download {
 }
 
 /** Chunks from the network are the runtime's own memory, which it would let grow by some 50 MB before it looks. */
-const receivedBytesMax = 8 * 1024 * 1024;
+const receivedBytesMax = 2 * 1024 * 1024;
 let received = 0;
 
 function dropReceived(bytes: number): void {

@@ -5,7 +5,7 @@
 import { Fault } from "../base/fault.ts";
 import type { Compression } from "../base/media-types.ts";
 
-const outputBytes = 128 * 1024;
+const outputBytes = 64 * 1024;
 
 /** By magic number; undefined while there are too few bytes to tell. @throws Fault "image.unsupported" for xz and bzip2 */
 export function compressionOf(bytes: Uint8Array): Compression | undefined {
