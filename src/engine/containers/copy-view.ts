@@ -1,11 +1,11 @@
 // What cp sees of a container or of the host: a root directory with all its mounts, and paths looked up inside it.
 // Source: openat2(2), RESOLVE_IN_ROOT; proc(5), /proc/PID/root.
 
-import { closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { MountSpec } from "../../base/container-spec.ts";
 import {
-  AT_FDCWD, close, closeQuietly, findStat, handlePath, O_DIRECTORY, O_PATH, openat2, openDirectory, readlinkat,
-  RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, type Stat, tryOpenat2,
+  AT_FDCWD, close, closeQuietly, findStat, handlePath, mkdirat, O_CREAT, O_DIRECTORY, O_EXCL, O_PATH, openat2, openDirectory, readlinkat,
+  RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, type Stat, tryOpenat2, unlinkat,
 } from "../../kernel/files.ts";
 import { mount, MS_BIND, MS_REC } from "../../kernel/mounts.ts";
 import { withMountNamespace } from "../../kernel/namespaces.ts";
@@ -54,11 +54,11 @@ export async function containerView(host: Host, id: string, path: string): Promi
   const mounted = await locked(host, id, () => mountRoot(host, record));
   const undo = () => locked(host, id, () => unmountRoot(host, record));
   try {
-    const { rootFd, namespace } = assemble(mounted.path, mounted.mounts.filter(one => reaches(one, wanted)));
+    const assembled = assemble(mounted.path, mounted.mounts.filter(one => reaches(one, wanted)));
     return {
-      rootFd, workdir, record,
+      rootFd: assembled.rootFd, workdir, record,
       async [Symbol.asyncDispose]() {
-        for (const fd of [rootFd, namespace]) closeQuietly(fd);
+        takeApart(assembled);
         await undo();
       },
     };
@@ -76,33 +76,57 @@ function reaches({ kind, target }: MountSpec, path: string): boolean {
   return within(path, place) || within(place, path);
 }
 
-/** The mounts lie in a namespace of their own, which lasts as long as its handle. */
-function assemble(root: string, mounts: readonly MountSpec[]): { rootFd: number; namespace: number } {
+interface Assembled {
+  readonly rootFd: number;
+  /** The mounts lie in a namespace of their own, which lasts as long as its handle. */
+  readonly namespace: number;
+  /** Mountpoints that were not there: the next start makes them, so they go again. */
+  readonly made: MadeNode[];
+}
+
+interface MadeNode {
+  /** A handle on the directory that holds it. */
+  readonly above: number;
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+function assemble(root: string, mounts: readonly MountSpec[]): Assembled {
+  const made: MadeNode[] = [];
   return withMountNamespace("new", () => {
     const rootFd = openDirectory(root);
-    const byDepth = [...mounts].sort((one, two) => normalPath(one.target).split("/").length - normalPath(two.target).split("/").length);
-    for (const { source, target } of byDepth) {
-      const fd = mountpoint(rootFd, normalPath(target), statSync(source).isDirectory());
+    const depth = ({ target }: MountSpec): number => normalPath(target).split("/").length;
+    for (const { source, target } of [...mounts].sort((one, two) => depth(one) - depth(two))) {
+      const fd = mountpoint({ rootFd, made }, normalPath(target), statSync(source).isDirectory());
       mount({ source, target: handlePath(fd), flags: MS_BIND | MS_REC });
       close(fd);
     }
-    return { rootFd, namespace: openat2(AT_FDCWD, "/proc/thread-self/ns/mnt", { flags: 0 }) };
+    return { rootFd, namespace: openat2(AT_FDCWD, "/proc/thread-self/ns/mnt", { flags: 0 }), made };
   });
 }
 
-/** A handle on the place, made where it is missing, as the start of the container would. */
-function mountpoint(rootFd: number, path: string, wantsDirectory: boolean): number {
-  const found = open(rootFd, path, O_PATH);
-  if (found >= 0) return found;
-  const above = mountpoint(rootFd, dirname(path), true);
-  try {
-    const name = handlePath(above, basename(path)) as string;
-    if (wantsDirectory) mkdirSync(name, { mode: 0o755 });
-    else closeSync(openSync(name, "wx", 0o644));
-  } finally {
-    close(above);
+function takeApart({ rootFd, namespace, made }: Assembled): void {
+  for (const fd of [rootFd, namespace]) closeQuietly(fd);
+  for (const { above, name, isDirectory: directory } of made.reverse()) {
+    try {
+      unlinkat(above, name, directory);
+    } catch {
+      // Something was put there: it stays.
+    }
+    closeQuietly(above);
   }
-  return openat2(rootFd, path, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
+}
+
+/** A handle on the place, made where it is missing, as the start of the container would. */
+function mountpoint(tree: Pick<Assembled, "rootFd" | "made">, path: string, wantsDirectory: boolean): number {
+  const found = open(tree.rootFd, path, O_PATH);
+  if (found >= 0) return found;
+  const above = mountpoint(tree, dirname(path), true);
+  const name = basename(path);
+  if (wantsDirectory) mkdirat(above, name, 0o755);
+  else close(openat2(above, name, { flags: O_CREAT | O_EXCL, mode: 0o644 }));
+  tree.made.push({ above, name, isDirectory: wantsDirectory });
+  return openat2(tree.rootFd, path, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
 }
 
 const open = (rootFd: number, path: string, flags: number, magic = false): number =>
@@ -118,21 +142,34 @@ export function openInView({ rootFd, record }: View, path: string): number | und
 /** Follows links in the last part one by one, so that the name of what they lead to is known, even when it is not there. */
 export function lookUp(view: View, written: string): Found | undefined {
   if (view.record && written.includes("*")) return undefined;
-  let path = normalPath(written.startsWith("/") ? written : `${view.workdir}/${written}`);
-  let stat: Stat | undefined;
-  for (let links = 0; links < linksMax; links++) {
-    const parent = openInView(view, dirname(path));
-    if (parent === undefined) return { path, stat: undefined };
-    try {
-      stat = path === "/" ? findStat(parent, "") : findStat(parent, basename(path));
-      if (stat === undefined || !isLink(stat)) return { path, stat };
-      const target = Buffer.from(readlinkat(parent, basename(path))).toString();
-      path = normalPath(target.startsWith("/") ? target : `${realPath(view, parent, dirname(path))}/${target}`);
-    } finally {
-      close(parent);
-    }
+  const start = normalPath(written.startsWith("/") ? written : `${view.workdir}/${written}`);
+  let path: string | undefined = start;
+  for (let links = 0; links < linksMax && path !== undefined; links++) {
+    const step = lookOnce(view, path);
+    if (step.next === undefined) return step.found.stat || view.record ? step.found : magic(start, step.found);
+    path = step.next;
   }
   return undefined;
+}
+
+/** A pipe or a deleted file behind one of /proc's links has no name of its own. */
+function magic(start: string, found: Found): Found {
+  const stat = findStat(AT_FDCWD, start, true);
+  return stat === undefined ? found : { path: start, stat };
+}
+
+function lookOnce(view: View, path: string): { found: Found; next?: string } {
+  const parent = openInView(view, dirname(path));
+  if (parent === undefined) return { found: { path, stat: undefined } };
+  try {
+    const stat = findStat(parent, path === "/" ? "" : basename(path));
+    if (stat === undefined || !isLink(stat)) return { found: { path, stat } };
+    const target = Buffer.from(readlinkat(parent, basename(path))).toString();
+    const next = normalPath(target.startsWith("/") ? target : `${realPath(view, parent, dirname(path))}/${target}`);
+    return { found: { path, stat: undefined }, next };
+  } finally {
+    close(parent);
+  }
 }
 
 /** Of the host, where ".." after a link goes to another place than it looks. */
