@@ -109,6 +109,8 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
       preservedFds: asked.preserveFd ?? Array.from({ length: asked.preserveFds ?? 0 }, (_, index) => 3 + index),
       ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     });
+    // Known before it starts: what ends at once must not be cleaned up before its exit code is read.
+    if (attach) host.state.saveExec(sessionRecord({ id, record, attached: true }, asked, 0));
     return { record, id, bundle, session, attached: attach };
   } catch (thrown) {
     forget(host, containerId, id);
@@ -121,15 +123,20 @@ function forget(host: Host, containerId: string, id: string): void {
   for (const directory of [sessionDirectory(host, containerId, id), pidDirectory(host, containerId, id)]) rmSync(directory, { recursive: true, force: true });
 }
 
+/** @param pid 0 until it has one */
+function sessionRecord({ id, record, attached }: Pick<Begun, "id" | "record" | "attached">, asked: ExecSpec, pid: number): ExecRecord {
+  const pidStart = pid === 0 ? undefined : processStart(pid);
+  return {
+    id, containerId: record.id, pid, ...(pidStart === undefined ? {} : { pidStart }),
+    ...(attached ? { owner: { pid: process.pid, start: processStart(process.pid) ?? 0 } } : {}),
+    command: asked.command, terminal: asked.terminal ?? false, ...(asked.user === undefined ? {} : { user: asked.user }),
+  };
+}
+
 async function begin(host: Host, { record, id, session, attached }: Begun, asked: ExecSpec): Promise<Launched> {
   try {
     const launched = await session.begin();
-    const pidStart = processStart(launched.pid);
-    host.state.saveExec({
-      id, containerId: record.id, pid: launched.pid, ...(pidStart === undefined ? {} : { pidStart }),
-      ...(attached ? { owner: { pid: process.pid, start: processStart(process.pid) ?? 0 } } : {}),
-      command: asked.command, terminal: asked.terminal ?? false, ...(asked.user === undefined ? {} : { user: asked.user }),
-    });
+    host.state.saveExec(sessionRecord({ id, record, attached }, asked, launched.pid));
     containerEvent(host, record, "exec");
     return launched;
   } catch (thrown) {
