@@ -23,6 +23,10 @@ const unlimited = "18446744073709551615";
 
 /** JSON in which Infinity is RLIM_INFINITY, in digits that a double does not hold. */
 export function jsonText(value: unknown): string {
-  const marked = JSON.stringify(value, (_key, one: unknown) => (one === Infinity ? `\u0001${unlimited}` : one));
-  return marked.replaceAll(`"\\u0001${unlimited}"`, unlimited);
+  const plain = JSON.stringify(value);
+  // A text of the person's may look like any mark, so one is taken that stands nowhere.
+  let mark = "unlimited";
+  while (plain.includes(mark)) mark += ".";
+  const marked = JSON.stringify(value, (_key, one: unknown) => (one === Infinity ? mark : one));
+  return marked.replaceAll(`"${mark}"`, unlimited);
 }

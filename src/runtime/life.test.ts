@@ -252,7 +252,9 @@ for (const runtime of runtimes) {
         expect(() => killContainer(life.runtime, life.id, 15)).toThrow(expect.objectContaining({ code: "container.wrong-state" }));
         await deleteContainer(life.runtime, life.id);
         await deleteContainer(life.runtime, life.id);
-        expect(cgroupDirectories(`/libpod_parent/libpod-${life.id}`)).toEqual([]);
+        // Where the v2 tree has only left its empty directory, crun keeps files in that, which limit nothing.
+        const left = cgroupDirectories(`/libpod_parent/libpod-${life.id}`).filter(path => cgroupMode() !== "v1" || !path.includes("/unified/"));
+        expect(left).toEqual([]);
       }), patience);
 
     for (const [argv, code, exit] of [["/none", "process.not-found", 127], ["none", "process.not-found", 127],

@@ -1,0 +1,44 @@
+// Where a container's cgroup lies, by manager and mode.
+
+import { expect, test } from "bun:test";
+import { cgroupPathOf, ownCgroup, type CgroupManager, type CgroupPlace } from "./cgroups.ts";
+
+type Asked = Parameters<typeof cgroupPathOf>[0];
+const unit = "0::/user.slice/me.service\n";
+const many = "9:name=systemd:/\n8:pids:/\n4:memory:/a:b/c\n0::/\n";
+
+const cases: [Asked, CgroupManager, CgroupPlace, string | undefined][] = [
+  [{}, "cgroupfs", {}, "/libpod_parent/libpod-ID"],
+  [{ cgroupParent: "/foo/" }, "cgroupfs", {}, "/foo/libpod-ID"],
+  [{ cgroups: "no-conmon" }, "cgroupfs", {}, "/libpod_parent/libpod-ID"],
+  [{ cgroups: "disabled" }, "cgroupfs", {}, undefined],
+  [{ cgroups: "disabled" }, "systemd", {}, undefined],
+  [{}, "systemd", {}, "machine.slice:libpod:ID"],
+  [{}, "systemd", { rootless: true }, "user.slice:libpod:ID"],
+  [{ cgroupParent: "a.slice/a-b.slice" }, "systemd", {}, "a-b.slice:libpod:ID"],
+  [{}, "cgroupfs", { rootless: true }, undefined],
+  [{ cgroupParent: "/given" }, "cgroupfs", { rootless: true }, "/given/libpod-ID"],
+  [{ cgroups: "split" }, "systemd", { own: unit, mode: "v2" }, "/user.slice/me.service/libpod-payload-ID"],
+  [{ cgroups: "split" }, "cgroupfs", { own: many, mode: "v1" }, "/a:b/c/libpod-payload-ID"],
+];
+for (const [spec, manager, place, path] of cases) {
+  test(`${JSON.stringify(spec)} with ${manager} ${JSON.stringify(place)}`, () => expect(cgroupPathOf(spec, "ID", manager, place)).toBe(path));
+}
+
+for (const [spec, manager, place, reason] of [
+  [{ cgroupParent: "/foo" }, "systemd", {}, "did not receive systemd slice"],
+  [{ cgroupParent: ".slice" }, "systemd", {}, "did not receive systemd slice"],
+  [{ cgroupParent: "foo.slice" }, "cgroupfs", {}, "systemd slice received"],
+  [{ cgroups: "split", cgroupParent: "/foo" }, "cgroupfs", {}, "cannot specify --cgroup-mode=split with a cgroup-parent"],
+  [{ cgroups: "split" }, "cgroupfs", { own: "0::/\n", mode: "v2" }, "cannot split the root cgroup"],
+] as [Asked, CgroupManager, CgroupPlace, string][]) {
+  test(`${JSON.stringify(spec)} with ${manager} is refused`, () => {
+    expect(() => cgroupPathOf(spec, "ID", manager, place)).toThrow(expect.objectContaining({ code: "usage.invalid", message: expect.stringContaining(reason) }));
+  });
+}
+
+test("our own cgroup is read of the hierarchy that counts", () => {
+  expect(ownCgroup(unit, "v2")).toBe("/user.slice/me.service");
+  expect(ownCgroup(`1:memory:/x\n${unit}`, "v1")).toBe("/x");
+  expect(ownCgroup("", "v2")).toBe("/");
+});
