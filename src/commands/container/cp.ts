@@ -11,7 +11,11 @@ import { refuse } from "./written/refuse.ts";
 
 export default verb({
   usage: "[options] [CONTAINER:]SRC_PATH [CONTAINER:]DEST_PATH",
-  about: 'Copy the contents of SRC_PATH to the DEST_PATH.\n\n  You can copy from the container\'s file system to the local machine or the reverse, from the local filesystem to the container. If "-" is specified for either the SRC_PATH or DEST_PATH, you can also stream a tar archive from STDIN or to STDOUT. The CONTAINER can be a running or stopped container. The SRC_PATH or DEST_PATH can be a file or a directory.\n',
+  about:
+    'Copy the contents of SRC_PATH to the DEST_PATH.\n\n  You can copy from the container\'s file system to the ' +
+    'local machine or the reverse, from the local filesystem to the container. If "-" is specified for either the ' +
+    'SRC_PATH or DEST_PATH, you can also stream a tar archive from STDIN or to STDOUT. The CONTAINER can be a ' +
+    'running or stopped container. The SRC_PATH or DEST_PATH can be a file or a directory.\n',
   operands: exactly(2, files),
   flags: {
     archive: toggle({ short: "a", help: "Chown copied files to the primary uid/gid of the destination container.", fallback: true, shown: "true" }),
