@@ -62,11 +62,20 @@ export function withMountNamespace<T>(which: number | "new", use: () => T): T {
   }
 }
 
+const threadStartsMax = 64;
+const einval = 22;
+
 /** Entering a mount namespace resets root and working directory to its own, so both are set again. */
 function comeHome(home: number, root: number, cwd: number): void {
   // A thread that was started meanwhile shares our directories again, and the kernel refuses to move us then.
-  unshare(CLONE_FS);
-  setns(home, CLONE_NEWNS);
+  // One may start between the two calls, too.
+  for (let left = threadStartsMax; ; left--) {
+    unshare(CLONE_FS);
+    const result = call("setns", home, CLONE_NEWNS);
+    if (result === -einval && left > 0) continue;
+    check(result, "return to the mount namespace");
+    break;
+  }
   check(call("fchdir", root), "return to the root directory");
   scoped(() => check(call("chroot", putPath(".")), "return to the root directory"));
   check(call("fchdir", cwd), "return to the working directory");
@@ -120,7 +129,6 @@ export function createNamedNetns(path: Path): void {
 
 /** Lets a named network namespace go; false where there was none. It lives on while a process is in it. */
 export function removeNamedNetns(path: Path): boolean {
-  const einval = 22;
   const enoent = 2;
   const unmounted = scoped(() => call("umount2", putPath(path), MNT_DETACH));
   if (unmounted === -enoent) return false;

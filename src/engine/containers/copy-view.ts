@@ -79,7 +79,7 @@ function reaches({ kind, target }: MountSpec, path: string): boolean {
 interface Assembled {
   readonly rootFd: number;
   /** The mounts lie in a namespace of their own, which lasts as long as its handle. */
-  readonly namespace: number;
+  readonly namespace: number | undefined;
   /** Mountpoints that were not there: the next start makes them, so they go again. */
   readonly made: MadeNode[];
 }
@@ -93,6 +93,7 @@ interface MadeNode {
 
 function assemble(root: string, mounts: readonly MountSpec[]): Assembled {
   const made: MadeNode[] = [];
+  if (mounts.length === 0) return { rootFd: openDirectory(root), namespace: undefined, made };
   return withMountNamespace("new", () => {
     const rootFd = openDirectory(root);
     const depth = ({ target }: MountSpec): number => normalPath(target).split("/").length;
@@ -106,7 +107,8 @@ function assemble(root: string, mounts: readonly MountSpec[]): Assembled {
 }
 
 function takeApart({ rootFd, namespace, made }: Assembled): void {
-  for (const fd of [rootFd, namespace]) closeQuietly(fd);
+  closeQuietly(rootFd);
+  if (namespace !== undefined) closeQuietly(namespace);
   for (const { above, name, isDirectory: directory } of made.reverse()) {
     try {
       unlinkat(above, name, directory);
