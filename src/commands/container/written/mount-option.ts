@@ -26,7 +26,7 @@ const readAccess: Setter = (draft, value, name) => {
     throw refuse("cannot pass 'readonly', 'ro', or 'rw' mnt.Options more than once: must provide an argument for option");
   }
   const truth = value === undefined || value.toLowerCase() === "true";
-  draft.readOnly = name === "rw" ? !truth : truth;
+  draft.readOnly = name === "rw" || name === "readwrite" ? !truth : truth;
   draft.options.push(draft.readOnly ? "ro" : "rw");
 };
 
@@ -63,7 +63,7 @@ const ofTmpfs = (rename: (value: string) => string): Setter => (draft, value, na
 
 function setterOf(name: string): Setter | undefined {
   switch (name) {
-    case "readonly": case "ro": case "rw": return readAccess;
+    case "readonly": case "ro": case "rw": case "readwrite": return readAccess;
     case "relabel": return readRelabel;
     case "U": case "chown": return readChown;
     case "src": case "source": return readSource;
