@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync, mkdtempSync, openSync, readSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
 import { join, relative } from "node:path";
+import { Fault } from "../base/fault.ts";
 import { tarEnd, tarHeader, tarPadding } from "../storage/tar/writer.ts";
 import { archiveTree, fileFault } from "./tree.ts";
 import type { Tree } from "./tree.ts";
@@ -22,17 +23,51 @@ export function scratch(tmpDir: string | undefined): { readonly path: string; re
 /** Opens a tar file; one that is compressed as a whole is inflated into a scratch file first. */
 export async function openArchive(path: string, tmpDir?: string): Promise<Tree> {
   const { compressionOf } = await import("../storage/inflate.ts");
-  const compression = compressionOf(firstBytes(path)) ?? "none";
-  if (compression === "none") return archiveTree(path);
+  const head = firstBytes(path);
+  const foreign = foreignPacking(head);
+  if (!foreign && (compressionOf(head) ?? "none") === "none") return archiveTree(path);
   const aside = scratch(tmpDir);
   try {
     const plain = join(aside.path, "archive.tar");
     const { inflated } = await import("./inflate.ts");
-    await writeFile(plain, inflated(filePieces(path)));
+    await writeFile(plain, foreign ? unpackedBy(foreign, path) : inflated(filePieces(path)));
     return { ...archiveTree(plain), path, close: aside.remove };
   } catch (thrown) {
     aside.remove();
     throw thrown;
+  }
+}
+
+interface Unpacker {
+  readonly program: string;
+  readonly debianPackage: string;
+}
+
+/** Packings that only old archives have, left to their own programs. */
+function foreignPacking(head: Uint8Array): Unpacker | undefined {
+  const starts = (bytes: readonly number[]): boolean => bytes.every((byte, at) => head[at] === byte);
+  if (starts([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])) return { program: "xz", debianPackage: "xz-utils" };
+  return starts([0x42, 0x5a, 0x68]) ? { program: "bzip2", debianPackage: "bzip2" } : undefined;
+}
+
+const unpackedBytesMax = 64 * 1024 ** 3;
+
+async function* unpackedBy({ program, debianPackage }: Unpacker, path: string): AsyncIterable<Uint8Array> {
+  const { needProgram, spawn } = await import("../base/spawn.ts");
+  const input = openSync(path, "r");
+  const child = spawn([needProgram(program, debianPackage), "-dc"], { stdio: [input, "pipe", "ignore"] });
+  closeSync(input);
+  let bytes = 0;
+  try {
+    for await (const piece of child.stdout!) {
+      bytes += piece.length;
+      if (bytes > unpackedBytesMax) throw new Fault("input.too-large", `cannot read ${JSON.stringify(path)}: it unpacks to too much`);
+      yield piece;
+    }
+    const status = await child.exited;
+    if (status !== 0) throw new Fault("image.malformed", `cannot read archive ${JSON.stringify(path)}: ${program} left with status ${status}`);
+  } finally {
+    child.kill("SIGKILL");
   }
 }
 

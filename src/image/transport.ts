@@ -5,7 +5,7 @@ import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { enforcePolicy, readPolicy } from "./policy.ts";
 import type { PolicySubject } from "./policy.ts";
-import { atDockerHub, findReference, nameToGive, parseReference, referenceText, withDefaultTag } from "./reference.ts";
+import { atDockerHub, findReference, parseReference, referenceText, withDefaultTag } from "./reference.ts";
 import type { Reference } from "./reference.ts";
 import type { FoundImage } from "./resolve.ts";
 import type { Sink, Source } from "./source.ts";
@@ -161,7 +161,7 @@ export async function openSink({ transport, rest }: ImageName, world: World, opt
     case "docker-archive": {
       const { dockerArchiveWriter } = await import("./transports/docker-archive.ts");
       const writer = dockerArchiveWriter(path, system);
-      const given = name === "" ? [] : [referenceText(nameToGive(name))];
+      const given = name === "" ? [] : [referenceText(withDefaultTag(atDockerHub(parseReference(name))))];
       const sink = writer.sink([...new Set([...given, ...(options.additionalNames ?? [])])]);
       return { ...sink, close: async ok => writer.close(ok) };
     }

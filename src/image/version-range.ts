@@ -86,9 +86,9 @@ export function versionConstraint(text: string): (tag: string) => boolean {
 }
 
 function readAll(text: string): Test {
-  const spanned = text.replace(/(\S+)\s+-\s+(\S+)/g, ">=$1, <=$2");
+  const spanned = text.trim().replace(/(\S+)\s+-\s+(\S+)/g, ">=$1, <=$2");
   const words = [...spanned.matchAll(/(>=|=>|<=|=<|!=|~>|[=<>~^])?\s*([^\s,=<>~^!|]+)\s*,?\s*/g)];
-  if (words.length === 0 || words.map(([whole]) => whole).join("") !== spanned.trimStart()) throw malformed(text);
+  if (words.length === 0 || words.map(([whole]) => whole).join("") !== spanned) throw malformed(text);
   const bounds = words.map(([, operator = "=", bound = ""]) => ({ operator, bound: readVersion(bound) ?? refuse(text) }));
   const takesPre = bounds.some(({ bound }) => bound.pre !== "");
   const tests = bounds.map(({ operator, bound }) => comparator(operator, bound));

@@ -65,11 +65,13 @@ const nameOf = ({ reference }: Source): { Name?: string } => (reference === unde
 const order = ["Name", "Tag", "Digest", "RepoTags", "Created", "DockerVersion", "Labels", "Architecture", "Os", "Layers", "LayersData", "Env"];
 
 async function shown(value: object, format: string | undefined): Promise<string> {
-  const ordered = "LayersData" in value
+  const ordered: Record<string, unknown> = "LayersData" in value
     ? Object.fromEntries(order.filter((key) => key in value).map((key) => [key, (value as Record<string, unknown>)[key]]))
-    : value;
+    : { ...value };
   if (format === undefined || format === "") return `${goJson(ordered, { indent: "    " })}\n`;
-  return showOne(ordered, format, { name: "skopeo inspect", maps: ["Labels"] });
+  // A template shows a map without entries as Go does, where JSON says null.
+  const filled = { ...ordered, ...("Labels" in ordered ? { Labels: ordered["Labels"] ?? {} } : {}) };
+  return showOne(filled, format, { name: "skopeo inspect", maps: ["Labels"] });
 }
 
 /** Some registries keep the list to themselves; the image can be described without it. */

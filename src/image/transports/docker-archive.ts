@@ -15,7 +15,7 @@ import { writeBlobFile } from "../blob-file.ts";
 import { readConfig } from "../config.ts";
 import { rawManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
-import { nameToGive, referenceText } from "../reference.ts";
+import { atDockerHub, nameToGive, parseReference, referenceText, withDefaultTag } from "../reference.ts";
 import type { Sink, Source } from "../source.ts";
 import type { Tree } from "../tree.ts";
 
@@ -76,8 +76,10 @@ export async function dockerArchiveSource(
 function chooseImage(tree: Tree, name: string): ArchivedImage {
   const images = archivedImages(tree);
   const place = /^@(\d+)$/.exec(name);
-  const whole = place || name === "" ? undefined : referenceText(nameToGive(name));
-  const found = place ? images[Number(place[1])] : whole === undefined ? images[0] : images.find(image => image.names.includes(whole));
+  // Short names stand for Docker's library where skopeo wrote them, for localhost where podman did.
+  const wholes = place || name === "" ? [] : [referenceText(withDefaultTag(atDockerHub(parseReference(name)))), referenceText(nameToGive(name))];
+  const named = (image: ArchivedImage): boolean => wholes.some(whole => image.names.includes(whole));
+  const found = place ? images[Number(place[1])] : name === "" ? images[0] : images.find(named);
   if (found && !(name === "" && images.length > 1)) return found;
   const why = found ? `it holds ${images.length} images` : `it has no image ${JSON.stringify(name)}`;
   throw new Fault("image.not-found", `cannot choose an image of ${JSON.stringify(tree.path)}: ${why}`, {
