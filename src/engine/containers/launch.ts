@@ -6,9 +6,9 @@ import { log } from "../../base/log.ts";
 import { needProgram } from "../../base/spawn.ts";
 import { connectUnix } from "../../kernel/sockets.ts";
 import { writeBundle } from "../../runtime/bundle.ts";
-import { launchContainer } from "../../runtime/conmon.ts";
+import { launchContainer, type Launched } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
-import { deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
+import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
@@ -68,7 +68,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   const runDir = host.paths.runDir(id);
   const bundle = bundleOf(host, id);
   writeBundle(bundle, ociConfig(spec, await gatherFacts(host, record, readied)));
-  const { pid, conmonPid } = await launchContainer({
+  const { pid, conmonPid } = await launchFresh(host, record, {
     id, name, bundle,
     runtime: runtimeOf(host, spec),
     pidfile: `${runDir}/pidfile`,
@@ -90,6 +90,18 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   });
   if (conmonPid === undefined) throw new Fault("component.failed", `cannot start container ${id}: conmon did not say which process it is`);
   return { pid, conmonPid, bundle };
+}
+
+/** What a crash or a killed cleanup left with the runtime under this ID goes first, where it is in the way. */
+async function launchFresh(host: Host, record: ContainerRecord, asked: Parameters<typeof launchContainer>[0]): Promise<Launched> {
+  try {
+    return await launchContainer(asked);
+  } catch (thrown) {
+    const isRefused = thrown instanceof Fault && thrown.code === "runtime.failed";
+    if (!isRefused || containerStatus(asked.runtime, record.id)?.status !== "stopped") throw thrown;
+    await removeFromRuntime(host, record);
+    return launchContainer(asked);
+  }
 }
 
 export async function startProcess(host: Host, { id, spec }: ContainerRecord): Promise<void> {
