@@ -3,7 +3,7 @@
 // Source: mount_namespaces(7), nsenter(1); crun(1).
 
 import { findProgram } from "../base/spawn.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault, errnoOf } from "../base/fault.ts";
 import { AT_FDCWD, closeQuietly, findStat } from "../kernel/files.ts";
 import { MNT_DETACH, mount, MS_NODEV, MS_NOEXEC, MS_NOSUID, setPropagation, umount2 } from "../kernel/mounts.ts";
 import { CLONE_NEWNS, openNamespace, unshare, withMountNamespace } from "../kernel/namespaces.ts";
@@ -53,7 +53,20 @@ export function entranceWithoutUnified(): Entrance {
 const byShell = `exec unshare --mount --propagation unchanged /bin/sh -c 'mount --make-private ${cgroups} && umount ${unified} &&`
   + ` mount -t tmpfs -o nosuid,nodev,noexec,size=1m tmpfs ${unified} && exec "$0" "$@"' "$0" "$@"`;
 
+const triesMax = 64;
+
 function openHidden(): number | undefined {
+  for (let left = triesMax; ; left--) {
+    try {
+      return openHiddenOnce();
+    } catch (thrown) {
+      // A thread of ours that starts at this very moment shares our directories, and the kernel refuses to move us.
+      if (errnoOf(thrown) !== "EINVAL" || left === 0) throw thrown;
+    }
+  }
+}
+
+function openHiddenOnce(): number | undefined {
   const ours = findStat(AT_FDCWD, "/");
   const home = openNamespace("mnt");
   try {
