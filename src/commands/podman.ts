@@ -68,10 +68,14 @@ const network: Contents = {
 const volume: Contents = {
   create: ["Create a new volume", () => import("./volume/create.ts")],
   exists: ["Check if volume exists", () => import("./volume/exists.ts")],
+  export: ["Export volumes", () => import("./volume/export.ts")],
+  import: ["Import a tarball contents into a podman volume", () => import("./volume/import.ts")],
   inspect: ["Display detailed information on one or more volumes", () => import("./volume/inspect.ts")],
   ls: ["List volumes", () => import("./volume/ls.ts"), { aliases: ["list"] }],
+  mount: ["Mount volume", () => import("./volume/mount.ts")],
   prune: ["Remove all unused volumes", () => import("./volume/prune.ts")],
   rm: ["Remove one or more volumes", () => import("./volume/rm.ts"), { aliases: ["remove"] }],
+  unmount: ["Unmount volume", () => import("./volume/unmount.ts")],
 };
 
 const pod: Contents = {
@@ -107,6 +111,8 @@ const contents: Contents = {
   inspect: ["Display the configuration of object denoted by ID", () => import("./inspect.ts")],
   kill: container["kill"]!,
   load: image["load"]!,
+  login: ["Log in to a container registry", () => import("./system/login.ts")],
+  logout: ["Log out of a container registry", () => import("./system/logout.ts")],
   logs: container["logs"]!,
   mount: container["mount"]!,
   network: group("Manage networks", network),
