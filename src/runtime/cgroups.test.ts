@@ -1,7 +1,8 @@
 // Where a container's cgroup lies, by manager and mode.
 
 import { expect, test } from "bun:test";
-import { cgroupPathOf, ownCgroup, type CgroupManager, type CgroupPlace } from "./cgroups.ts";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cgroupOfProcess, cgroupPathOf, makeRoomForPayload, ownCgroup, type CgroupManager, type CgroupPlace } from "./cgroups.ts";
 
 type Asked = Parameters<typeof cgroupPathOf>[0];
 const unit = "0::/user.slice/me.service\n";
@@ -19,6 +20,7 @@ const cases: [Asked, CgroupManager, CgroupPlace, string | undefined][] = [
   [{}, "cgroupfs", { rootless: true }, undefined],
   [{ cgroupParent: "/given" }, "cgroupfs", { rootless: true }, "/given/libpod-ID"],
   [{ cgroups: "split" }, "systemd", { own: unit, mode: "v2" }, "/user.slice/me.service/libpod-payload-ID"],
+  [{ cgroups: "split" }, "systemd", { own: "0::/a/runtime\n", mode: "v2" }, "/a/libpod-payload-ID"],
   [{ cgroups: "split" }, "cgroupfs", { own: many, mode: "v1" }, "/a:b/c/libpod-payload-ID"],
 ];
 for (const [spec, manager, place, path] of cases) {
@@ -41,4 +43,25 @@ test("our own cgroup is read of the hierarchy that counts", () => {
   expect(ownCgroup(unit, "v2")).toBe("/user.slice/me.service");
   expect(ownCgroup(`1:memory:/x\n${unit}`, "v1")).toBe("/x");
   expect(ownCgroup("", "v2")).toBe("/");
+});
+
+test("a process that has gone is in no cgroup, ours is in one", () => {
+  expect(cgroupOfProcess(2 ** 22 + 1)).toBe("");
+  expect(cgroupOfProcess(process.pid)).toStartWith("/");
+});
+
+test("before a split all of ours go into a cgroup beside the payload's, once", () => {
+  const base = mkdtempSync("/tmp/coracle-cgroup-");
+  try {
+    mkdirSync(`${base}/me.service`);
+    writeFileSync(`${base}/me.service/cgroup.procs`, "17\n18\n");
+    makeRoomForPayload({ own: "0::/me.service\n", base });
+    expect(readFileSync(`${base}/me.service/runtime/cgroup.procs`, "utf8")).toBe("18");
+    makeRoomForPayload({ own: "0::/me.service/runtime\n", base });
+    expect(existsSync(`${base}/me.service/runtime/runtime`)).toBe(false);
+    makeRoomForPayload({ own: "0::/\n", base });
+    expect(existsSync(`${base}/runtime`)).toBe(false);
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
 });

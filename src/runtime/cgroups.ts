@@ -1,9 +1,9 @@
 // Control groups: how this host has them, where a container's lies, and its limits in OCI's terms.
 // Source: cgroups(7), OCI runtime-spec config-linux.md "Control groups".
 
-import { existsSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../base/container-spec.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault, errnoOf } from "../base/fault.ts";
 
 /** "hybrid": v1 controllers with a v2 tree mounted at "unified". */
 export type CgroupMode = "v1" | "hybrid" | "v2";
@@ -56,7 +56,7 @@ export function cgroupPathOf(spec: Pick<ContainerSpec, "cgroups" | "cgroupParent
 /** Beside us in the cgroup we are in: what started us, such as a systemd unit, keeps the container in its own tree. */
 function splitPath(parent: string | undefined, id: string, place: CgroupPlace): string {
   if (parent !== undefined) throw new Fault("usage.invalid", "cannot specify --cgroup-mode=split with a cgroup-parent: invalid argument");
-  const own = ownCgroup(place.own ?? readFileSync("/proc/self/cgroup", "utf8"), place.mode ?? cgroupMode());
+  const own = ownCgroup(place.own ?? readFileSync("/proc/self/cgroup", "utf8"), place.mode ?? cgroupMode()).replace(/\/runtime$/, "") || "/";
   if (own !== "/") return `${own}/libpod-payload-${id}`;
   throw new Fault("usage.invalid", "cannot split the root cgroup: invalid argument", { hint: "run it from a systemd unit, or in a cgroup of its own" });
 }
@@ -104,6 +104,38 @@ export function removeCgroup(path: string): void {
       rmdirSync(directory);
     } catch {
       // Not empty or gone already: the next cleanup meets it again.
+    }
+  }
+}
+
+/** The cgroup a process is in, "" when it has gone. */
+export function cgroupOfProcess(pid: number, mode: CgroupMode = cgroupMode()): string {
+  try {
+    return ownCgroup(readFileSync(`/proc/${pid}/cgroup`, "utf8"), mode);
+  } catch {
+    return "";
+  }
+}
+
+export interface OwnTree {
+  /** Text of /proc/self/cgroup. */
+  readonly own?: string;
+  /** Where the v2 tree is mounted. */
+  readonly base?: string;
+}
+
+/** With v2 only a cgroup without processes can limit those below it: ours go into one beside the container's. */
+export function makeRoomForPayload({ own = readFileSync("/proc/self/cgroup", "utf8"), base: top = base }: OwnTree = {}): void {
+  const path = ownCgroup(own, "v2");
+  if (path === "/" || path.endsWith("/runtime")) return;
+  const beside = `${top}${path}/runtime`;
+  mkdirSync(beside, { recursive: true, mode: 0o755 });
+  for (const pid of readLines(`${top}${path}/cgroup.procs`)) {
+    try {
+      writeFileSync(`${beside}/cgroup.procs`, pid);
+    } catch (thrown) {
+      // It ended meanwhile; anything else would end in limits that do nothing.
+      if (errnoOf(thrown) !== "ESRCH") throw thrown;
     }
   }
 }

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { spawn, needProgram, type Environment } from "../base/spawn.ts";
 import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
+import { cgroupMode, makeRoomForPayload } from "./cgroups.ts";
 import { runtimeFault, lastError } from "./complaint.ts";
 import { runtimeForConmon, type ConmonRuntime, type RuntimeProgram } from "./program.ts";
 
@@ -104,6 +105,7 @@ export async function launchContainer(asked: ContainerMonitored): Promise<Launch
     ...(asked.sdnotifySocket ? ["--sdnotify-socket", asked.sdnotifySocket] : []),
     ...(asked.restoreFrom ? ["--restore", asked.restoreFrom] : []),
   ];
+  if (asked.cgroups === "split" && cgroupMode() === "v2") makeRoomForPayload();
   const run = await Monitor.begin(asked, args, asked.passthrough ? "inherit" : "ignore");
   return run.finish();
 }
