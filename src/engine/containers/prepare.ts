@@ -120,7 +120,11 @@ function lasting(state: ContainerState): ContainerState {
  * @throws Fault, "process.not-found" and "process.not-executable" among them
  */
 export async function prepare(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
-  if (hasHalfStart(host, record)) await removeFromRuntime(host, record, { quiet: true });
+  if (hasHalfStart(host, record)) {
+    await removeFromRuntime(host, record, { quiet: true });
+    // Its conmon writes an exit file still, which must not be taken for that of the new run.
+    for (let tries = 0; tries < 100 && !existsSync(`${host.paths.exits}/${record.id}`); tries++) await Bun.sleep(5);
+  }
   clearLeavings(host, record.id);
   try {
     const { state } = await connectAndLaunch(host, record);
