@@ -1,7 +1,7 @@
 // Which OCI runtime runs a container, and how it is called on this host.
 // Source: runtime-spec runtime.md; on hybrid hosts crun wants the v2 tree out of sight.
 
-import { findProgram, spawn, spawnSync, type Finished } from "../base/spawn.ts";
+import { findProgram, spawn, spawnSync, type Child, type Finished, type Stdio } from "../base/spawn.ts";
 import { Fault } from "../base/fault.ts";
 import { cgroupMode, type CgroupMode } from "./cgroups.ts";
 import { entranceWithoutUnified, withoutUnified } from "./unified.ts";
@@ -80,6 +80,11 @@ export async function beginRuntime(program: RuntimeProgram, args: readonly strin
     if (complaint.length < complaintBytesMax) complaint += decoder.decode(chunk, { stream: true });
   }
   return { status: await child.exited, complaint: complaint.trim() };
+}
+
+/** Starts the runtime, whose life and streams are the caller's. */
+export function spawnRuntime(program: RuntimeProgram, args: readonly string[], stdio: readonly Stdio[]): Child {
+  return inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio }));
 }
 
 /** Starts something as the runtime wants to see this host. */

@@ -1,0 +1,140 @@
+// Running one program in a root to its end, with no monitor: a RUN of a build, `buildah run`.
+// Source: runtime-spec runtime.md; crun(1), runc(8), "run".
+
+import { mkdirSync } from "node:fs";
+import type { ContainerSpec } from "../../base/container-spec.ts";
+import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import type { Child, Stdio } from "../../base/spawn.ts";
+import { writeBundle } from "../../runtime/bundle.ts";
+import { lastError, runtimeFault } from "../../runtime/complaint.ts";
+import { ociConfig } from "../../runtime/oci-config.ts";
+import { deleteContainer } from "../../runtime/oci-runtime.ts";
+import { spawnRuntime } from "../../runtime/program.ts";
+import { gatherFacts } from "../containers/config-facts.ts";
+import { copyDefaultMounts } from "../containers/default-mounts.ts";
+import { writeEtcFiles } from "../containers/etc-files.ts";
+import { resolve } from "../containers/resolve.ts";
+import { mountRoot, unmountRoot } from "../containers/root.ts";
+import { removeTree } from "../containers/run-files.ts";
+import { runtimeOf } from "../containers/runtime-choice.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { missingMountpoints } from "./mountpoints.ts";
+import { openStepNetwork, type StepNetwork } from "./step-network.ts";
+
+/** Takes what the program prints. */
+export type Sink = (chunk: Uint8Array) => void;
+
+export interface StepStreams {
+  /** Default: nothing to read. */
+  readonly stdin?: "inherit" | "ignore" | number;
+  /** Default: ours. */
+  readonly stdout?: "inherit" | Sink;
+  readonly stderr?: "inherit" | Sink;
+}
+
+export interface RootRun {
+  /** ID of a root of the store. It is mounted for the run, one user more where it is mounted already. */
+  readonly id: string;
+  /** Shown in /run/.containerenv and as the host's name where the spec has none. */
+  readonly name?: string;
+  /** What runs: `command` is the whole argv. What is absent comes from containers.conf, as for a container. */
+  readonly spec: ContainerSpec;
+  /** The whole environment, "KEY=VALUE". HOME and HOSTNAME are added where they are absent. */
+  readonly env: readonly string[];
+  readonly streams?: StepStreams;
+  /** Kept open by the caller over several runs; absent: one of the run's own, as the spec says. */
+  readonly network?: StepNetwork;
+  /** Ends the program by force. */
+  readonly signal?: AbortSignal;
+  /** Empty mountpoints that the runtime had to make go again, unless this is set. */
+  readonly keepMountpoints?: boolean;
+}
+
+/**
+ * Runs it and answers its exit status; 128 + n when a signal ended it.
+ *
+ * @throws Fault "process.not-found", "process.not-executable", "runtime.failed" where it could not be started
+ */
+export async function runInRoot(host: Host, run: RootRun): Promise<number> {
+  const record = recordOf(host, run);
+  const runDir = host.paths.runDir(record.id);
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  const root = mountRoot(host, record);
+  const network = run.network ?? await openStepNetwork(host, record.spec);
+  try {
+    const bindMounts = { ...copyDefaultMounts(host, record), ...writeEtcFiles(host, record, network.status) };
+    const facts = await gatherFacts(host, record, {
+      root: root.path, mounts: root.mounts, bindMounts, ...(network.namespace === undefined ? {} : { namespace: network.namespace }),
+    });
+    const config = ociConfig(record.spec, facts);
+    const bundle = `${runDir}/bundle`;
+    writeBundle(bundle, config);
+    const made = run.keepMountpoints ? undefined : missingMountpoints(root.path, config.mounts.map(({ destination }) => destination));
+    try {
+      return await runBundle(host, { record, bundle, run });
+    } finally {
+      made?.remove();
+    }
+  } finally {
+    if (run.network === undefined) await network.close();
+    unmountRoot(host, record);
+    removeTree(runDir);
+  }
+}
+
+/** Of a container that no list shows. */
+function recordOf(host: Host, { id, name = id.slice(0, 12), spec: asked, env }: RootRun): ContainerRecord {
+  const { spec } = resolve(host, { ...asked, log: { driver: "none" } }, { id, name });
+  const variables = Object.fromEntries(env.map(line => {
+    const equals = line.indexOf("=");
+    return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
+  }));
+  const whole = { ...variables, ...(variables["HOSTNAME"] === undefined ? { HOSTNAME: spec.hostname ?? "" } : {}) };
+  const { unsetEnv: _unset, unsetEnvAll: _all, ...rest } = spec;
+  return { id, name, spec: { ...rest, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
+}
+
+interface BundleRun {
+  readonly record: ContainerRecord;
+  readonly bundle: string;
+  readonly run: RootRun;
+}
+
+async function runBundle(host: Host, { record, bundle, run }: BundleRun): Promise<number> {
+  const program = runtimeOf(host, record.spec);
+  const logFile = `${bundle}/oci-log`;
+  const { stdin = "ignore", stdout = "inherit", stderr = "inherit" } = run.streams ?? {};
+  const stdio: Stdio[] = [stdin, ...[stdout, stderr].map((one): Stdio => (one === "inherit" ? "inherit" : "pipe"))];
+  run.signal?.throwIfAborted();
+  const child = spawnRuntime(program, ["--log-format=json", "--log", logFile, "run", "--bundle", bundle, record.id], stdio);
+  const stop = (): void => void deleteContainer(program, record.id, { force: true }).catch(() => child.kill(9));
+  run.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    const status = await followed(child, stdout, stderr);
+    if (status !== 0) throwComplaint(program.name, logFile);
+    return status;
+  } finally {
+    run.signal?.removeEventListener("abort", stop);
+    // Asked only where something may be left: after an orderly end the runtime has deleted it itself.
+    if (run.signal?.aborted) await deleteContainer(program, record.id, { force: true }).catch((thrown: Error) => log.debug(thrown.message));
+  }
+}
+
+async function followed(child: Child, stdout: "inherit" | Sink, stderr: "inherit" | Sink): Promise<number> {
+  const pump = async (stream: AsyncIterable<Uint8Array> | undefined, sink: "inherit" | Sink): Promise<void> => {
+    if (stream === undefined || sink === "inherit") return;
+    for await (const chunk of stream) sink(chunk);
+  };
+  const [status] = await Promise.all([child.exited, pump(child.stdout, stdout), pump(child.stderr, stderr)]);
+  return status;
+}
+
+/** The runtime logs only its own failures; a program that failed by itself leaves the log without an error. */
+function throwComplaint(name: string, logFile: string): void {
+  const said = lastError(logFile);
+  if (said === "") return;
+  const fault = runtimeFault(name, said);
+  throw new Fault(fault.code, fault.message, { cause: fault, ...(fault.hint ? { hint: fault.hint } : {}) });
+}
