@@ -131,7 +131,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
   const profile = spec.security?.seccomp ?? (spec.security?.privileged ? "unconfined" : undefined);
   const seccomp = await seccompOf({ ...(profile ? { profile } : {}), capabilities: seccompCapabilities(spec, defaults) });
   const shmPath = shmPathOf(host, record, readied);
-  const cgroupPath = cgroupPathOf(spec, id, cgroupManagerOf(host));
+  const cgroupPath = cgroupPathOf(spec, id, cgroupManagerOf(host), { rootless: host.rootless });
   return {
     id,
     rootPath: readied.root,
@@ -146,6 +146,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
     mayRaiseLimits: mayRaiseLimits(),
     rootless: host.rootless,
     ...(seccomp ? { seccomp } : {}),
+    ...(host.conf.containers.apparmor_profile ? { apparmorConfigured: host.conf.containers.apparmor_profile } : {}),
     devices: devicesOf(spec),
     ...(spec.initPath ? { initPath: spec.initPath } : {}),
     hostname: spec.hostname ?? "",

@@ -9,7 +9,7 @@ import { networkSettings } from "./inspect-network.ts";
 import { runtimeName } from "./runtime-choice.ts";
 import { observe } from "./observe.ts";
 import { cgroupManagerOf } from "./config-facts.ts";
-import { cgroupPathOf } from "../../runtime/cgroups.ts";
+import { cgroupOfProcess } from "../../runtime/cgroups.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
 /** podman's InspectContainerData; fields are in its order. */
@@ -19,7 +19,7 @@ const never = "0001-01-01T00:00:00Z";
 
 function stateOf(host: Host, { id, spec, state }: ContainerRecord): Record<string, unknown> {
   const runs = state.status === "running" || state.status === "paused" || state.status === "stopping";
-  const cgroup = runs ? cgroupPathOf(spec, id, cgroupManagerOf(host)) ?? "" : "";
+  const cgroup = runs && state.pid ? cgroupOfProcess(state.pid) : "";
   return {
     OciVersion: "1.2.1",
     Status: state.status === "stopped" ? "exited" : state.status,

@@ -80,6 +80,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
     stdin: spec.stdin ?? false,
     exitCommand: exitCommand(host, id),
     systemdCgroup: cgroupManagerOf(host) === "systemd",
+    ...(spec.cgroups ? { cgroups: spec.cgroups } : {}),
     conmon: conmonPath(host),
     passthrough: spec.log?.driver.startsWith("passthrough") ?? false,
     ...(host.conf.engine.exit_command_delay ? { exitDelaySeconds: host.conf.engine.exit_command_delay } : {}),

@@ -4,8 +4,10 @@ import { readFileSync, statSync } from "node:fs";
 import type { ContainerState } from "../../base/container-state.ts";
 import { rfc3339Nano } from "../../base/time.ts";
 import { isAlive } from "../../kernel/processes.ts";
+import { containerStatus } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { runtimeOf } from "./runtime-choice.ts";
 
 /** What conmon left when the container ended. */
 export interface ExitFile {
@@ -53,8 +55,22 @@ export function hasEnded(host: Host, { id, state }: ContainerRecord): boolean {
   return state.conmonPid === undefined || !isAlive(state.conmonPid);
 }
 
+/** A start of ours that was killed after the runtime began the program and before it was written down is told by the runtime. */
+export function noticeStart(host: Host, record: ContainerRecord): ContainerRecord {
+  const { id, spec, state } = record;
+  if (state.status !== "initialized" || state.pid === undefined || !isAlive(state.pid, state.pidStart)) return record;
+  try {
+    if (containerStatus(runtimeOf(host, spec), id)?.status !== "running") return record;
+  } catch {
+    return record;
+  }
+  const startedAt = rfc3339Nano(statSync(`/proc/${state.pid}`, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? Date.now());
+  return { ...record, state: { ...state, status: "running", startedAt } };
+}
+
 /** The record with its state as it is now. */
-export function observe(host: Host, record: ContainerRecord): ContainerRecord {
+export function observe(host: Host, kept: ContainerRecord): ContainerRecord {
+  const record = noticeStart(host, kept);
   if (!isLive(record.state) || !hasEnded(host, record)) return record;
   return { ...record, state: { ...ended(record.state, readExitFile(host, record.id)), status: "exited" } };
 }

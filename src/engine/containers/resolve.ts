@@ -154,7 +154,6 @@ function securityOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec[
     privileged: asked.privileged ?? conf.privileged ?? false,
     readOnlyRoot: asked.readOnlyRoot ?? conf.read_only ?? false,
     ...(asked.seccomp === undefined && conf.seccomp_profile ? { seccomp: conf.seccomp_profile } : {}),
-    ...(asked.apparmor === undefined && conf.apparmor_profile ? { apparmor: conf.apparmor_profile } : {}),
   };
 }
 

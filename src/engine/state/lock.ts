@@ -5,6 +5,7 @@ import { Fault } from "../../base/fault.ts";
 import { fstat } from "../../kernel/files.ts";
 import { lockFile } from "../../kernel/locks.ts";
 import type { HeldLock } from "../../kernel/locks.ts";
+import { noticeStart } from "../containers/observe.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "./state.ts";
 
@@ -62,5 +63,7 @@ export function forgetLock(host: Host, id: string): void {
 export function fresh(host: Host, id: string): ContainerRecord {
   const record = host.state.findById(id);
   if (!record) throw new Fault("container.not-found", `no container with name or ID "${id}" found: no such container`);
-  return record;
+  const noticed = noticeStart(host, record);
+  if (noticed !== record) host.state.saveState(id, noticed.state);
+  return noticed;
 }
