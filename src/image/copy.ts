@@ -15,6 +15,7 @@ import { packLayers, packingOf } from "./pack.ts";
 import type { PackedLayers, Packing } from "./pack.ts";
 import type { PlatformChoice } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
+import type { ReferrersWish } from "./referrers.ts";
 import type { Cargo, Sink, Source } from "./source.ts";
 
 export interface CopyOptions {
@@ -27,6 +28,8 @@ export interface CopyOptions {
   readonly packing?: Packing;
   /** Fail where the manifest would have to change. */
   readonly preserveDigests?: boolean;
+  /** Bring what refers to what is copied: signatures, bills of materials, attestations. */
+  readonly referrers?: ReferrersWish;
   /** Leave signatures behind. Absent: they come along, or the copy fails. */
   readonly removeSignatures?: boolean;
   /** Makes further signatures of a manifest as it was written. */
@@ -53,7 +56,7 @@ const parallelDefault = 3;
 export async function copyImage(source: Source, sink: Sink, options: CopyOptions = {}): Promise<Copied> {
   let ok = false;
   try {
-    const copied = await copyTop(source, sink, options);
+    const copied = await (options.referrers ? copyWithReferrers(source, sink, options) : copyTop({ source, sink, options }));
     ok = true;
     return copied;
   } finally {
@@ -65,15 +68,28 @@ export async function copyImage(source: Source, sink: Sink, options: CopyOptions
   }
 }
 
-async function copyTop(source: Source, sink: Sink, options: CopyOptions): Promise<Copied> {
+/** Referrers name their subject by digest: where that changes they would refer to nothing. */
+async function copyWithReferrers(source: Source, sink: Sink, options: CopyOptions): Promise<Copied> {
+  const { checkReferrers, copyReferrers } = await import("./referrers.ts");
+  const trip = { source, sink, wish: options.referrers!, onProgress: options.onProgress };
+  checkReferrers(trip);
+  const kept: Digest[] = [];
+  const onWritten = (from: Digest, to: Digest): void => void (from === to && kept.push(from));
+  const copied = await copyTop({ source, sink, options, onWritten });
+  if (!copied.wasThere || trip.wish === "asked") await copyReferrers(copied.wasThere ? [copied.raw.digest] : kept, trip);
+  return copied;
+}
+
+async function copyTop(trip: Trip): Promise<Copied> {
+  const { source, sink, options } = trip;
   const top = readManifest(await source.manifest());
   if (top.kind === "index" && options.instances !== undefined && options.instances !== "system") {
-    if (sink.takesIndex) return copyIndex(top, { source, sink, options });
+    if (sink.takesIndex) return copyIndex(top, trip);
     if (options.preserveDigests) throw cannotPreserve(top.raw, `${sink.name} takes no image index`);
   }
-  if (top.kind === "image") return copyOne(top, { source, sink, options });
+  if (top.kind === "image") return copyOne(top, trip);
   const chosen = choosePlatform(top.index, options.platform);
-  return copyOne(await member(source, chosen), { source, sink, options, index: top.raw, instance: chosen.digest });
+  return copyOne(await member(source, chosen), { ...trip, index: top.raw, instance: chosen.digest });
 }
 
 const cannotPreserve = ({ digest }: RawManifest, why: string): Fault =>
@@ -100,6 +116,8 @@ interface Trip {
   /** What to ask the source's signatures and admission by; absent: it is the top. */
   readonly instance?: Digest;
   readonly isMember?: boolean;
+  /** Told of every manifest: what it was and what was written for it. */
+  readonly onWritten?: (from: Digest, to: Digest) => void;
 }
 
 async function copyIndex(top: ParsedManifest & { kind: "index" }, trip: Trip): Promise<Copied> {
@@ -120,6 +138,7 @@ async function copyIndex(top: ParsedManifest & { kind: "index" }, trip: Trip): P
   if (raw !== top.raw) refuseChange(top.raw, { options, signatures, why: "its members had to be converted" });
   options.onProgress?.({ kind: "manifest", list: true });
   await sink.finishIndex(raw);
+  trip.onWritten?.(top.raw.digest, raw.digest);
   await putSignatures(signatures, raw, { trip, member: false });
   return { raw };
 }
@@ -144,6 +163,11 @@ function refuseChange(
   { options, signatures, why }: { options: CopyOptions; signatures: readonly Uint8Array[]; why: string },
 ): void {
   if (options.preserveDigests) throw cannotPreserve(from, why);
+  if (options.referrers === "asked") {
+    throw new Fault("usage.invalid", `cannot copy referrers of "${from.digest}": the manifest changes, as ${why}, and they refer to it by digest`, {
+      hint: "copy without --referrers, or without what changes the image",
+    });
+  }
   if (signatures.length === 0) return;
   throw new Fault("usage.invalid", `cannot copy signatures of "${from.digest}": the manifest changes, as ${why}`, {
     hint: "leave the signatures behind with --remove-signatures",
@@ -177,6 +201,7 @@ async function copyOne(image: ParsedManifest & { kind: "image" }, trip: Trip): P
     if (adapted.raw !== original.raw) refuseChange(original.raw, { options, signatures, why: `${sink.name} needs another form of it` });
     const raw = await copyCargo(packed, adapted, layers ? { ...trip, source: layers.source } : trip);
     await putSignatures(signatures, raw, { trip, member });
+    trip.onWritten?.(image.raw.digest, raw.digest);
     return { raw };
   } finally {
     layers?.remove();

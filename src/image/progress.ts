@@ -17,6 +17,7 @@ export type Progress =
       readonly bytes: number;
     }
   | { readonly kind: "manifest"; readonly list: boolean }
+  | { readonly kind: "referrer"; readonly digest: string; readonly subject: string }
   | { readonly kind: "warning"; readonly text: string };
 
 export type OnProgress = (event: Progress) => void;
@@ -42,6 +43,7 @@ export function plainLine(event: Progress): string | undefined {
       if (event.state === "start") return `Copying blob ${event.descriptor.digest}`;
       return event.state === "reused" ? `Copying blob ${event.descriptor.digest} skipped: already exists` : undefined;
     case "manifest": return event.list ? "Writing manifest list to image destination" : "Writing manifest to image destination";
+    case "referrer": return `Copying referrer ${event.digest}`;
     case "warning": return `WARNING: ${event.text}`;
   }
 }

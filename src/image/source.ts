@@ -24,6 +24,8 @@ export interface Source {
   readonly isSynthesized?: boolean;
   /** Simple signatures of the top manifest, or of one instance. */
   signatures?(instance?: Digest): Promise<readonly Uint8Array[]>;
+  /** What refers to a manifest by digest. Absent: the transport keeps no such list. */
+  referrers?(subject: Digest): Promise<readonly Descriptor[]>;
   /** Asked once for every manifest before anything else of it is read. @throws Fault "policy.rejected" */
   admit?(raw: RawManifest, instance?: Digest): Promise<void>;
   close(): Promise<void>;
@@ -68,6 +70,10 @@ export interface Sink {
   holds?(raw: RawManifest): Promise<boolean>;
   /** Absent: signatures have no place here. Called after the manifest was put. */
   putSignatures?(signatures: readonly Uint8Array[], raw: RawManifest, member: boolean): Promise<void>;
+  /** Takes the manifest of an artifact that refers to another one, its blobs put before. Absent: there is no place for such. */
+  putReferrer?(raw: RawManifest, subject: Digest): Promise<void>;
+  /** Whether other readers could take a referrer for the image itself, so that they come only when asked for. */
+  readonly isConfusedByReferrers?: boolean;
   /** Whether the blob need not be sent; may make it so (a mount from another repository of the registry). */
   has(blob: Descriptor, place: BlobPlace, cargo: Cargo, source: Source): Promise<boolean>;
   /**

@@ -4,8 +4,8 @@
 import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "../base/oci-image.ts";
 import { findBlob, openBlob, takeBlob } from "./blob.ts";
-import { fetchManifest, fetchManifestHead, removeManifest, storeManifest } from "./manifest.ts";
-import { listReferrers } from "./referrers.ts";
+import { fetchManifest, fetchManifestHead, removeManifest, storeManifest, type ManifestWish } from "./manifest.ts";
+import { listReferrers, noteReferrer } from "./referrers.ts";
 import { refusalOf } from "./refusal.ts";
 import { newSession, requestHead, type Session } from "./session.ts";
 import { listRepositories, listTags } from "./tags.ts";
@@ -146,13 +146,20 @@ export function newRegistryClient(options: RegistryClientOptions): RegistryClien
     hasBlob: (repository, digest) => findBlob(session, { repository, digest }),
     mountBlob: (repository, digest, from) => takeBlob(session, { repository, digest }, from),
     pushBlob: (repository, source, wish = {}) => sendBlob(session, repository, { source, wish }),
-    putManifest: (repository, reference, manifest) => storeManifest(session, { repository, reference }, manifest),
+    putManifest: (repository, reference, manifest) => putListed(session, { repository, reference }, manifest),
     tags: repository => listTags(session, repository),
     catalog: limit => listRepositories(session, limit),
     referrers: (repository, digest, artifactType) =>
       listReferrers(session, { repository, digest, ...(artifactType && { artifactType }) }),
     deleteManifest: (repository, reference) => removeManifest(session, { repository, reference }),
   };
+}
+
+/** A registry without the referrers API has its lists kept by whoever pushes. */
+async function putListed(session: Session, name: ManifestWish, manifest: Omit<ManifestAnswer, "digest">): Promise<Digest> {
+  const { digest, isListed } = await storeManifest(session, name, manifest);
+  if (!isListed) await noteReferrer(session, name.repository, { ...manifest, digest });
+  return digest;
 }
 
 async function checkLogin(session: Session): Promise<boolean> {

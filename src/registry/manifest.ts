@@ -71,11 +71,17 @@ export async function fetchManifestHead(session: Session, wish: ManifestWish): P
   };
 }
 
+export interface StoredManifest {
+  readonly digest: Digest;
+  /** Whether the registry has put it on its subject's list of referrers. */
+  readonly isListed: boolean;
+}
+
 export async function storeManifest(
   session: Session,
   wish: ManifestWish,
   { bytes, mediaType }: Omit<ManifestAnswer, "digest">,
-): Promise<Digest> {
+): Promise<StoredManifest> {
   const doing = `uploading manifest ${wish.reference} to ${nameOf(session, wish.repository)}`;
   const hasher = await loadHasher(isDigest(wish.reference) ? algorithmOf(wish.reference) : "sha256");
   hasher.update(bytes);
@@ -83,7 +89,7 @@ export async function storeManifest(
   if (isDigest(wish.reference) && digest !== wish.reference) {
     throw new Fault("digest.mismatch", `${doing}: manifest has digest ${digest}`);
   }
-  await requestHead(session, {
+  const reply = await requestHead(session, {
     doing,
     method: "PUT",
     target: pathOf(wish),
@@ -92,7 +98,7 @@ export async function storeManifest(
     body: bytes,
     ok: [200, 201, 202],
   });
-  return digest;
+  return { digest, isListed: isDigest(reply.headers.get("oci-subject")) };
 }
 
 /** Deletes by digest, as registries want it; a tag's digest is asked for first. */

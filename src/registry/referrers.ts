@@ -6,7 +6,8 @@ import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import type { Descriptor } from "../base/oci-image.ts";
-import { fetchManifest, mediaTypeOf, nameOf } from "./manifest.ts";
+import type { ManifestAnswer } from "./client.ts";
+import { fetchManifest, mediaTypeOf, nameOf, storeManifest } from "./manifest.ts";
 import { checkedDigest, checkedRepository, pullScope } from "./names.ts";
 import { requestWhole, type Session } from "./session.ts";
 import { jsonObject, nextTarget } from "./tags.ts";
@@ -35,9 +36,45 @@ export async function listReferrers(session: Session, wish: ReferrersWish): Prom
   return filtered(found, wish);
 }
 
+/** Of "Referrers Tag Schema": each part cut to its bound. */
+function tagOf(digest: Digest): string {
+  const [algorithm = "", encoded = ""] = digest.split(":");
+  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
+}
+
+/** What a manifest says of itself and of the one it refers to; undefined where it refers to none. */
+function referrerIn({ bytes, mediaType, digest }: ManifestAnswer): { subject: Digest; descriptor: Descriptor } | undefined {
+  // Nearly no manifest has a subject: the text is looked at before it is read.
+  if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('"subject"')) return undefined;
+  const fields = jsonObject(bytes, "reading the manifest that was put");
+  const subject = fields["subject"];
+  if (!isDescriptor(subject)) return undefined;
+  const config = fields["config"];
+  const artifactType = fields["artifactType"] ?? (isDescriptor(config) ? config.mediaType : undefined);
+  const annotations = fields["annotations"];
+  const descriptor = {
+    mediaType, digest, size: bytes.length,
+    ...(typeof artifactType === "string" && { artifactType }),
+    ...(annotations !== null && typeof annotations === "object" && { annotations: annotations as Record<string, string> }),
+  };
+  return { subject: subject.digest, descriptor };
+}
+
+/** Adds a manifest with a subject to the list that is kept under a tag, for registries that keep none themselves. */
+export async function noteReferrer(session: Session, repository: string, manifest: ManifestAnswer): Promise<void> {
+  const found = referrerIn(manifest);
+  if (found === undefined) return;
+  const doing = `listing ${manifest.digest} as a referrer in ${nameOf(session, repository)}`;
+  const known = await listByTag(session, { repository, digest: found.subject }, doing);
+  if (known.some(one => one.digest === manifest.digest)) return;
+  const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [...known, found.descriptor] };
+  const bytes = new TextEncoder().encode(JSON.stringify(index));
+  await storeManifest(session, { repository, reference: tagOf(found.subject) }, { bytes, mediaType: mediaTypes.ociIndex });
+}
+
 /** For registries without the API: an index tagged ALGORITHM-HEX. */
 async function listByTag(session: Session, wish: ReferrersWish, doing: string): Promise<Descriptor[]> {
-  const reference = wish.digest.replace(":", "-").slice(0, 128);
+  const reference = tagOf(wish.digest);
   try {
     const answer = await fetchManifest(session, { repository: wish.repository, reference, accept: [mediaTypes.ociIndex] });
     return filtered(descriptorsOf(answer.bytes, doing), wish);

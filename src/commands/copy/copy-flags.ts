@@ -13,6 +13,7 @@ import { refuse } from "../container/written/refuse.ts";
 
 export const copyFlags = {
   format: text({ short: "f", help: "MANIFEST TYPE (oci, v2s1, or v2s2) to use in the destination (default is manifest type of source, with fallbacks)", complete: () => ["oci", "v2s1", "v2s2"] }),
+  referrers: toggle({ help: "Copy also what refers to the image: signatures, SBOMs, attestations (default with all of a list)" }),
   preserveDigests: toggle({ help: "Preserve digests of images and lists" }),
   removeSignatures: toggle({ help: "Do not copy signatures from source" }),
   signBy: text({ value: "FINGERPRINT", help: "Sign the image using a GPG key with the specified FINGERPRINT" }),
@@ -24,6 +25,7 @@ export const copyFlags = {
 
 export interface CopyFlags {
   readonly format?: string;
+  readonly referrers: boolean;
   readonly preserveDigests: boolean;
   readonly removeSignatures: boolean;
   readonly signBy?: string;
@@ -55,6 +57,12 @@ export function sharedOptions(flags: CopyFlags): CopyOptions {
     removeSignatures: flags.removeSignatures,
     ...(mediaType === undefined ? {} : { mediaType }),
   };
+}
+
+/** Those of a list that is copied whole come unasked, unless --referrers=false. */
+export function referrersWish({ given, isAll, flags }: { given: ReadonlySet<string>; isAll: boolean; flags: CopyFlags }): Pick<CopyOptions, "referrers"> {
+  if (given.has("referrers")) return flags.referrers ? { referrers: "asked" } : {};
+  return isAll ? { referrers: "implied" } : {};
 }
 
 /** Signs under the destination's name, or the one given. @throws Fault where the destination has none */

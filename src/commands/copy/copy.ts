@@ -16,7 +16,7 @@ import type { Reference } from "../../image/reference.ts";
 import { dockerReference, openSink, openSource, parseImageName } from "../../image/transport.ts";
 import type { ImageName, SinkOptions } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { copyFlags, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
+import { copyFlags, referrersWish, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, imageFlags, oldTlsVerify, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
 import { verb } from "./verb.ts";
@@ -82,9 +82,11 @@ export default verb({
     const source = await said(`Invalid source name ${from}`, () => parseImageName(from));
     const target = await said(`Invalid destination name ${to}`, () => parseImageName(to));
     const sides = { src: { ...sideSystem(call, "src"), policy }, dest: sideSystem(call, "dest") };
+    const instances = instancesOf(flags, given);
     const options: CopyOptions = {
       ...sharedOptions(flags),
-      instances: instancesOf(flags, given),
+      ...referrersWish({ given, flags, isAll: instances === "all" }),
+      instances,
       packing: packingOf(flags),
       ...signerOf(flags, identityOf(flags, target)),
       ...(sides.src.platform ? { platform: sides.src.platform } : {}),

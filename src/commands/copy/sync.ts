@@ -16,7 +16,7 @@ import type { ImageSystem } from "../../image/system.ts";
 import { dockerReference, openSink, openSource } from "../../image/transport.ts";
 import type { ImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { copyFlags, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
+import { copyFlags, referrersWish, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, oldTlsVerify, registryFlags, retryFlags, sideSystem, worldOf } from "./sides.ts";
 import type { SkopeoInvocation } from "./verb.ts";
@@ -73,7 +73,7 @@ export default verb({
     const plan = await syncPlan(source, from, { ...sideSystem(call, "src"), policy, clients: new Map() });
     if (flags.dryRun) log.warn("Running in dry-run mode");
     if (flags.digestfile && !flags.dryRun) writeFileSync(flags.digestfile, "");
-    await syncAll(plan, { context: call.context, flags, to, target, destination });
+    await syncAll(plan, { context: call.context, flags, to, target, destination, given: call.given });
   },
 });
 
@@ -95,6 +95,7 @@ interface Sync {
   readonly to: string;
   readonly target: "docker" | "dir";
   readonly destination: ImageSystem;
+  readonly given: ReadonlySet<string>;
 }
 
 async function syncAll(plan: readonly SyncGroup[], sync: Sync): Promise<void> {
@@ -148,6 +149,7 @@ async function copyOne(name: ImageName, target: ImageName, { sync, system }: One
   const options: CopyOptions = {
     ...sharedOptions(flags),
     ...signerOf(flags, target.transport === "docker" ? dockerReference(target.rest) : undefined),
+    ...referrersWish({ given: sync.given, flags, isAll: flags.all }),
     instances: flags.all ? "all" : "system",
     skipsWhatIsThere: !flags.signBy && flags.format === undefined,
     onProgress: plainProgress((line) => context.err(line)),

@@ -10,6 +10,7 @@ import { limits } from "../../base/limits.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
 import { writeBlobFile } from "../blob-file.ts";
 import { rawManifest, readManifest } from "../manifest.ts";
+import { referrerOf } from "../referrers.ts";
 import type { RawManifest } from "../manifest.ts";
 import type { Sink, Source } from "../source.ts";
 import { directoryTree, fileFault } from "../tree.ts";
@@ -28,6 +29,7 @@ export function dirSource(path: string): Source {
     name: `dir:${path}`,
     manifest: async (instance?: Digest) => rawManifest(tree.read(manifestName(instance), limits.manifestBytesMax)),
     blob: async ({ digest }, offset = 0) => ({ stream: tree.stream(nameOf(digest), offset), size: tree.size(nameOf(digest)) }),
+    referrers: async subject => referrersIn(path).filter(one => one.subject === subject).map(one => one.descriptor),
     async signatures(instance) {
       const found: Uint8Array[] = [];
       for (let number = 1; number <= signaturesMax && tree.has(signatureName(number, instance)); number++) {
@@ -78,6 +80,7 @@ export function dirSink(path: string, options: { readonly layers?: "uncompressed
       return writeBlobFile(join(directory, nameOf(blob.digest)), blob, content);
     },
     finish: async ({ raw }, member) => keep(manifestName(member ? raw.digest : undefined), raw.bytes),
+    putReferrer: async raw => keep(manifestName(raw.digest), raw.bytes),
     finishIndex: async raw => keep("manifest.json", raw.bytes),
     async putSignatures(signatures, raw, member) {
       for (const [at, bytes] of signatures.entries()) keep(signatureName(at + 1, member ? raw.digest : undefined), bytes);
@@ -106,6 +109,15 @@ function holds(directory: string, raw: RawManifest, name = "manifest.json"): boo
     if (errnoOf(thrown) === "ENOENT") return false;
     throw fileFault(`cannot read ${JSON.stringify(directory)}`, thrown);
   }
+}
+
+/** Manifests beside the image's own that name a subject. */
+function referrersIn(path: string): { readonly subject: Digest; readonly descriptor: Descriptor }[] {
+  const tree = directoryTree(path);
+  return readdirSync(path).filter(name => /^[0-9a-f]{64,128}\.manifest\.json$/.test(name)).flatMap(name => {
+    const found = referrerOf(rawManifest(tree.read(name, limits.manifestBytesMax)));
+    return found === undefined ? [] : [found];
+  });
 }
 
 const sizeOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size;

@@ -1,7 +1,7 @@
 // oci: and oci-archive: an image layout as a directory or as a tar file of one, images told apart by their ref name.
 // Source: OCI image-spec image-layout.md; annotation org.opencontainers.image.ref.name.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { algorithmOf, digestOf, hexOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
@@ -13,6 +13,7 @@ import { asRecord, findList, parseJson } from "../../base/shape.ts";
 import { writeBlobFile } from "../blob-file.ts";
 import { rawManifest, readDescriptor, readManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
+import { referrerOf } from "../referrers.ts";
 import type { Sink, Source } from "../source.ts";
 import { directoryTree, fileFault } from "../tree.ts";
 import type { Tree } from "../tree.ts";
@@ -36,7 +37,7 @@ export function chooseEntry(tree: Tree, name: string): Descriptor {
   const place = /^@(\d+)$/.exec(name);
   const found = place
     ? entries[Number(place[1])]
-    : name === "" ? (entries.length === 1 ? entries[0] : undefined) : entries.find(entry => entry.annotations?.[refName] === name);
+    : name === "" ? only(tree, entries) : entries.find(entry => entry.annotations?.[refName] === name);
   if (found) return found;
   const names = entries.map(entry => entry.annotations?.[refName]).filter(Boolean);
   throw new Fault(
@@ -46,6 +47,14 @@ export function chooseEntry(tree: Tree, name: string): Descriptor {
       : `no descriptor found for reference ${JSON.stringify(name)}`,
     { hint: names.length > 0 ? `name one of: ${names.join(", ")}` : "give another layout" },
   );
+}
+
+/** The only image; artifacts that refer to it are none. */
+function only(tree: Tree, entries: readonly Descriptor[]): Descriptor | undefined {
+  if (entries.length < 2) return entries[0];
+  const images = entries.filter(entry => entry.annotations?.[refName] !== undefined || !tree.has(blobName(entry.digest)) ||
+    referrerOf(rawManifest(tree.read(blobName(entry.digest), limits.manifestBytesMax), entry.mediaType)) === undefined);
+  return images.length === 1 ? images[0] : undefined;
 }
 
 export function layoutSource(
@@ -68,6 +77,7 @@ export function layoutSource(
       const file = blobName(digest, blobs !== tree);
       return { stream: blobs.stream(file, offset), size: blobs.size(file) };
     },
+    referrers: async subject => layoutEntries(tree).filter(one => referrerOf(read(one.digest, one.mediaType))?.subject === subject),
     close: async () => tree.close(),
   };
 }
@@ -109,8 +119,7 @@ export function ociSink(path: string, name: string, options: LayoutSinkOptions =
     const entry = { mediaType: raw.mediaType, digest: raw.digest, size: raw.bytes.length, ...annotations };
     const others = before.filter(one => one.digest !== raw.digest || one.annotations?.[refName] !== name)
       .filter(one => name === "" || one.annotations?.[refName] !== name);
-    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [...others, entry] };
-    writeFileSync(join(directory, "index.json"), JSON.stringify(index));
+    writeLayout(directory, [...others, entry]);
   };
   prepare(directory, shared === undefined);
   return {
@@ -131,8 +140,22 @@ export function ociSink(path: string, name: string, options: LayoutSinkOptions =
       else list(raw);
     },
     finishIndex: async raw => list(raw),
+    isConfusedByReferrers: name === "",
+    async putReferrer(raw) {
+      keep(raw);
+      const before = readLayout(directory);
+      const { descriptor } = referrerOf(raw) ?? {};
+      if (descriptor !== undefined && before.every(one => one.digest !== raw.digest)) writeLayout(directory, [...before, descriptor]);
+    },
     async close() {},
   };
+}
+
+/** Renamed into place, so that a reader never sees half of it. */
+function writeLayout(directory: string, manifests: readonly Descriptor[]): void {
+  const file = join(directory, "index.json");
+  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+  renameSync(`${file}.${process.pid}`, file);
 }
 
 function readLayout(directory: string): Descriptor[] {
@@ -161,7 +184,7 @@ export function removeFromLayout(path: string, name: string, sharedBlobDir?: str
   const gone = chooseEntry(tree, name);
   const left = layoutEntries(tree).filter(entry => entry.digest !== gone.digest || entry.annotations?.[refName] !== gone.annotations?.[refName]);
   const needed = new Set(left.flatMap(entry => reachable(tree, entry)));
-  writeFileSync(join(directory, "index.json"), JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: left }));
+  writeLayout(directory, left);
   for (const digest of reachable(tree, gone)) if (!needed.has(digest)) rmSync(join(directory, blobName(digest)), { force: true });
 }
 

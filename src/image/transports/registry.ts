@@ -105,6 +105,7 @@ function sourceAt({ name, reference, endpoint, client, top, system }: Opened): R
     },
     // The sink hashes every blob; hashing here too would cost a third of the time.
     blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, size, verify: false }),
+    referrers: subject => client.referrers(endpoint.repository, subject),
     async signatures(instance?: Digest) {
       const { readLookaside } = await import("../signature/lookaside.ts");
       return readLookaside(reference, instance ?? top.digest, system.registriesDir);
@@ -146,6 +147,9 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
     },
     async finish({ raw }, member) {
       await client.putManifest(repository, member ? raw.digest : whatOf(reference), raw);
+    },
+    async putReferrer(raw) {
+      await client.putManifest(repository, raw.digest, raw);
     },
     async finishIndex(raw) {
       await client.putManifest(repository, whatOf(reference), raw);
