@@ -160,6 +160,8 @@ export interface HealthSpec {
 
 export interface SecretUse {
   readonly source: string;
+  /** Found at create. */
+  readonly id?: string;
   readonly type: "mount" | "env";
   readonly target?: string;
   readonly uid?: number;

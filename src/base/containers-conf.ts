@@ -47,9 +47,10 @@ const shapes = {
     default_network: "text", default_subnet: "text", default_subnet_pools: "any", default_rootless_network_cmd: "text",
     network_config_dir: "text", dns_bind_port: "whole", pasta_options: "texts", default_host_ips: "texts",
   },
+  secrets: { driver: "text", opts: "table" },
 } as const satisfies Record<string, Record<string, Shape>>;
 
-const otherSections: readonly string[] = ["secrets", "configmaps", "machine", "farms", "podmansh"];
+const otherSections: readonly string[] = ["configmaps", "machine", "farms", "podmansh"];
 
 type ValueOf<S> = S extends "text" ? string
   : S extends "texts" ? readonly string[]
@@ -65,6 +66,7 @@ export interface ContainersConf {
   readonly containers: Readonly<Section<"containers">>;
   readonly engine: Readonly<Section<"engine">>;
   readonly network: Readonly<Section<"network">>;
+  readonly secrets: Readonly<Section<"secrets">>;
   /** One sentence each, such as unknown keys. */
   readonly warnings: readonly string[];
   readonly files: readonly string[];
@@ -218,7 +220,7 @@ function candidates(places: ContainersConfPlaces): { required: boolean; file: st
  * @throws Fault "config.invalid" for a wrong value (names file and line) or a named file that is missing
  */
 export function readContainersConf(places: ContainersConfPlaces): ContainersConf {
-  const merged: Merged = { containers: {}, engine: {}, network: {} };
+  const merged: Merged = { containers: {}, engine: {}, network: {}, secrets: {} };
   const warnings: string[] = [];
   const files: string[] = [];
   for (const { required, file } of candidates(places)) {

@@ -70,7 +70,7 @@ function unescaped(text: string, isTable: boolean): string {
 
 export function renderOne(value: unknown, format: string, showing: OneShowing): string {
   if (isJson(format)) return `${goJson(value, { indent: showing.jsonIndent ?? "    " })}\n`;
-  const shapes = new Shapes({ maps: showing.maps, aliases: showing.aliases });
+  const shapes = new Shapes({ maps: showing.maps, aliases: showing.aliases, zeros: showing.zeros });
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     shapes.mark(value, "struct", showing.type ?? "struct");
   }

@@ -47,6 +47,8 @@ export interface OneShowing {
   readonly aliases?: Readonly<Record<string, string>>;
   /** Names of the fields that hold Go maps; the usual ones are known. */
   readonly maps?: readonly string[];
+  /** Fields that JSON leaves out when they say nothing, with what a template then sees. */
+  readonly zeros?: Readonly<Record<string, unknown>>;
 }
 
 /** One value by --format: "json" or a template. Ends with a newline unless empty. */

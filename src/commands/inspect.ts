@@ -5,7 +5,7 @@ import { Fault } from "../base/fault.ts";
 import { goJson } from "../base/go-json.ts";
 import { text, toggle } from "../cli/flag.ts";
 import { any } from "../cli/operands.ts";
-import { showOne } from "../cli/view.ts";
+import { showOne, type OneShowing } from "../cli/view.ts";
 import { inspect as inspectContainer } from "../engine/containers/inspect.ts";
 import { find, latest as latestOf } from "../engine/containers/lookup.ts";
 import type { Host } from "../engine/host.ts";
@@ -96,10 +96,13 @@ async function show(context: Invocation, found: readonly Found[], format: string
   for (const { kind, value } of found) context.write(await showOne(value, format, { name: "inspect", ...templateNames[kind] }));
 }
 
-const templateNames: Readonly<Record<Kind, { type: string; aliases?: Readonly<Record<string, string>> }>> = {
+const templateNames: Readonly<Record<Kind, Pick<OneShowing, "type" | "aliases" | "zeros">>> = {
   container: { type: "define.InspectContainerData", aliases: { ID: "Id" } },
   image: { type: "inspect.ImageData", aliases: { ID: "Id" } },
-  volume: { type: "define.InspectVolumeData" },
+  volume: {
+    type: "define.InspectVolumeData",
+    zeros: { Anonymous: false, GID: 0, NeedsChown: false, NeedsCopyUp: false, Status: {}, StorageID: "", Timeout: 0, UID: 0 },
+  },
   network: {
     type: "entities.NetworkInspectReport",
     aliases: {

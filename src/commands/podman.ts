@@ -84,6 +84,14 @@ const pod: Contents = {
   rm: ["Remove one or more pods", () => import("./pod/rm.ts")],
 };
 
+const secret: Contents = {
+  create: ["Create a new secret", () => import("./secret/create.ts")],
+  exists: ["Check if a secret exists in local storage", () => import("./secret/exists.ts")],
+  inspect: ["Inspect a secret", () => import("./secret/inspect.ts")],
+  ls: ["List secrets", () => import("./secret/ls.ts"), { aliases: ["list"] }],
+  rm: ["Remove one or more secrets", () => import("./secret/rm.ts")],
+};
+
 const system: Contents = {
   connection: group("Manage remote API service destinations", {
     list: ["List destination for the Podman service(s)", () => import("./system/connections.ts"), { aliases: ["ls"] }],
@@ -128,6 +136,7 @@ const contents: Contents = {
   rmi: ["Remove one or more images from local storage", () => import("./image/rmi.ts")],
   run: container["run"]!,
   save: image["save"]!,
+  secret: group("Manage secrets", secret),
   start: container["start"]!,
   stop: container["stop"]!,
   system: group("Manage podman", system),

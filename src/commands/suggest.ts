@@ -46,3 +46,8 @@ export const volumeNames: Completer = completer(async (context) => {
   const { listVolumes } = await import("../engine/volumes/volumes.ts");
   return listVolumes(context.host).map(({ name }) => name);
 });
+
+export const secretNames: Completer = completer(async (context) => {
+  const { listSecrets } = await import("../engine/secrets/secrets.ts");
+  return listSecrets(context.host).map(({ name }) => name);
+});

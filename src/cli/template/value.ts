@@ -8,10 +8,13 @@ export class Shapes {
   readonly #kinds = new WeakMap<object, { kind: "map" | "struct"; type: string }>();
   readonly #maps: ReadonlySet<string>;
   readonly aliases: Readonly<Record<string, string>>;
+  readonly #zeros: Readonly<Record<string, unknown>>;
 
-  constructor(more: { maps?: readonly string[]; aliases?: Readonly<Record<string, string>> } = {}) {
+  /** @param more.zeros fields that JSON leaves out when they say nothing, with what a template then sees */
+  constructor(more: { maps?: readonly string[]; aliases?: Readonly<Record<string, string>>; zeros?: Readonly<Record<string, unknown>> } = {}) {
     this.#maps = new Set([...usualMaps, ...(more.maps ?? [])]);
     this.aliases = more.aliases ?? {};
+    this.#zeros = more.zeros ?? {};
   }
 
   mark(value: object, kind: "map" | "struct", type: string): void {
@@ -50,7 +53,10 @@ export class Shapes {
     if (owner instanceof Map) return { value: owner.get(name), isKnown: owner.has(name) };
     const alias = this.aliases[name];
     const key = Object.hasOwn(owner, name) || alias === undefined ? name : alias;
-    if (!Object.hasOwn(owner, key)) return { value: undefined, isKnown: false };
+    if (!Object.hasOwn(owner, key)) {
+      const isZero = Object.hasOwn(this.#zeros, key) && this.kindOf(owner) === "struct";
+      return { value: isZero ? this.#zeros[key] : undefined, isKnown: isZero };
+    }
     const value = (owner as Record<string, unknown>)[key];
     this.#learn(name, value);
     return { value, isKnown: true };
@@ -88,5 +94,7 @@ export function isTrue(value: unknown): boolean {
   if (typeof value === "number" || typeof value === "bigint") return Number(value) !== 0;
   if (Array.isArray(value) || value instanceof Uint8Array) return value.length > 0;
   if (value instanceof Map) return value.size > 0;
+  // Only maps are ever empty: structs have fields.
+  if (typeof value === "object") return Object.keys(value).length > 0;
   return true;
 }

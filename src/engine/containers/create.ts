@@ -13,6 +13,7 @@ import type { StoredImage } from "../../storage/store.ts";
 import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { findUses, keepSecrets } from "../secrets/uses.ts";
 import { createVolume, dropVolume } from "../volumes/volumes.ts";
 import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
@@ -148,8 +149,9 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
   const { spec: complete, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
   const made: string[] = [];
   try {
-    const spec: ContainerSpec = { ...complete, mounts: prepareVolumes(host, complete.mounts ?? [], made) };
+    const spec: ContainerSpec = { ...complete, mounts: prepareVolumes(host, complete.mounts ?? [], made), ...findUses(host, complete) };
     mkdirSync(host.paths.staticDir(id), { recursive: true, mode: 0o700 });
+    keepSecrets(host, id, spec);
     insert(host, { id, name, spec, state: { status: "created", createdAt: nowRfc3339Nano() } }, found?.image);
     writeCidfile(spec, id);
   } catch (thrown) {

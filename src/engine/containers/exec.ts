@@ -13,6 +13,7 @@ import { identityOf } from "../../runtime/identity.ts";
 import { execProcess } from "../../runtime/oci-config.ts";
 import { exitFileComes } from "../exits.ts";
 import type { Host } from "../host.ts";
+import { startedSecretEnvironment } from "../secrets/uses.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord, ExecRecord } from "../state/state.ts";
 import { detachKeysOf } from "./attached.ts";
@@ -67,7 +68,7 @@ function processOf(host: Host, record: ContainerRecord, asked: ExecSpec): Return
   const { spec, state } = record;
   const user = asked.user ?? spec.user ?? "";
   const identity = identityOf(`/proc/${state.pid}/root`, user, spec.groupAdd ?? []);
-  const env: Record<string, string> = { ...spec.env, ...(asked.terminal && spec.env?.TERM === undefined ? { TERM: "xterm" } : {}), HOME: spec.env?.HOME ?? identity.home, ...asked.env };
+  const env: Record<string, string> = { ...spec.env, ...startedSecretEnvironment(host, record), ...(asked.terminal && spec.env?.TERM === undefined ? { TERM: "xterm" } : {}), HOME: spec.env?.HOME ?? identity.home, ...asked.env };
   if (asked.user !== undefined && asked.env?.HOME === undefined) env.HOME = identity.home;
   const defaults = host.conf.containers.default_capabilities;
   const facts: Pick<ConfigFacts, "identity" | "hardLimits" | "mayRaiseLimits" | "env" | "capabilityDefaults"> = {

@@ -34,13 +34,24 @@ function exposedPorts(spec: ContainerSpec): { ExposedPorts?: Record<string, obje
   return all.length > 0 ? { ExposedPorts: Object.fromEntries(all.sort().map(port => [port, {}])) } : {};
 }
 
+/** That there is a secret, never what it says. */
+function hiddenEnvironment({ secrets = [] }: ContainerSpec): string[] {
+  return secrets.filter(({ type }) => type === "env").map(({ source, target }) => `${target ?? source}=*******`);
+}
+
+function secretsOf({ secrets = [] }: ContainerSpec): { Secrets?: Record<string, unknown>[] } {
+  const mounted = secrets.filter(({ type }) => type === "mount");
+  if (mounted.length === 0) return {};
+  return { Secrets: mounted.map(({ source, id = "", uid = 0, gid = 0, mode = 0o444 }) => ({ Name: source, ID: id, UID: uid, GID: gid, Mode: mode })) };
+}
+
 export function configOf({ spec }: ContainerRecord): Record<string, unknown> {
   const { health } = spec;
   return {
     Hostname: spec.hostname ?? "", Domainname: "", User: spec.user ?? "",
     AttachStdin: false, AttachStdout: false, AttachStderr: false,
     Tty: spec.terminal ?? false, OpenStdin: spec.stdin ?? false, StdinOnce: false,
-    Env: Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`),
+    Env: [...Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`), ...hiddenEnvironment(spec)],
     Cmd: orNull(spec.command),
     Image: spec.imageReference ?? spec.imageName ?? "",
     Volumes: null,
@@ -58,6 +69,7 @@ export function configOf({ spec }: ContainerRecord): Record<string, unknown> {
     HealthcheckMaxLogSize: health?.maxLogSize ?? 500,
     ...(spec.createCommand?.length ? { CreateCommand: spec.createCommand } : {}),
     ...(spec.timezone ? { Timezone: spec.timezone } : {}),
+    ...secretsOf(spec),
     ...(spec.systemd === "always" ? { SystemdMode: true } : {}),
     Umask: spec.umask ?? "0022",
     Timeout: spec.timeout ?? 0,

@@ -8,6 +8,7 @@ import { log } from "../../base/log.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, reservePorts } from "../networks/connect.ts";
+import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { writeEvent } from "../events.ts";
 import { copyDefaultMounts } from "./default-mounts.ts";
@@ -87,8 +88,9 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
       networking.catch(() => {});
     }
     const root = mountRoot(host, record);
-    const bindMounts = { ...copyDefaultMounts(host, record), ...sharedFiles(host, record), ...writeEtcFiles(host, record) };
-    const launched = launch(host, withPaths(host, record), { root: root.path, mounts: root.mounts, bindMounts, ...(namespace ? { namespace } : {}) });
+    const defaults = copyDefaultMounts(host, record);
+    const bindMounts = { ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record), ...writeEtcFiles(host, record) };
+    const launched = launch(host, withSecretEnvironment(host, withPaths(host, record)), { root: root.path, mounts: root.mounts, bindMounts, ...(namespace ? { namespace } : {}) });
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;
     if (made.status === "rejected") throw made.reason;
