@@ -138,7 +138,8 @@ function shellDriver(options: Readonly<Record<string, string>>): SecretDriver {
   }
   const sh = (command: string, id: string, stdin?: Uint8Array) => {
     checkId(id);
-    return spawnSync(["/bin/sh", "-c", command], { env: { ...process.env, SECRET_ID: id }, stderr: "inherit", timeoutMs: commandMs, outputBytesMax: secretBytesMax * 2, ...(stdin ? { stdin } : {}) });
+    const bounds = { timeoutMs: commandMs, outputBytesMax: secretBytesMax * 2 };
+    return spawnSync(["/bin/sh", "-c", command], { env: { ...process.env, SECRET_ID: id }, stderr: "inherit", ...bounds, ...(stdin ? { stdin } : {}) });
   };
   return {
     store(id, value) {
