@@ -1,11 +1,12 @@
 // podman login: checks and keeps the credentials for a registry.
 // Source: podman-login(1).
 
-import { Fault } from "../../base/fault.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
-import { loginFlags, logIn } from "../registry-login.ts";
-import { verb } from "../verb.ts";
+import { loginFlags, logIn, type LoginCall } from "../registry-login.ts";
+import { refuse } from "../container/written/refuse.ts";
+import { secretNames } from "../suggest.ts";
+import { verb, type Invocation } from "../verb.ts";
 
 export default verb({
   usage: "[options] [REGISTRY]",
@@ -13,12 +14,18 @@ export default verb({
   operands: any(),
   flags: {
     ...loginFlags,
-    secret: text({ help: "Retrieve password from a podman secret" }),
+    secret: text({ help: "Retrieve password from a podman secret", complete: secretNames }),
     tlsVerify: toggle({ help: "Require HTTPS and verify certificates when contacting registries" }),
   },
   examples: ["podman login quay.io", "podman login --username ... --password ... quay.io", "podman login --authfile dir/auth.json quay.io"],
   async run({ context, flags, given, operands }) {
-    if (flags.secret !== undefined) throw new Fault("usage.unsupported", "cannot take the password from a secret: there are no secrets yet", { hint: "use --password-stdin" });
-    await logIn(operands, { flags, given, system: context.host.imageSystem, out: (line) => context.out(line), hasDefaultRegistry: true });
+    await logIn(operands, { flags: flags.secret ? await withSecret(context, flags, flags.secret) : flags, given, system: context.host.imageSystem, out: (line) => context.out(line), hasDefaultRegistry: true });
   },
 });
+
+/** The secret is the password and, where no user is named, its name the user. */
+async function withSecret(context: Invocation, flags: LoginCall["flags"], name: string): Promise<LoginCall["flags"]> {
+  if (flags.password || flags.passwordStdin) throw refuse("--secret can not be used with --password options");
+  const { readSecret } = await import("../../engine/secrets/secrets.ts");
+  return { ...flags, username: flags.username ?? name, password: new TextDecoder().decode(readSecret(context.host, name)) };
+}

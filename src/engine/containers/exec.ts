@@ -69,7 +69,9 @@ function processOf(host: Host, record: ContainerRecord, asked: ExecSpec): Return
   const user = asked.user ?? spec.user ?? "";
   const identity = identityOf(`/proc/${state.pid}/root`, user, spec.groupAdd ?? []);
   const secrets = startedSecretEnvironment(host, record);
-  const env: Record<string, string> = { ...spec.env, ...secrets, ...(asked.terminal && spec.env?.TERM === undefined ? { TERM: "xterm" } : {}), HOME: spec.env?.HOME ?? identity.home, ...asked.env };
+  const env: Record<string, string> = { ...spec.env, ...secrets,
+    ...(asked.terminal && spec.env?.TERM === undefined ? { TERM: "xterm" } : {}),
+    HOME: spec.env?.HOME ?? identity.home, ...asked.env };
   if (asked.user !== undefined && asked.env?.HOME === undefined) env.HOME = identity.home;
   const defaults = host.conf.containers.default_capabilities;
   const facts: Pick<ConfigFacts, "identity" | "hardLimits" | "mayRaiseLimits" | "env" | "capabilityDefaults"> = {
