@@ -19,7 +19,8 @@ export default verb({
   },
   examples: ["podman login quay.io", "podman login --username ... --password ... quay.io", "podman login --authfile dir/auth.json quay.io"],
   async run({ context, flags, given, operands }) {
-    await logIn(operands, { flags: flags.secret ? await withSecret(context, flags, flags.secret) : flags, given, system: context.host.imageSystem, out: (line) => context.out(line), hasDefaultRegistry: true });
+    const asked = flags.secret ? await withSecret(context, flags, flags.secret) : flags;
+    await logIn(operands, { flags: asked, given, system: context.host.imageSystem, out: (line) => context.out(line), hasDefaultRegistry: true });
   },
 });
 
