@@ -1,39 +1,101 @@
 // Writing one blob into a file: hashed on the way, renamed into place only when the digest is right.
+// What an interrupted attempt has left is gone on with at the byte.
 
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, readdirSync, readlinkSync, renameSync, rmSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { algorithmOf, newHasher } from "../base/digest.ts";
-import { Fault } from "../base/fault.ts";
+import type { Hasher } from "../base/digest.ts";
+import { Fault, errnoOf } from "../base/fault.ts";
 import type { Descriptor } from "../base/oci-image.ts";
 import { sizeUnknown } from "./convert.ts";
 import type { BlobContent } from "./source.ts";
 import { fileFault } from "./tree.ts";
 
-/** Returns its bytes. @throws Fault "digest.mismatch", "system.no-space"; nothing is left then */
+const pieceBytes = 1024 * 1024;
+/** Files being written by this process. */
+const busy = new Set<string>();
+
+/** Returns its bytes. @throws Fault "digest.mismatch", "system.no-space"; nothing of it is visible under its name then */
 export async function writeBlobFile(path: string, blob: Descriptor, content: BlobContent): Promise<number> {
-  const partial = `${path}.partial-${process.pid}`;
+  const partial = claim(path);
   const hasher = newHasher(algorithmOf(blob.digest));
   let size = 0;
+  busy.add(partial);
   try {
-    const fd = openSync(partial, "w", 0o644);
+    const fd = openSync(partial, "a+", 0o644);
     try {
-      for await (const piece of await content.open(0)) {
-        size += piece.length;
-        if (blob.size !== sizeUnknown && size > blob.size) break;
-        hasher.update(piece);
-        for (let at = 0; at < piece.length;) at += writeSync(fd, piece, at);
+      size = hashFile(fd, hasher);
+      if (blob.size === sizeUnknown || size < blob.size) {
+        for await (const piece of await content.open(size)) {
+          size += piece.length;
+          if (blob.size !== sizeUnknown && size > blob.size) break;
+          hasher.update(piece);
+          for (let at = 0; at < piece.length;) at += writeSync(fd, piece, at);
+        }
       }
     } finally {
       closeSync(fd);
     }
-    if (hasher.digest() !== blob.digest || (blob.size !== sizeUnknown && size !== blob.size)) {
-      throw new Fault("digest.mismatch", `cannot write blob "${blob.digest}": what came has another digest or size`, {
-        hint: "the source is damaged or lies; get the image elsewhere",
-      });
-    }
+    if (hasher.digest() !== blob.digest || (blob.size !== sizeUnknown && size !== blob.size)) throw wrong(blob);
     renameSync(partial, path);
     return size;
   } catch (thrown) {
-    rmSync(partial, { force: true });
+    // Bytes that are wrong are of no use to the next attempt, and neither is a full disk's last file.
+    const isUseless = size === 0 || (thrown instanceof Fault && thrown.code === "digest.mismatch") || errnoOf(thrown) !== undefined;
+    if (isUseless) rmSync(partial, { force: true });
     throw fileFault(`cannot write ${JSON.stringify(path)}`, thrown);
+  } finally {
+    busy.delete(partial);
+  }
+}
+
+const wrong = ({ digest }: Descriptor): Fault =>
+  new Fault("digest.mismatch", `cannot write blob "${digest}": what came has another digest or size`, {
+    hint: "the source is damaged or lies; get the image elsewhere",
+  });
+
+/** A name of our own, given to what a process that is no more has left. */
+function claim(path: string): string {
+  const own = `${path}.partial-${processSpace()}-${process.pid}`;
+  if (busy.has(own)) return `${own}-${busy.size}`;
+  try {
+    const left = leftOf(path).find(name => name !== own);
+    if (left !== undefined) renameSync(left, own);
+  } catch (thrown) {
+    // Another process was quicker to take it.
+    if (errnoOf(thrown) !== "ENOENT") throw fileFault(`cannot write ${JSON.stringify(path)}`, thrown);
+  }
+  return own;
+}
+
+function leftOf(path: string): string[] {
+  const start = `${basename(path)}.partial-`;
+  const space = processSpace();
+  return readdirSync(dirname(path)).filter(name => name.startsWith(start)).flatMap(name => {
+    const [in_ = "", pid = ""] = name.slice(start.length).split("-");
+    return in_ === space && (Number(pid) === process.pid || !isAlive(Number(pid))) ? [join(dirname(path), name)] : [];
+  });
+}
+
+/** Process IDs mean something only within the space they were given in. */
+const processSpace = (): string => /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return true;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return errnoOf(thrown) !== "ESRCH";
+  }
+}
+
+function hashFile(fd: number, hasher: Hasher): number {
+  const buffer = new Uint8Array(pieceBytes);
+  for (let at = 0; ;) {
+    const count = readSync(fd, buffer, 0, pieceBytes, at);
+    if (count === 0) return at;
+    hasher.update(buffer.subarray(0, count));
+    at += count;
   }
 }

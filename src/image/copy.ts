@@ -34,8 +34,6 @@ export interface CopyOptions {
   readonly removeSignatures?: boolean;
   /** Makes further signatures of a manifest as it was written. */
   readonly sign?: (raw: RawManifest) => Promise<Uint8Array>;
-  /** Do nothing where the sink holds the manifest already. */
-  readonly skipsWhatIsThere?: boolean;
   readonly tmpDir?: string;
   /** Layers moved at a time; default 3, which two cores are full with. */
   readonly parallel?: number;
@@ -46,8 +44,6 @@ export interface CopyOptions {
 /** What was written, as it was written. */
 export interface Copied {
   readonly raw: RawManifest;
-  /** Whether it was there before, so that nothing was written. */
-  readonly wasThere?: boolean;
 }
 
 const parallelDefault = 3;
@@ -76,7 +72,7 @@ async function copyWithReferrers(source: Source, sink: Sink, options: CopyOption
   const kept: Digest[] = [];
   const onWritten = (from: Digest, to: Digest): void => void (from === to && kept.push(from));
   const copied = await copyTop({ source, sink, options, onWritten });
-  if (!copied.wasThere || trip.wish === "asked") await copyReferrers(copied.wasThere ? [copied.raw.digest] : kept, trip);
+  await copyReferrers(kept, trip);
   return copied;
 }
 
@@ -123,7 +119,6 @@ interface Trip {
 async function copyIndex(top: ParsedManifest & { kind: "index" }, trip: Trip): Promise<Copied> {
   const { sink, options, source } = trip;
   await source.admit?.(top.raw);
-  if (options.skipsWhatIsThere && (await sink.holds?.(top.raw))) return { raw: top.raw, wasThere: true };
   options.onProgress?.({ kind: "signatures", list: true });
   const signatures = await signaturesOf(trip);
   const entries: Index["manifests"] = options.instances === "all" ? top.index.manifests : [];
@@ -191,7 +186,6 @@ async function copyOne(image: ParsedManifest & { kind: "image" }, trip: Trip): P
   const { sink, options } = trip;
   const member = trip.isMember ?? false;
   await trip.source.admit?.(image.raw, trip.instance);
-  if (options.skipsWhatIsThere && !member && (await sink.holds?.(image.raw))) return { raw: image.raw, wasThere: true };
   options.onProgress?.({ kind: "signatures", list: false });
   const signatures = await signaturesOf(trip);
   const original = await loadCargo(image, trip);
@@ -368,14 +362,22 @@ async function copyLayer({ original, cargo, position, source, sink, stop, onProg
     onBytes: bytes => say("bytes", bytes),
     open: async offset => {
       const { stream } = await source.blob(from, descriptor.digest === from.digest ? offset : 0);
-      const counted = counting(stream, { from: offset, stop, onBytes: bytes => say("bytes", bytes) });
+      const counted = counting(stream, { from: descriptor.digest === from.digest ? offset : 0, stop, onBytes: bytes => say("bytes", bytes) });
       if (descriptor.digest === from.digest) return counted;
       const { inflated } = await import("./inflate.ts");
-      return inflated(counted);
+      return offset === 0 ? inflated(counted) : skipping(inflated(counted), offset);
     },
   });
   say("done", from.size);
   return bytes;
+}
+
+async function* skipping(stream: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
+  let left = bytes;
+  for await (const part of stream) {
+    if (left < part.length) yield left > 0 ? part.subarray(left) : part;
+    left = Math.max(0, left - part.length);
+  }
 }
 
 async function* counting(

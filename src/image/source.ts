@@ -67,7 +67,7 @@ export interface Sink {
   /** Whether layers are sent compressed where nobody's digest is hurt by it, and may be packed otherwise on demand. */
   readonly packsLayers?: boolean;
   /** Whether the very manifest is here under the sink's name, with all that belongs to it. */
-  holds?(raw: RawManifest): Promise<boolean>;
+  holds?(manifest: Pick<RawManifest, "digest" | "mediaType">): Promise<boolean>;
   /** Absent: signatures have no place here. Called after the manifest was put. */
   putSignatures?(signatures: readonly Uint8Array[], raw: RawManifest, member: boolean): Promise<void>;
   /** Takes the manifest of an artifact that refers to another one, its blobs put before. Absent: there is no place for such. */

@@ -2,14 +2,18 @@
 
 import { appendFileSync, writeFileSync } from "node:fs";
 import { posix } from "node:path";
+import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { exactly } from "../../cli/operands.ts";
 import { copyImage } from "../../image/copy.ts";
-import type { CopyOptions, Copied } from "../../image/copy.ts";
+import type { CopyOptions } from "../../image/copy.ts";
+import { digestThere } from "../../image/presence.ts";
 import { plainProgress } from "../../image/progress.ts";
+import { openSyncJournal } from "../../image/sync-journal.ts";
+import type { SyncJournal } from "../../image/sync-journal.ts";
 import { syncPlan } from "../../image/sync-plan.ts";
 import type { SyncGroup, SyncImage, SyncSource } from "../../image/sync-plan.ts";
 import type { ImageSystem } from "../../image/system.ts";
@@ -73,7 +77,8 @@ export default verb({
     const plan = await syncPlan(source, from, { ...sideSystem(call, "src"), policy, clients: new Map() });
     if (flags.dryRun) log.warn("Running in dry-run mode");
     if (flags.digestfile && !flags.dryRun) writeFileSync(flags.digestfile, "");
-    await syncAll(plan, { context: call.context, flags, to, target, destination, given: call.given });
+    const journal = flags.dryRun ? undefined : openSyncJournal([source, from, target, to, process.cwd(), [...call.given].sort(), flags]);
+    await syncAll(plan, { context: call.context, flags, to, target, destination, given: call.given, journal });
   },
 });
 
@@ -96,23 +101,46 @@ interface Sync {
   readonly target: "docker" | "dir";
   readonly destination: ImageSystem;
   readonly given: ReadonlySet<string>;
+  /** Absent in a dry run. */
+  readonly journal: SyncJournal | undefined;
 }
 
+/** One image on its way: its two sides, and what was found of it before copying. */
+interface Leg {
+  readonly image: SyncImage;
+  readonly target: ImageName;
+  readonly system: ImageSystem;
+  /** The digest that is there, or undefined where it must be copied; begun ahead of its turn. */
+  look?: Promise<Digest | undefined>;
+}
+
+/** Images that are looked at ahead of the one that is copied. */
+const lookAhead = 8;
+
+/** A bad image does not end it: the others are copied, and the failure is told at the end. */
 async function syncAll(plan: readonly SyncGroup[], sync: Sync): Promise<void> {
   const { flags } = sync;
   let synced = 0;
   let failures = 0;
   for (const { images, system } of plan) {
-    for (const [at, image] of images.entries()) {
-      const target = targetOf(image, sync);
-      const fields = { from: shown(image.name), to: shown(target) };
+    const legs = images.map((image): Leg => ({ image, system, target: targetOf(image, sync) }));
+    for (const [at, leg] of legs.entries()) {
+      const fields = { from: shown(leg.image.name), to: shown(leg.target) };
       log.info(`${flags.dryRun ? "Would have copied image ref" : "Copying image ref"} ${at + 1}/${images.length}`, fields);
-      if (flags.dryRun || (await syncOne(image.name, target, { sync, system }))) synced++;
+      if (!flags.dryRun) for (const next of legs.slice(at, at + lookAhead)) next.look ??= quietly(look(next, sync));
+      if (flags.dryRun || (await syncOne(leg, sync))) synced++;
       else failures++;
     }
   }
+  sync.journal?.close();
   log.info(`${flags.dryRun ? "Would have synced" : "Synced"} ${synced} images from ${plan.length} sources`);
   if (failures > 0) throw new Fault("registry.failed", "Sync failed due to previous reported error(s) for one or more images");
+}
+
+/** A failure is met where its turn comes. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 const shown = ({ transport, rest }: ImageName): string => `${transport}:${transport === "docker" ? "//" : ""}${rest}`;
@@ -122,40 +150,50 @@ function targetOf({ scopedName }: SyncImage, { flags, to, target }: Sync): Image
   return { transport: target, rest: `${posix.join(to, below)}${flags.appendSuffix ?? ""}` };
 }
 
-interface One {
-  readonly sync: Sync;
-  readonly system: ImageSystem;
+/** What a flag changes or a signature adds is not to be seen from outside: then there is nothing to look for. */
+async function look({ image, target, system }: Leg, { context, flags, given, destination, journal }: Sync): Promise<Digest | undefined> {
+  if ([...given].some((name) => name.startsWith("sign")) || flags.format !== undefined || (given.has("referrers") && flags.referrers)) return undefined;
+  const noted = journal?.digestAt(shown(target));
+  if (noted !== undefined) return noted;
+  const source = await openSource(image.name, worldOf(context, system));
+  try {
+    const sink = await openSink(target, worldOf(context, destination));
+    return await digestThere(source, sink, { instances: flags.all ? "all" : "system", ...(system.platform ? { platform: system.platform } : {}) });
+  } finally {
+    await source.close();
+  }
 }
 
-/** False where the image failed and the others are to go on. */
-async function syncOne(name: ImageName, target: ImageName, { sync, system }: One): Promise<boolean> {
-  const { flags } = sync;
+/** False where the image failed. */
+async function syncOne(leg: Leg, sync: Sync): Promise<boolean> {
+  const { flags, journal } = sync;
+  const { image: { name }, target } = leg;
   try {
-    const { raw, wasThere } = await copyOne(name, target, { sync, system });
-    if (wasThere) log.info("Image is there already, nothing to copy", { to: shown(target) });
-    if (flags.digestfile) appendFileSync(flags.digestfile, `${raw.digest} ${shown(target)}\n`);
+    const there = await leg.look;
+    if (there !== undefined) log.info("Image is there already, nothing to copy", { to: shown(target) });
+    const digest = there ?? (await copyOne(leg, sync));
+    journal?.note(shown(target), digest);
+    if (flags.digestfile) appendFileSync(flags.digestfile, `${digest} ${shown(target)}\n`);
     return true;
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
-    const about = `Error copying ref ${JSON.stringify(shown(name))}`;
-    if (!flags.keepGoing) throw new Fault(thrown.code, `${about}: ${thrown.message}`, { cause: thrown });
-    log.error(about, { error: thrown.message });
+    log.error(`Error copying ref ${JSON.stringify(shown(name))}`, { error: thrown.message });
     return false;
   }
 }
 
-async function copyOne(name: ImageName, target: ImageName, { sync, system }: One): Promise<Copied> {
+async function copyOne({ image: { name }, target, system }: Leg, sync: Sync): Promise<Digest> {
   const { context, flags, destination } = sync;
   const options: CopyOptions = {
     ...sharedOptions(flags),
     ...signerOf(flags, target.transport === "docker" ? dockerReference(target.rest) : undefined),
     ...referrersWish({ given: sync.given, flags, isAll: flags.all }),
     instances: flags.all ? "all" : "system",
-    skipsWhatIsThere: !flags.signBy && flags.format === undefined,
     onProgress: plainProgress((line) => context.err(line)),
     ...(system.platform ? { platform: system.platform } : {}),
     ...(context.signal ? { signal: context.signal } : {}),
     ...(context.globals.tmpdir ? { tmpDir: context.globals.tmpdir } : {}),
   };
-  return copyImage(await openSource(name, worldOf(context, system)), await openSink(target, worldOf(context, destination)), options);
+  const { raw } = await copyImage(await openSource(name, worldOf(context, system)), await openSink(target, worldOf(context, destination)), options);
+  return raw.digest;
 }

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { algorithmOf, hexOf, newHasher } from "../../base/digest.ts";
+import { algorithmOf, digestOf, hexOf, newHasher } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { limits } from "../../base/limits.ts";
@@ -67,7 +67,7 @@ export function dirSink(path: string, options: { readonly layers?: "uncompressed
     anyConfig: true,
     ...(options.layers ? { layers: options.layers } : {}),
     ...(options.packsLayers ? { packsLayers: true } : {}),
-    holds: async raw => holds(directory, raw),
+    holds: async ({ digest }) => holds(directory, digest),
     async has(blob) {
       prepared();
       if (!isWhole(join(directory, nameOf(blob.digest)), blob)) return false;
@@ -93,18 +93,15 @@ export function dirSink(path: string, options: { readonly layers?: "uncompressed
 }
 
 /** The files of one manifest: itself, and with their sizes the blobs it names; of an index its members' too. */
-function holds(directory: string, raw: RawManifest, name = "manifest.json"): boolean {
+function holds(directory: string, digest: Digest, name = "manifest.json"): boolean {
   try {
     const bytes = readFileSync(join(directory, name));
-    if (bytes.length !== raw.bytes.length || !bytes.equals(raw.bytes)) return false;
-    const parsed = readManifest(raw);
+    if (digestOf(bytes, algorithmOf(digest)) !== digest) return false;
+    const parsed = readManifest(rawManifest(bytes));
     if (parsed.kind === "image") {
       return [parsed.manifest.config, ...parsed.manifest.layers].every(blob => sizeOf(join(directory, nameOf(blob.digest))) === blob.size);
     }
-    return parsed.index.manifests.every(entry => {
-      const member = manifestName(entry.digest);
-      return holds(directory, rawManifest(readFileSync(join(directory, member)), entry.mediaType), member);
-    });
+    return parsed.index.manifests.every(entry => holds(directory, entry.digest, manifestName(entry.digest)));
   } catch (thrown) {
     if (errnoOf(thrown) === "ENOENT") return false;
     throw fileFault(`cannot read ${JSON.stringify(directory)}`, thrown);

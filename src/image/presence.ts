@@ -1,0 +1,23 @@
+// Whether a destination holds already what a copy would bring: one question to each side, and no blob is looked at.
+
+import type { Digest } from "../base/digest.ts";
+import { readManifest } from "./manifest.ts";
+import { choosePlatform } from "./platform.ts";
+import type { CopyOptions } from "./copy.ts";
+import type { Sink, Source } from "./source.ts";
+
+/** The digest of what is there; undefined where there is something to copy. @throws Fault "policy.rejected" as the copy would */
+export async function digestThere(
+  source: Source,
+  sink: Sink,
+  { instances, platform }: Pick<CopyOptions, "instances" | "platform">,
+): Promise<Digest | undefined> {
+  if (!sink.holds) return undefined;
+  const top = readManifest(await source.manifest());
+  await source.admit?.(top.raw);
+  const isWhole = top.kind === "image" || (instances !== undefined && instances !== "system");
+  const wanted = isWhole ? top.raw : choosePlatform(top.index, platform);
+  // The member's digest stands in its index: its manifest is fetched only where the policy wants to see it.
+  if (!isWhole && source.admit) await source.admit(await source.manifest(wanted.digest), wanted.digest);
+  return (await sink.holds(wanted)) ? wanted.digest : undefined;
+}
