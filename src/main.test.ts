@@ -96,6 +96,6 @@ test("__completeNoDesc leaves the descriptions out", () => {
 });
 
 test("a program that is not there yet is refused instead of acting as podman", () => {
-  const ran = Bun.spawnSync([process.execPath, main, "buildah", "inspect", "x"]);
-  expect([ran.exitCode, ran.stderr.toString()]).toEqual([125, 'Error: cannot act as "buildah": it is not part of this version\n']);
+  const ran = Bun.spawnSync([process.execPath, main, "udica", "inspect", "x"]);
+  expect([ran.exitCode, ran.stderr.toString()]).toEqual([125, 'Error: cannot act as "udica": it is not part of this version\n']);
 });

@@ -18,6 +18,10 @@ const personas: Readonly<Record<string, () => Promise<Program>>> = {
     const [{ podman }, { hooks }] = await Promise.all([import("./commands/podman.ts"), import("./commands/invocation.ts")]);
     return program(podman(), hooks, printFault);
   },
+  buildah: async () => {
+    const { buildah, buildahHooks } = await import("./commands/buildah.ts");
+    return program(buildah(), buildahHooks, printFault);
+  },
   skopeo: async () => {
     const { failSkopeo, skopeo, skopeoHooks } = await import("./commands/skopeo.ts");
     return program(skopeo(), skopeoHooks, failSkopeo);
@@ -29,7 +33,7 @@ function program<C>(persona: Persona<C>, hooks: Hooks<C>, fail: Program["fail"])
 }
 
 /** Names the executable will answer to; acting as podman under them would do harm. */
-const reserved = ["buildah", "udica"];
+const reserved = ["udica"];
 
 interface Choice {
   readonly load: () => Promise<Program>;

@@ -48,6 +48,10 @@ export interface Index {
 
 /** OCI image-spec, config.md, "config": the defaults a container of the image starts with. */
 export interface ImageDefaults {
+  /** Docker's. */
+  Hostname?: string;
+  /** Docker's. */
+  Domainname?: string;
   User?: string;
   ExposedPorts?: Record<string, object>;
   Env?: string[];

@@ -17,3 +17,5 @@ export function builtFrom(): string {
 }
 /** The Skopeo whose command line, output and behaviour are ours. */
 export const compatibleSkopeo = "1.22.0";
+/** The Buildah whose command line, output and behaviour are ours. */
+export const compatibleBuildah = "1.43.2";

@@ -8,6 +8,7 @@ import type { Store } from "../storage/store.ts";
 import { noticeBoot } from "./state/boot.ts";
 import { openState, stateSchema } from "./state/state.ts";
 import type { State } from "./state/state.ts";
+import { workingSchema } from "./working/records.ts";
 
 /** What the global flags say; absent fields come from containers.conf and the defaults. */
 export interface HostOptions {
@@ -31,6 +32,8 @@ export interface HostOptions {
   readonly storageOptions?: readonly string[];
   readonly registriesConf?: string;
   readonly signaturePolicy?: string;
+  readonly registriesDir?: string;
+  readonly shortNameAliasConf?: string;
   /** How conmon calls us back: program and the arguments before the global flags; default this executable. */
   readonly self?: readonly string[];
 }
@@ -55,6 +58,8 @@ export interface HostPaths {
 /** What the image room needs to know of the machine when it pulls. */
 export interface HostImageSystem {
   readonly registriesConf?: string;
+  readonly registriesDir?: string;
+  readonly shortNameAliasConf?: string;
   readonly signaturePolicy?: string;
 }
 
@@ -126,6 +131,7 @@ export function openHost(options: HostOptions = {}): Host {
   const store = once(() => openStore({ root: paths.root, runroot: paths.runroot }));
   const state = once(() => {
     store().migrate("engine", 1, stateSchema);
+    store().migrate("working", 1, workingSchema);
     const opened = openState(store().db);
     noticeBoot(paths, opened);
     return opened;
@@ -139,6 +145,8 @@ export function openHost(options: HostOptions = {}): Host {
     get state() { return state(); },
     imageSystem: {
       ...(options.registriesConf ? { registriesConf: options.registriesConf } : {}),
+      ...(options.registriesDir ? { registriesDir: options.registriesDir } : {}),
+      ...(options.shortNameAliasConf ? { shortNameAliasConf: options.shortNameAliasConf } : {}),
       ...(options.signaturePolicy ? { signaturePolicy: options.signaturePolicy } : {}),
     },
   };

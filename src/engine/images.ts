@@ -26,6 +26,8 @@ export async function removeImagesOf(host: Host, names: readonly string[], optio
     ...usesOfImages(host),
     async removeContainers(imageId) {
       const { remove } = await import("./containers/remove.ts");
+      const { removeWorkingOfImage } = await import("./working/remove.ts");
+      await removeWorkingOfImage(host, imageId);
       await remove(host, { names: host.state.usersOfImage(imageId) }, { force: true });
     },
   });

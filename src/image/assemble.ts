@@ -10,7 +10,7 @@ import { chainIds } from "../storage/chain.ts";
 import type { Lease, Store, StoredImage } from "../storage/store.ts";
 import { convertManifest } from "./convert.ts";
 import { rawManifest } from "./manifest.ts";
-import type { Cargo } from "./source.ts";
+import type { Cargo, Source } from "./source.ts";
 
 /** One layer: its content's digest and its blob as it lies in the store. */
 export interface MadeLayer {
@@ -36,19 +36,39 @@ const layerTypes = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, z
 export async function assembleImage(store: Store, lease: Lease, made: MadeImage): Promise<StoredImage> {
   const chain = chainIds(made.layers.map(({ diffId }) => diffId));
   for (const [position, layer] of made.layers.entries()) await unpackLayer(store, lease, { layer, chain, position });
-  const config: ImageConfig = { ...made.config, rootfs: { type: "layers", diff_ids: made.layers.map(({ diffId }) => diffId) } };
-  const configBytes = new TextEncoder().encode(JSON.stringify(config));
-  const { raw, manifest } = manifestOf(made, config, configBytes);
+  const { raw, manifest, configBytes, config } = cargoOf(made);
   store.blobs.put(configBytes, lease);
   store.blobs.put(raw.bytes, lease);
   return store.images.put({
     config: manifest.config.digest,
     manifest: { digest: raw.digest, mediaType: raw.mediaType },
-    ...(config.created ? { created: config.created } : {}),
+    ...(config?.created ? { created: config.created } : {}),
     layers: chain,
     blobs: manifest.layers.map(({ digest }) => digest),
     names: made.names,
   });
+}
+
+/** The image's config and manifest. */
+export function cargoOf(made: MadeImage): Cargo {
+  const config: ImageConfig = { ...made.config, rootfs: { type: "layers", diff_ids: made.layers.map(({ diffId }) => diffId) } };
+  return manifestOf(made, config, new TextEncoder().encode(JSON.stringify(config)));
+}
+
+/** An image that is sent away without ever showing in the store; its layers' blobs are held by the caller's lease. */
+export function madeSource(store: Store, made: MadeImage): { readonly source: Source; readonly cargo: Cargo } {
+  const cargo = cargoOf(made);
+  const source: Source = {
+    name: "containers-storage:(new image)",
+    manifest: async () => cargo.raw,
+    async blob({ digest }, offset = 0) {
+      if (digest !== cargo.manifest.config.digest) return { stream: store.blobs.stream(digest, offset), size: store.blobs.size(digest) };
+      const bytes = cargo.configBytes.subarray(offset);
+      return { size: cargo.configBytes.length, stream: (async function* () { yield bytes; })() };
+    },
+    async close() {},
+  };
+  return { source, cargo };
 }
 
 async function unpackLayer(

@@ -17,10 +17,12 @@ export function readConfig(bytes: Uint8Array): ImageConfig {
   const history = findList(fields, "history", subject, limits.layersMax * 4).map(readHistory);
   const defaults = findRecord(fields, "config", subject);
   const healthcheck = dockerHealthcheck(fields);
+  const osFeatures = findTexts(fields, "os.features", subject, 1024);
   return {
     ...texts(fields, ["created", "author", "variant", "os.version", "comment", "container", "docker_version"]),
     architecture: findText(fields, "architecture", subject) ?? "",
     os: findText(fields, "os", subject) ?? "",
+    ...(osFeatures === undefined ? {} : { "os.features": osFeatures }),
     ...(defaults === undefined ? {} : { config: { ...readDefaults(defaults), ...healthcheck } }),
     rootfs: { type: "layers", diff_ids: readDiffIds(rootfs) },
     ...(history.length === 0 ? {} : { history }),
@@ -53,7 +55,7 @@ function readHistory(value: unknown): History {
 
 /** What a container starts with, from the "config" object. */
 export function readDefaults(fields: Fields): ImageDefaults {
-  const found: ImageDefaults = texts(fields, ["User", "WorkingDir", "StopSignal"]);
+  const found: ImageDefaults = texts(fields, ["Hostname", "Domainname", "User", "WorkingDir", "StopSignal"]);
   for (const name of ["Env", "Entrypoint", "Cmd", "Shell", "OnBuild"] as const) {
     const list = findTexts(fields, name, subject);
     if (list !== undefined) found[name] = list;

@@ -34,6 +34,15 @@ export function hostPlatform(): Platform {
   return { os: "linux", architecture };
 }
 
+/** A platform whole: absent parts are this machine's, and names that stand for an architecture and a variant are split. */
+export function normalPlatform({ os, architecture, variant }: PlatformChoice): Platform {
+  const host = hostPlatform();
+  if (!architecture) return { ...host, os: os || host.os };
+  const implied = architecture === "armhf" ? "v7" : architecture === "armel" ? "v6" : undefined;
+  const found = variant || implied;
+  return { os: os || host.os, architecture: normalArchitecture(architecture), ...(found ? { variant: found } : {}) };
+}
+
 /** Reads "OS[/ARCH[/VARIANT]]". @throws Fault "usage.invalid" */
 export function parsePlatform(text: string): PlatformChoice {
   const [os = "", architecture = "", variant = "", ...rest] = text.split("/");

@@ -58,7 +58,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     upperPath: upper,
     remove: id => row(id) !== undefined && remove(place, id),
     changes: id => changesOf(upper(id), lowers(need(id))),
-    diff: id => tarOfDiff(upper(need(id).id)),
+    diff: (id, options) => tarOfDiff(upper(need(id).id), options),
     size: id => treeBytes(upper(need(id).id)),
     mountLayers: (top, target) => mountLayers(layers.chain(top).map(({ chainId }) => layerPath(place, chainId)), target),
   };

@@ -5,6 +5,7 @@ import type { Database } from "bun:sqlite";
 import type { Digest } from "../base/digest.ts";
 import type { IdMapping } from "../base/container-spec.ts";
 import type { Compression } from "../base/media-types.ts";
+import type { TreeOptions } from "./tar/tree.ts";
 
 export interface StoreOptions {
   /** Absolute; made when first written to. */
@@ -269,7 +270,7 @@ export interface Roots {
   /** What differs from the image, parents before children. */
   changes(id: string): Change[];
   /** The difference as a layer's tar stream, whiteouts included. */
-  diff(id: string): Iterable<Uint8Array>;
+  diff(id: string, options?: Pick<TreeOptions, "alter">): Iterable<Uint8Array>;
   /** Bytes in the writable layer. */
   size(id: string): number;
   /** The top layer of an image, read-only, at `target`. */

@@ -94,7 +94,7 @@ function storeRoot(host: Host, record: ContainerRecord, lease: Lease): MadeLayer
 }
 
 /** Hashed and stored while it is archived. */
-function storeBlob(host: Host, chunks: Iterable<Uint8Array>, lease: Lease): MadeLayer {
+export function storeBlob(host: Host, chunks: Iterable<Uint8Array>, lease: Lease): MadeLayer {
   const writer = host.store.blobs.stage(lease);
   try {
     for (const chunk of chunks) writer.write(chunk);
@@ -107,7 +107,7 @@ function storeBlob(host: Host, chunks: Iterable<Uint8Array>, lease: Lease): Made
   }
 }
 
-function layersBelow(host: Host, base: StoredImage): MadeLayer[] {
+export function layersBelow(host: Host, base: StoredImage): MadeLayer[] {
   const { layers } = storedManifest(host.store, base);
   const { diff_ids: diffIds } = storedConfig(host.store, base).rootfs;
   if (layers.length !== diffIds.length) throw new Fault("store.damaged", `cannot commit: image ${base.id} has other layers than its config says`);

@@ -2,11 +2,13 @@
 
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { workingSchema } from "../working/records.ts";
 import { openState, stateSchema } from "./state.ts";
 
 function fresh() {
   const db = new Database(":memory:");
   db.run(stateSchema);
+  db.run(workingSchema);
   return openState(db);
 }
 

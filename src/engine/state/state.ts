@@ -143,7 +143,7 @@ function readContainers({ rows, row }: Queries) {
       ? rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE id >= ? AND id < ? LIMIT 3`, prefix, upper(prefix)).map(recordOf)
       : [],
     latest: () => one("ORDER BY seq DESC LIMIT 1"),
-    usersOfImage: (imageId: string) => rows<{ id: string }>("SELECT id FROM containers WHERE image = ?", imageId).map(user => user.id),
+    usersOfImage: (imageId: string) => rows<{ id: string }>("SELECT id FROM containers WHERE image = ?1 UNION ALL SELECT id FROM working WHERE image = ?1", imageId).map(user => user.id),
     exitCode: (id: string) => row<{ code: number }>("SELECT code FROM exit_codes WHERE id = ?", id)?.code,
   };
 }

@@ -19,6 +19,8 @@ export interface TreeOptions {
   readonly withRoot?: boolean;
   /** Names (in full, without a leading slash) to leave out with all below them. */
   readonly leaveOut?: ReadonlySet<string>;
+  /** The last word on every entry's attributes, such as its times; size, kind and name must stay. */
+  readonly alter?: (entry: WrittenEntry) => WrittenEntry;
 }
 
 const readBytes = 1024 * 1024;
@@ -27,7 +29,8 @@ const kinds: Readonly<Record<number, EntryKind>> = {
   0o100000: "file", 0o120000: "symlink", 0o020000: "character", 0o060000: "block", 0o040000: "directory", 0o010000: "fifo",
 };
 
-export const tarOfDiff = (upper: string): Generator<Uint8Array> => tarOfTree(upper, { whiteouts: true });
+export const tarOfDiff = (upper: string, options: Pick<TreeOptions, "alter"> = {}): Generator<Uint8Array> =>
+  tarOfTree(upper, { ...options, whiteouts: true });
 
 /** The chunks of the archive; each is valid until the next is asked for. Mounts inside the tree are gone into. */
 export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<Uint8Array> {
@@ -35,7 +38,7 @@ export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<U
   try {
     const prefix = options.prefix ? `${options.prefix.replace(/\/+$/, "")}/` : "";
     const walk: Walk = { options, prefix, links: new Map(), buffer: new Uint8Array(readBytes) };
-    if (options.withRoot) yield tarHeader(entryOf({ name: prefix || "./", stat: fstat(fd), xattrs: xattrsOf(fd) }));
+    if (options.withRoot) yield header(walk, entryOf({ name: prefix || "./", stat: fstat(fd), xattrs: xattrsOf(fd) }));
     yield* directory(walk, fd, "");
     yield tarEnd();
   } finally {
@@ -75,7 +78,7 @@ function* node(walk: Walk, dirfd: number, at: { name: ByteText; inside: ByteText
   if (kind === undefined) return;
   const name = walk.prefix + at.inside;
   if (isWhiteout(stat)) {
-    if (walk.options.whiteouts) yield whiteout(name, stat);
+    if (walk.options.whiteouts) yield header(walk, whiteout(name, stat));
     return;
   }
   const xattrs = kind === "file" || kind === "directory" ? xattrsOf(handlePath(dirfd, path)) : undefined;
@@ -83,13 +86,13 @@ function* node(walk: Walk, dirfd: number, at: { name: ByteText; inside: ByteText
   const inode = `${stat.dev}:${stat.ino}`;
   const first = stat.nlink > 1 ? walk.links.get(inode) : undefined;
   if (first !== undefined) {
-    yield tarHeader({ ...entryOf({ name, stat, xattrs: undefined }), kind: "hardlink", linkName: first, size: 0 });
+    yield header(walk, { ...entryOf({ name, stat, xattrs: undefined }), kind: "hardlink", linkName: first, size: 0 });
     return;
   }
   if (stat.nlink > 1) walk.links.set(inode, name);
   if (kind === "file") return yield* file(walk, dirfd, { path, name, stat, xattrs });
   const linkName = kind === "symlink" ? toByteText(readlinkat(dirfd, path)) : "";
-  yield tarHeader({ ...entryOf({ name, stat, xattrs }), linkName });
+  yield header(walk, { ...entryOf({ name, stat, xattrs }), linkName });
 }
 
 interface Found {
@@ -103,8 +106,8 @@ function* subdirectory(walk: Walk, dirfd: number, found: Found & { inside: ByteT
   const fd = tryOpenat2(dirfd, toPath(last), { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW });
   if (fd < 0) return;
   try {
-    yield tarHeader(entryOf(found));
-    if (walk.options.whiteouts && isOpaque(fd)) yield tarHeader(emptyFile(`${found.name}/.wh..wh..opq`, found.stat));
+    yield header(walk, entryOf(found));
+    if (walk.options.whiteouts && isOpaque(fd)) yield header(walk, emptyFile(`${found.name}/.wh..wh..opq`, found.stat));
     yield* directory(walk, fd, found.inside);
   } finally {
     close(fd);
@@ -117,7 +120,7 @@ function* file(walk: Walk, dirfd: number, found: Found & { path: string | Uint8A
   if (fd < 0) return;
   try {
     const { size } = found.stat;
-    yield tarHeader(entryOf(found));
+    yield header(walk, entryOf(found));
     for (let left = size; left > 0; ) {
       const part = walk.buffer.subarray(0, Math.min(left, readBytes));
       const got = readInto(fd, part);
@@ -151,10 +154,12 @@ const emptyFile = (name: ByteText, stat: Stat): WrittenEntry => ({
   ...entryOf({ name, stat, xattrs: undefined }), kind: "file", mode: 0o600, size: 0,
 });
 
-function whiteout(name: ByteText, stat: Stat): Uint8Array {
+function whiteout(name: ByteText, stat: Stat): WrittenEntry {
   const slash = name.lastIndexOf("/") + 1;
-  return tarHeader(emptyFile(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, stat));
+  return emptyFile(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, stat);
 }
+
+const header = ({ options: { alter } }: Walk, entry: WrittenEntry): Uint8Array => tarHeader(alter === undefined ? entry : alter(entry));
 
 /** Those that travel: capabilities, IMA signatures and users' own; overlay's marks and SELinux labels stay. */
 function xattrsOf(target: XattrTarget): Map<string, Uint8Array> | undefined {

@@ -1,0 +1,114 @@
+// from: a working container over an image, or over nothing.
+// Source: buildah-from(1).
+
+import { Fault } from "../../base/fault.ts";
+import type { ImageConfig } from "../../base/oci-image.ts";
+import { nowNs, nowRfc3339Nano, rfc3339Nano } from "../../base/time.ts";
+import { normalPlatform, type PlatformChoice } from "../../image/platform.ts";
+import type { PullRequest } from "../../image/pull.ts";
+import { storedConfig, storedManifest } from "../../image/stored-config.ts";
+import type { StoredImage } from "../../storage/store.ts";
+import { randomId } from "../containers/names.ts";
+import type { Host } from "../host.ts";
+import { insertWorking, isNameTaken, type RunDefaults, type WorkingContainer } from "./records.ts";
+
+export interface CreateWorking {
+  /** A name as written, of any transport; "scratch" for none. */
+  readonly image: string;
+  /** Absent: made from the image's. */
+  readonly name?: string;
+  /** In place of "working-container". */
+  readonly suffix?: string;
+  readonly format: "oci" | "docker";
+  readonly run?: RunDefaults;
+  readonly pull: Omit<PullRequest, "store">;
+}
+
+/** @throws Fault of pulling; "container.name-in-use" */
+export async function createWorking(host: Host, asked: CreateWorking): Promise<WorkingContainer> {
+  const image = asked.image === "scratch" ? undefined : await pulled(host, asked);
+  const imageName = image === undefined ? "" : nameOf(image, asked.image);
+  const base = image === undefined ? scratchConfig() : storedConfig(host.store, image);
+  return insertNew(host, asked, {
+    id: randomId(),
+    createdAt: nowRfc3339Nano(),
+    imageId: image?.id ?? "",
+    imageName,
+    imageDigest: image?.manifest.digest ?? "",
+    format: asked.format,
+    config: withPlatform(base, asked.pull.system?.platform, asked.format),
+    annotations: annotationsOf(host, image, imageName),
+    run: asked.run ?? {},
+    isMounted: false,
+  });
+}
+
+async function pulled(host: Host, { image, pull: request }: CreateWorking): Promise<StoredImage> {
+  const { pull } = await import("../../image/pull.ts");
+  const [found] = await pull(image, { store: host.store, ...request });
+  if (found === undefined) throw new Fault("image.not-found", `${image}: image not known`);
+  return found;
+}
+
+/** Of the image's names the one that was meant; its first otherwise. */
+function nameOf(image: StoredImage, asked: string): string {
+  if (image.names.length === 0) return asked;
+  const prefix = shortName(asked);
+  return image.names.find(name => name.includes(prefix)) ?? image.names[0]!;
+}
+
+/** "quay.io/a/busybox:1" is "busybox", an ID its first twelve digits. */
+export function shortName(imageName: string): string {
+  const hex = /^(?:sha256:)?([0-9a-f]{64})$/.exec(imageName)?.[1];
+  if (hex !== undefined) return hex.slice(0, 12);
+  const withoutTag = imageName.split(":")[0]!;
+  return withoutTag.slice(withoutTag.lastIndexOf("/") + 1).split("@")[0]!;
+}
+
+const scratchConfig = (): ImageConfig =>
+  ({ architecture: "", os: "", config: { WorkingDir: "/" }, rootfs: { type: "layers", diff_ids: [] } });
+
+function withPlatform(base: ImageConfig, asked: PlatformChoice | undefined, format: "oci" | "docker"): ImageConfig {
+  const { os, architecture, variant } = normalPlatform({
+    ...(base.os || asked?.os ? { os: base.os || asked!.os! } : {}),
+    ...(base.architecture ? { architecture: base.architecture, ...(base.variant ? { variant: base.variant } : {}) } : asked ?? {}),
+  });
+  const hostname = format === "docker" && !base.config?.Hostname ? { Hostname: randomId().slice(0, 12) } : {};
+  return {
+    ...base,
+    created: base.created ?? rfc3339Nano(nowNs(), "utc"),
+    os,
+    architecture,
+    ...(variant ? { variant } : {}),
+    config: { ...base.config, ...hostname },
+  };
+}
+
+function annotationsOf(host: Host, image: StoredImage | undefined, imageName: string): Record<string, string> {
+  const own = image === undefined ? {} : { ...storedManifest(host.store, image).annotations };
+  const { "org.opencontainers.image.base.name": _name, ...kept } = own;
+  const isWhole = /^[^/]*[.:][^/]*\/|^localhost\//.test(imageName);
+  return {
+    ...kept,
+    "org.opencontainers.image.base.digest": image?.manifest.digest ?? "",
+    ...(isWhole || imageName === "" ? { "org.opencontainers.image.base.name": imageName } : {}),
+  };
+}
+
+/** Row and root appear together. */
+function insertNew(host: Host, asked: CreateWorking, record: Omit<WorkingContainer, "name">): WorkingContainer {
+  const wanted = asked.name ?? [...(record.imageName ? [shortName(record.imageName)] : []), asked.suffix ?? "working-container"].join("-");
+  const topLayer = record.imageId === "" ? undefined : host.store.images.get(record.imageId)?.layers.at(-1);
+  return host.store.transaction(() => {
+    const named = { ...record, name: asked.name ?? freeName(host, wanted) };
+    insertWorking(host, named);
+    host.store.roots.create({ id: record.id, ...(topLayer === undefined ? {} : { topLayer }) });
+    return named;
+  });
+}
+
+function freeName(host: Host, wanted: string): string {
+  let name = wanted;
+  for (let suffix = 1; isNameTaken(host, name); suffix++) name = `${wanted}-${suffix}`;
+  return name;
+}
