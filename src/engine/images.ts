@@ -4,6 +4,7 @@ import { removeImages } from "../image/remove.ts";
 import type { RemovedImages } from "../image/remove.ts";
 import { writeEvent } from "./events.ts";
 import type { Host } from "./host.ts";
+import { workingOfImage } from "./working/records.ts";
 import { unmountImage } from "./images-mount.ts";
 
 /** For listing and filtering images. */
@@ -38,7 +39,18 @@ export async function removeImagesOf(host: Host, names: readonly string[], optio
 }
 
 /** Removes dangling images, or with `all` every one that no container uses. */
-export async function pruneImages(host: Host, asked: { all?: boolean; filters?: readonly string[] }): Promise<RemovedImages> {
-  const filters = [...(asked.filters ?? []), ...(asked.all ? ["containers=false"] : ["dangling=true"])];
-  return removeImagesOf(host, [], { filters });
+export async function pruneImages(host: Host, asked: PruneOptions): Promise<RemovedImages> {
+  const filters = [...(asked.filters ?? []), ...(asked.all ? [] : ["dangling=true"])];
+  if (!asked.external) return removeImagesOf(host, [], { filters: [...filters, "containers=false"] });
+  const { filterImages } = await import("../image/filters.ts");
+  const own = (id: string): number => host.state.usersOfImage(id).length - workingOfImage(host, id).length;
+  const found = filterImages(host.store, filters, usesOfImages(host)).filter(({ id }) => own(id) === 0);
+  return removeImagesOf(host, found.map(({ id }) => id), { force: found.length > 0 });
+}
+
+export interface PruneOptions {
+  readonly all?: boolean;
+  readonly filters?: readonly string[];
+  /** Also those that only working containers use, which go with them. */
+  readonly external?: boolean;
 }

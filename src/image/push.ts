@@ -7,10 +7,13 @@ import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { copyImage } from "./copy.ts";
 import type { OnProgress } from "./progress.ts";
-import { findReference } from "./reference.ts";
+import type { RawManifest } from "./manifest.ts";
+import type { Packing } from "./pack.ts";
+import { findReference, referenceText } from "./reference.ts";
 import { getFound } from "./resolve.ts";
 import type { ImageSystem } from "./system.ts";
-import { findImageName, openSink } from "./transport.ts";
+import { dockerReference, findImageName, openSink } from "./transport.ts";
+import type { ImageName, World } from "./transport.ts";
 import { storageSource } from "./transports/storage.ts";
 
 export interface PushRequest {
@@ -19,6 +22,13 @@ export interface PushRequest {
   readonly onProgress?: OnProgress;
   /** Absent: as the image is. */
   readonly format?: string;
+  /** How layers are packed on their way; absent: as they are. */
+  readonly packing?: Packing;
+  /** GPG key that signs the manifest as it was written. */
+  readonly signBy?: string;
+  readonly openStore?: World["openStore"];
+  /** Of a manifest list: its members too. */
+  readonly all?: boolean;
 }
 
 /** Reads --format. @throws Fault "usage.invalid" with podman's words */
@@ -31,6 +41,13 @@ export function manifestTypeOf(format: string | undefined): string | undefined {
   }
   const formats = "Choose on of the supported formats: 'oci', 'v2s1', or 'v2s2'";
   throw new Fault("usage.invalid", `unknown format ${JSON.stringify(format)}. ${formats}`);
+}
+
+/** @throws Fault "usage.unsupported" where the destination has no place for signatures */
+export async function signerOf(key: string, { transport, rest }: ImageName): Promise<(raw: RawManifest) => Promise<Uint8Array>> {
+  if (transport !== "docker") throw new Fault("usage.unsupported", `cannot sign an image at ${transport}: it has no place for signatures`, { hint: "push it to a registry" });
+  const { signStatement } = await import("./signature/simple.ts");
+  return async ({ digest }) => signStatement({ digest, identity: referenceText(dockerReference(rest)) }, { key });
 }
 
 /**
@@ -46,9 +63,12 @@ export async function push(image: string, destination: string | undefined, reque
   const mediaType = manifestTypeOf(request.format);
   const own = findReference(found.name);
   const additionalNames = name.transport === "docker-archive" && own?.tag !== undefined ? [found.name] : [];
-  const sink = await openSink(name, { store, ...(system ? { system } : {}) }, { additionalNames });
+  const world: World = { store, ...(system ? { system } : {}), ...(request.openStore ? { openStore: request.openStore } : {}) };
+  const sink = await openSink(name, world, { additionalNames, ...(request.packing ? { packsLayers: true } : {}) });
   const { raw } = await copyImage(storageSource(store, found.image, found.name), sink, {
     ...(mediaType === undefined ? {} : { mediaType }),
+    ...(request.packing ? { packing: request.packing } : {}),
+    ...(request.signBy ? { sign: await signerOf(request.signBy, name) } : {}),
     ...(onProgress ? { onProgress } : {}),
     ...(system?.layersInParallel === undefined ? {} : { parallel: system.layersInParallel }),
     ...(system?.signal ? { signal: system.signal } : {}),

@@ -3,6 +3,7 @@
 import { toggle } from "../../cli/flag.ts";
 import { exactly } from "../../cli/operands.ts";
 import { find } from "../../engine/containers/lookup.ts";
+import { findWorking } from "../../engine/working/records.ts";
 import { allContainers } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
@@ -12,7 +13,8 @@ export default verb({
   operands: exactly(1, allContainers),
   flags: { external: toggle({ help: "Check external storage containers as well as Podman containers" }) },
   examples: ["podman container exists --external containerID", "podman container exists myctr || podman run --name myctr [etc...]"],
-  run({ context, operands }) {
-    return find(context.host, operands[0]!) ? 0 : 1;
+  run({ context, flags, operands }) {
+    const [name] = operands as [string];
+    return find(context.host, name) || (flags.external && findWorking(context.host, name)) ? 0 : 1;
   },
 });

@@ -13,6 +13,7 @@ export default verb({
   operands: none(),
   flags: {
     all: toggle({ short: "a", help: "Remove all images not in use by containers, not just dangling ones" }),
+    external: toggle({ help: "Remove images even when they are used by external containers (e.g., by build containers)" }),
     filter: texts({ help: "Provide filter values (e.g. 'label=<key>=<value>')" }),
     force: toggle({ short: "f", help: "Do not prompt for confirmation" }),
   },
@@ -20,7 +21,7 @@ export default verb({
   async run({ context, flags }) {
     const which = flags.all ? "all images without at least one container associated to them" : "all dangling images";
     if (!flags.force && !(await confirm(context, `WARNING! This command removes ${which}.\nAre you sure you want to continue? [y/N] `))) return;
-    const removed = await pruneImages(context.host, { all: flags.all, filters: flags.filter });
+    const removed = await pruneImages(context.host, { all: flags.all, external: flags.external, filters: flags.filter });
     for (const id of removed.deleted) context.out(id);
     for (const fault of removed.faults) context.failed(fault);
     if (removed.bytes > 0) context.err(`Total reclaimed space: ${humanSize(removed.bytes)}`);

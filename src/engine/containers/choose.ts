@@ -5,6 +5,7 @@ import { Fault, errnoOf } from "../../base/fault.ts";
 import type { Choice, Outcome } from "../batch.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { findWorking } from "../working/records.ts";
 import { matches } from "./filters.ts";
 import { find, latest } from "./lookup.ts";
 
@@ -23,6 +24,12 @@ export interface ChoiceRules {
 
 const noSuch = (name: string): Fault =>
   new Fault("container.not-found", `no container with name or ID "${name}" found: no such container`);
+
+/** Buildah's working containers are meant where no container of podman's has the name. */
+export function apart(host: Host, all: readonly string[]): { names: string[]; external: string[] } {
+  const isExternal = (name: string): boolean => name !== "" && find(host, name) === undefined && findWorking(host, name) !== undefined;
+  return { names: all.filter(name => !isExternal(name)), external: all.filter(isExternal) };
+}
 
 /** The ID in a --cidfile. @throws Fault "system.not-found", worded as podman does */
 function readCidfile(file: string): string {

@@ -6,6 +6,7 @@ import type { ContainerSpec, PortMapping } from "../../base/container-spec.ts";
 import { goTimeString, momentMs } from "../../base/time.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { type WorkingContainer, workingContainers } from "../working/records.ts";
 import { groupFilters, matches } from "./filters.ts";
 import { observe } from "./observe.ts";
 
@@ -152,5 +153,13 @@ export function list(host: Host, options: ListOptions = {}): ContainerRow[] {
   const wantsAll = options.all || last > 0 || groupFilters(filters).has("status");
   const visible = wantsAll ? observed : observed.filter(({ state }) => state.status === "running");
   const passing = matches(host, visible, filters);
-  return (last > 0 ? passing.slice(-last) : passing).map(record => rowOf(host, record, options));
+  const own = (last > 0 ? passing.slice(-last) : passing).map(record => rowOf(host, record, options));
+  return options.external ? [...own, ...workingContainers(host).map(record => externalRow(host, record))] : own;
+}
+
+/** A working container of buildah's, which runs nothing of its own. */
+function externalRow(host: Host, { id, name, imageId, createdAt }: WorkingContainer): ContainerRow {
+  const image = imageId === "" ? undefined : host.store.images.get(imageId);
+  const base = rowOf(host, { id, name, spec: { command: ["buildah"] }, state: { status: "created", createdAt } }, {});
+  return { ...base, Image: image?.names.at(-1) ?? "", ImageID: imageId, State: "storage" };
 }

@@ -7,7 +7,9 @@ import type { Choice, Outcome } from "../batch.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { choose, onEach } from "./choose.ts";
+import { mountedWorking, mountWorking, unmountWorking } from "../working/mount.ts";
+import { getWorking } from "../working/records.ts";
+import { apart, choose, onEach } from "./choose.ts";
 import { isLive, observe } from "./observe.ts";
 import { containerEvent } from "./prepare.ts";
 
@@ -17,6 +19,11 @@ export interface Mounted extends Outcome {
 
 /** Mounts each and answers its path. */
 export async function mount(host: Host, choice: Choice): Promise<Mounted[]> {
+  const { names, external } = apart(host, choice.names ?? []);
+  if (external.length > 0) {
+    const done = await Promise.all(external.map(async target => ({ target, id: getWorking(host, target).id, path: await mountWorking(host, getWorking(host, target)) })));
+    return names.length > 0 ? [...done, ...await mount(host, { ...choice, names })] : done;
+  }
   return onEach<Mounted>(choose(host, choice), ({ id }) => locked(host, id, () => {
     const record = fresh(host, id);
     if (record.spec.rootfs) return { path: record.spec.rootfs.path };
@@ -31,6 +38,13 @@ export async function mount(host: Host, choice: Choice): Promise<Mounted[]> {
 const asked = (host: Host, record: ContainerRecord): number => host.store.roots.isMounted(record.id) ? record.state.mountCount ?? 0 : 0;
 
 export async function unmount(host: Host, choice: Choice, options: { force?: boolean } = {}): Promise<Outcome[]> {
+  const { names, external } = apart(host, choice.names ?? []);
+  if (external.length > 0) {
+    const records = external.map(target => ({ target, record: getWorking(host, target) }));
+    for (const { record } of records) await unmountWorking(host, record);
+    const done = records.map(({ target, record: { id } }) => ({ target, id }));
+    return names.length > 0 ? [...done, ...await unmount(host, { ...choice, names }, options)] : done;
+  }
   const chosen = choose(host, choice, { all: record => asked(host, record) > 0 });
   return onEach(chosen, ({ id }) => locked(host, id, () => {
     const record = fresh(host, id);
@@ -49,8 +63,10 @@ export async function unmount(host: Host, choice: Choice, options: { force?: boo
 
 /** What `mount` made and nobody unmounted yet. */
 export function mounted(host: Host): { id: string; name: string; path: string }[] {
-  return host.state.containers().flatMap(record =>
+  const external = mountedWorking(host).map(({ record: { id, name }, path }) => ({ id, name, path }));
+  const own = host.state.containers().flatMap(record =>
     asked(host, record) > 0 || (isLive(observe(host, record).state) && !record.spec.rootfs && host.store.roots.isMounted(record.id))
       ? [{ id: record.id, name: record.name, path: host.store.roots.path(record.id) }]
       : []);
+  return [...own, ...external];
 }

@@ -10,7 +10,9 @@ import type { Host } from "../host.ts";
 import { forgetLock, fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { dropVolume } from "../volumes/volumes.ts";
-import { choose, onEach } from "./choose.ts";
+import { findWorking } from "../working/records.ts";
+import { removeWorking } from "../working/remove.ts";
+import { apart, choose, onEach } from "./choose.ts";
 import { finish } from "./finish.ts";
 import { hasEnded, isLive, observe } from "./observe.ts";
 import { containerEvent, hasHalfStart } from "./prepare.ts";
@@ -113,6 +115,11 @@ const missing = (name: string): Fault =>
 
 /** With --force missing containers are passed over; with --depend the outcomes hold those that went first, too. */
 export async function remove(host: Host, choice: Choice, options: RemoveOptions = {}): Promise<Outcome[]> {
+  const { names, external } = apart(host, choice.names ?? []);
+  if (external.length > 0) {
+    const rest = names.length > 0 ? await remove(host, { ...choice, names }, options) : [];
+    return [...await onEachExternal(host, external, options), ...rest];
+  }
   const chosen = choose(host, { ...choice, ignore: choice.ignore || options.force || false }, { missing });
   const before: Outcome[] = [];
   const outcomes = await onEach(chosen, async record => {
@@ -121,6 +128,21 @@ export async function remove(host: Host, choice: Choice, options: RemoveOptions 
     before.push(...removed.filter(id => id !== record.id).map(id => ({ target: id, id })));
   });
   return [...before, ...outcomes];
+}
+
+async function onEachExternal(host: Host, names: readonly string[], { force }: RemoveOptions): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const target of names) {
+    const record = findWorking(host, target)!;
+    if (record.isMounted && host.store.roots.isMounted(record.id) && !force) {
+      const fault = new Fault("container.wrong-state", `container ${JSON.stringify(target)} is mounted and cannot be removed without using force: container state improper`, { exit: 2 });
+      outcomes.push({ target, fault });
+      continue;
+    }
+    await removeWorking(host, record);
+    outcomes.push({ target, id: record.id });
+  }
+  return outcomes;
 }
 
 const isIdle = ({ status }: ContainerState): boolean => ["created", "exited", "stopped", "initialized"].includes(status);

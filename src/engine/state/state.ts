@@ -150,8 +150,8 @@ function readContainers({ rows, row }: Queries) {
 
 function writeContainers({ row, run }: Queries, transaction: <T>(act: () => T) => T) {
   const insert = ({ id, name, spec, state }: ContainerRecord) => {
-    const holder = row<{ id: string }>("SELECT id FROM containers WHERE name = ?", name);
-    if (holder) throw nameInUse(name, holder.id);
+    const holder = row<{ id: string }>("SELECT id FROM containers WHERE name = ?1 UNION ALL SELECT id FROM working WHERE name = ?1", name);
+    if (holder) throw nameInUse(name, holder.id, row("SELECT 1 FROM working WHERE name = ?", name) !== undefined);
     run("INSERT INTO containers (id, name, image, spec, state) VALUES (?, ?, ?, ?, ?)", id, name, spec.imageId ?? "", JSON.stringify(spec), JSON.stringify(state));
   };
   const remove = (id: string) => {
@@ -168,7 +168,7 @@ function writeContainers({ row, run }: Queries, transaction: <T>(act: () => T) =
     saveState: (id: string, state: ContainerState) => void run("UPDATE containers SET state = ? WHERE id = ?", JSON.stringify(state), id),
     saveSpec: (id: string, spec: ContainerSpec) => void run("UPDATE containers SET spec = ? WHERE id = ?", JSON.stringify(spec), id),
     rename: (id: string, name: string) => transaction(() => {
-      const holder = row<{ id: string }>("SELECT id FROM containers WHERE name = ?", name);
+      const holder = row<{ id: string }>("SELECT id FROM containers WHERE name = ?1 UNION ALL SELECT id FROM working WHERE name = ?1", name);
       if (holder && holder.id !== id) throw nameInUse(name, holder.id);
       run("UPDATE containers SET name = ? WHERE id = ?", name, id);
     }),
@@ -178,8 +178,9 @@ function writeContainers({ row, run }: Queries, transaction: <T>(act: () => T) =
 }
 
 /** Podman's wording, which scripts match. */
-export function nameInUse(name: string, holder: string): Fault {
-  return new Fault("container.name-in-use", `creating container storage: the container name "${name}" is already in use by ${holder}. You have to remove that container to be able to reuse that name: that name is already in use, or use --replace to instruct Podman to do so.`);
+export function nameInUse(name: string, holder: string, isExternal = false): Fault {
+  const by = isExternal ? " by an external entity" : "";
+  return new Fault("container.name-in-use", `creating container storage: the container name "${name}" is already in use by ${holder}. You have to remove that container to be able to reuse that name: that name is already in use${by}, or use --replace to instruct Podman to do so.`);
 }
 
 function volumeParts({ rows, row, run }: Queries) {

@@ -9,7 +9,7 @@ import type { Host } from "../host.ts";
 import { volumeDirectory, volumeOf } from "./volumes.ts";
 
 /** Runs `use` with a path to a directory of the container's root; links inside cannot lead out. False where there is none. */
-function withDirectoryInRoot(root: string, path: string, use: (path: string) => void): boolean {
+export function withDirectoryInRoot(root: string, path: string, use: (path: string) => void): boolean {
   const rootFd = openDirectory(root);
   try {
     const flags = O_PATH | O_DIRECTORY;
@@ -26,6 +26,18 @@ function withDirectoryInRoot(root: string, path: string, use: (path: string) => 
   }
 }
 
+/** What is in one directory, into another. @param name what messages call it */
+export function copyInside(source: string, target: string, name: string): void {
+  const { status, complaint } = spawnSync([needProgram("cp", "coreutils"), "-a", "--reflink=auto", `${source}/.`, target]);
+  if (status !== 0) throw new Fault("component.failed", `cannot fill volume "${name}" from the image: ${complaint()}`);
+}
+
+export function takeOwner(source: string, target: string): void {
+  const { uid, gid, mode } = statSync(source);
+  chownSync(target, uid, gid);
+  chmodSync(target, mode & 0o7777);
+}
+
 /** Called with the container's root mounted, before it starts; only the first user of a volume does something. */
 export function fillVolume(host: Host, name: string, { root, target, copy }: { root: string; target: string; copy: boolean }): void {
   const before = host.state.findVolume(name);
@@ -36,15 +48,8 @@ export function fillVolume(host: Host, name: string, { root, target, copy }: { r
   const { mountpoint } = volumeOf(host, record);
   const isEmpty = readdirSync(mountpoint).length === 0;
   withDirectoryInRoot(root, target, source => {
-    if (record.needsCopyUp && copy && isEmpty) {
-      const { status, complaint } = spawnSync([needProgram("cp", "coreutils"), "-a", "--reflink=auto", `${source}/.`, mountpoint]);
-      if (status !== 0) throw new Fault("component.failed", `cannot fill volume "${name}" from the image: ${complaint()}`);
-    }
-    if (record.needsChown && isEmpty) {
-      const { uid, gid, mode } = statSync(source);
-      chownSync(mountpoint, uid, gid);
-      chmodSync(mountpoint, mode & 0o7777);
-    }
+    if (record.needsCopyUp && copy && isEmpty) copyInside(source, mountpoint, name);
+    if (record.needsChown && isEmpty) takeOwner(source, mountpoint);
   });
   host.state.saveVolume({ ...record, needsCopyUp: false, needsChown: false });
 }

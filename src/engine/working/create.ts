@@ -1,6 +1,7 @@
 // from: a working container over an image, or over nothing.
 // Source: buildah-from(1).
 
+import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import type { ImageConfig } from "../../base/oci-image.ts";
 import { nowNs, nowRfc3339Nano, rfc3339Nano } from "../../base/time.ts";
@@ -10,7 +11,7 @@ import { storedConfig, storedManifest } from "../../image/stored-config.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import { randomId } from "../containers/names.ts";
 import type { Host } from "../host.ts";
-import { insertWorking, isNameTaken, type RunDefaults, type WorkingContainer } from "./records.ts";
+import { insertWorking, isNameTaken, type WorkingContainer } from "./records.ts";
 
 export interface CreateWorking {
   /** A name as written, of any transport; "scratch" for none. */
@@ -20,7 +21,8 @@ export interface CreateWorking {
   /** In place of "working-container". */
   readonly suffix?: string;
   readonly format: "oci" | "docker";
-  readonly run?: RunDefaults;
+  readonly run?: ContainerSpec;
+  readonly isolation?: string;
   readonly pull: Omit<PullRequest, "store">;
 }
 
@@ -39,6 +41,7 @@ export async function createWorking(host: Host, asked: CreateWorking): Promise<W
     config: withPlatform(base, asked.pull.system?.platform, asked.format),
     annotations: annotationsOf(host, image, imageName),
     run: asked.run ?? {},
+    ...(asked.isolation ? { isolation: asked.isolation } : {}),
     isMounted: false,
   });
 }

@@ -1,37 +1,10 @@
 // Working containers: what `buildah from` makes, kept in the store's database beside podman's containers.
 // Source: buildah-from(1).
 
+import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import type { History, ImageConfig } from "../../base/oci-image.ts";
 import type { Host } from "../host.ts";
-
-/** How commands run in a working container, as `from` was told; each value as a person writes it. */
-export interface RunDefaults {
-  readonly addHosts?: readonly string[];
-  readonly capAdd?: readonly string[];
-  readonly capDrop?: readonly string[];
-  readonly devices?: readonly string[];
-  readonly dns?: readonly string[];
-  readonly dnsOptions?: readonly string[];
-  readonly dnsSearch?: readonly string[];
-  readonly groups?: readonly string[];
-  readonly securityOptions?: readonly string[];
-  readonly ulimits?: readonly string[];
-  readonly volumes?: readonly string[];
-  readonly shmSize?: string;
-  readonly httpProxy?: boolean;
-  readonly isolation?: string;
-  readonly cgroupParent?: string;
-  readonly cpuPeriod?: number;
-  readonly cpuQuota?: number;
-  readonly cpuShares?: number;
-  readonly cpusetCpus?: string;
-  readonly cpusetMems?: string;
-  readonly memoryBytes?: number;
-  readonly memorySwapBytes?: number;
-  /** By namespace: "cgroup", "ipc", "network", "pid", "uts", "user"; "host", "private", "none" or a path. */
-  readonly namespaces?: Readonly<Record<string, string>>;
-}
 
 export interface WorkingContainer {
   readonly id: string;
@@ -51,7 +24,9 @@ export interface WorkingContainer {
   readonly historyComment?: string;
   /** History without layers, to stand before the layer of the next commit. */
   readonly prepended?: readonly History[];
-  readonly run: RunDefaults;
+  /** How commands run in it, as `from` was told. */
+  readonly run: ContainerSpec;
+  readonly isolation?: string;
   /** Mounted by `mount`, until `umount`. */
   readonly isMounted: boolean;
 }
