@@ -38,6 +38,7 @@ const container: Contents = {
 };
 
 const image: Contents = {
+  build: ["Build an image using instructions from Containerfiles", () => import("./build/build.ts")],
   diff: ["Inspect changes to the image's file systems", () => import("./image/diff.ts")],
   exists: ["Check if an image exists in local storage", () => import("./image/exists.ts")],
   history: ["Show history of a specified image", () => import("./image/history.ts")],
@@ -101,6 +102,7 @@ const system: Contents = {
 
 const contents: Contents = {
   attach: container["attach"]!,
+  build: image["build"]!,
   commit: container["commit"]!,
   completion: ["Generate shell autocompletions", () => import("./system/completion.ts"), { hidden: true }],
   container: group("Manage containers", container),

@@ -28,6 +28,8 @@ export interface MadeImage {
   readonly layers: readonly MadeLayer[];
   readonly names: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** As PutImage has it. */
+  readonly unsynced?: boolean;
 }
 
 const layerTypes = { none: mediaTypes.ociLayer, gzip: mediaTypes.ociLayerGzip, zstd: mediaTypes.ociLayerZstd } as const;
@@ -46,6 +48,7 @@ export async function assembleImage(store: Store, lease: Lease, made: MadeImage)
     layers: chain,
     blobs: manifest.layers.map(({ digest }) => digest),
     names: made.names,
+    ...(made.unsynced ? { unsynced: true } : {}),
   });
 }
 

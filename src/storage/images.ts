@@ -112,7 +112,7 @@ function listAll(db: Database): StoredImage[] {
 }
 
 function put(place: StorePlace, image: PutImage): StoredImage {
-  syncNew(place, image);
+  if (!image.unsynced) syncNew(place, image);
   return place.transaction(() => {
     const { db } = place;
     const id = hexOf(image.config);

@@ -28,6 +28,12 @@ export function openLayers(place: StorePlace, needs: LayersNeeds): Layers {
   return {
     find,
     has: chainId => find(chainId) !== undefined,
+    adopt(layer) {
+      const { chainId, diffId, parent, blob, size, tree, lease: held } = layer;
+      const finished = { chainId, diffId, parent, size, blob };
+      showLayer(place, { ...finished, root: undefined, staged: tree }, held);
+      return finished;
+    },
     apply: async layer => (await import("./apply.ts")).applyLayer(place, { ...needs, find }, layer),
     diffPath: chainId => layerPath(place, chainId),
     chain(top) {

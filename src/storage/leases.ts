@@ -4,7 +4,8 @@ import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { type HeldLock, lockFile } from "../kernel/locks.ts";
 import { AT_FDCWD, findStat, fstat } from "../kernel/files.ts";
-import { randomName, stagingPath, type StorePlace } from "./place.ts";
+import { unmountAll } from "../kernel/mounts.ts";
+import { randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import type { Lease } from "./store.ts";
 import { removePath } from "./tree.ts";
 
@@ -28,6 +29,7 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
     open = false;
     try {
       removePath(directory);
+      if (holds) dropRoots(place, `lease = '${id}'`);
       if (holds) dropHolds(place, id);
       if (holds && !keep) collect();
     } finally {
@@ -40,9 +42,20 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
     directory,
     holdBlob: (digest: Digest) => hold("blob", digest),
     holdLayer: (chainId: Digest) => hold("layer", chainId),
+    holdRoot: id => hold("root", id),
     release,
     [Symbol.dispose]: release,
   };
+}
+
+/** Unmounted and gone from the list; what lies on disk is moved away, for the end of a lease or the next sweep to remove. */
+function dropRoots(place: StorePlace, where: string): void {
+  const held = place.db.query<{ key: string }, []>(`SELECT key FROM lease_holds WHERE kind = 'root' AND ${where}`).all();
+  for (const { key } of held) {
+    unmountAll(`${rootPath(place, key)}/merged`);
+    place.transaction(() => place.db.query("DELETE FROM roots WHERE id = ?").run(key));
+    removePath(rootPath(place, key));
+  }
 }
 
 function dropHolds(place: StorePlace, id: string): void {
@@ -78,6 +91,8 @@ export function sweepDeadLeases(place: StorePlace): boolean {
   }
   // A hold is written only while its lock file is there, and not while we write: what has no lock file is dead.
   if (found) {
+    const living = fs.readdirSync(staging).flatMap(name => (name.endsWith(".lock") ? [name.slice(0, -5)] : []));
+    dropRoots(place, `lease NOT IN (${living.map(name => `'${name}'`).join(",") || "''"})`);
     place.transaction(() => {
       const alive = fs.readdirSync(staging).flatMap(name => (name.endsWith(".lock") ? [name.slice(0, -5)] : []));
       place.db.query("DELETE FROM lease_holds WHERE lease NOT IN (SELECT value FROM json_each(?))").run(JSON.stringify(alive));

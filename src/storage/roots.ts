@@ -10,9 +10,9 @@ import { bindMount } from "../kernel/mounts.ts";
 import { moveToTrash } from "./collect.ts";
 import { rootAttributes } from "./layers.ts";
 import { takeLease } from "./leases.ts";
-import { layerPath, rootPath, type StorePlace } from "./place.ts";
+import { layerPath, randomName, rootPath, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";
-import type { CreateRoot, Layers, MountRoot, Roots, StoredRoot } from "./store.ts";
+import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
 import { tarOfDiff } from "./tar/tree.ts";
 import { removePath, treeBytes } from "./tree.ts";
@@ -58,6 +58,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     upperPath: upper,
     remove: id => row(id) !== undefined && remove(place, id),
     changes: id => changesOf(upper(id), lowers(need(id))),
+    takeUpper: (id, lease) => takeUpper(place, need(id).id, lease),
     diff: (id, options) => tarOfDiff(upper(need(id).id), options),
     size: id => treeBytes(upper(need(id).id)),
     mountLayers: (top, target) => mountLayers(layers.chain(top).map(({ chainId }) => layerPath(place, chainId)), target),
@@ -163,6 +164,16 @@ function remove(place: StorePlace, id: string): boolean {
     if (isGone) moveToTrash(rootPath(place, id), lease);
     return isGone;
   });
+}
+
+function takeUpper(place: StorePlace, id: string, lease: Lease): string {
+  const taken = `${lease.directory}/${randomName()}`;
+  locked(place, id, () => {
+    unmountAll(`${rootPath(place, id)}/merged`);
+    fs.renameSync(`${rootPath(place, id)}/diff`, taken);
+  });
+  remove(place, id);
+  return taken;
 }
 
 /** Overlay wants two layers where nothing is writable. */

@@ -60,6 +60,8 @@ export interface Lease extends Disposable {
   readonly directory: string;
   holdBlob(digest: Digest): void;
   holdLayer(chainId: Digest): void;
+  /** A root that goes with the lease: at its end, or at the next sweep where its process died. */
+  holdRoot(id: string): void;
   /** Ends it. What it made and no image names goes too, unless `keep` (so that a broken pull resumes). */
   release(options?: { readonly keep?: boolean }): void;
 }
@@ -123,6 +125,19 @@ export interface ApplyLayer {
   readonly onProgress?: (bytes: number) => void;
 }
 
+/** A tree that lies unpacked in the lease's directory, in overlay's form, and the archive made of it. */
+export interface AdoptLayer {
+  readonly chainId: Digest;
+  readonly diffId: Digest;
+  readonly parent?: Digest;
+  /** The archive's; it must be here. */
+  readonly blob: Digest;
+  /** Bytes of the archive, unpacked. */
+  readonly size: number;
+  readonly tree: string;
+  readonly lease: Lease;
+}
+
 export interface StoredLayer {
   readonly chainId: Digest;
   readonly diffId: Digest;
@@ -142,6 +157,8 @@ export interface Layers {
    * @throws Fault "digest.mismatch", "layer.malformed", "layer.escapes", "system.no-space"; nothing is left then
    */
   apply(layer: ApplyLayer): Promise<StoredLayer>;
+  /** Makes a tree a layer by one rename, with no second unpacking. The caller answers for it being what the archive says. */
+  adopt(layer: AdoptLayer): StoredLayer;
   /** The unpacked tree, as overlay takes it. */
   diffPath(chainId: Digest): string;
   /** From the top layer down to the base. */
@@ -190,6 +207,8 @@ export interface PutImage {
   readonly blobs: readonly Digest[];
   /** Taken from other images that have them. */
   readonly names?: readonly string[];
+  /** Not waited for to reach the disk: after a crash of the machine the image is gone. For what can be made again. */
+  readonly unsynced?: boolean;
 }
 
 export interface RemovedImage {
@@ -267,6 +286,8 @@ export interface Roots {
   upperPath(id: string): string;
   /** Unmounts by force and removes; true when it was there. */
   remove(id: string): boolean;
+  /** Unmounts by force, moves the writable directory into the lease and removes the rest. Where the directory is now. */
+  takeUpper(id: string, lease: Lease): string;
   /** What differs from the image, parents before children. */
   changes(id: string): Change[];
   /** The difference as a layer's tar stream, whiteouts included. */

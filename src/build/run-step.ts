@@ -1,0 +1,136 @@
+// RUN: what runs, in what environment, with which mounts.
+// Source: Dockerfile reference, "RUN"; buildah-build(1).
+
+import { newHasher, hexOf } from "../base/digest.ts";
+import type { ContainerSpec, MountSpec } from "../base/container-spec.ts";
+import { Fault } from "../base/fault.ts";
+import { runInRoot } from "../engine/steps/run-in-root.ts";
+import { openStepNetwork } from "../engine/steps/step-network.ts";
+import { heredocMark } from "./containerfile/heredoc.ts";
+import type { Instruction } from "./containerfile/instruction.ts";
+import { malformed } from "./containerfile/lines.ts";
+import { readRunMount, type RunMount } from "./run-mount.ts";
+import { mountsFor, type Mounting } from "./run-mounts.ts";
+import type { Console, Shared } from "./shared.ts";
+import type { StageConfig } from "./stage-config.ts";
+import { summarizeCopy } from "../engine/steps/copy.ts";
+
+export interface RunFlags {
+  readonly mounts: readonly RunMount[];
+  readonly network?: "default" | "none" | "host";
+  readonly security?: "sandbox" | "insecure";
+  readonly devices: readonly string[];
+}
+
+/** @throws Fault "containerfile.malformed", "usage.invalid" */
+export function readRunFlags(stage: StageConfig, instruction: Instruction): RunFlags {
+  const mounts: RunMount[] = [];
+  const devices: string[] = [];
+  let network: RunFlags["network"];
+  let security: RunFlags["security"];
+  for (const flag of stage.flags(instruction)) {
+    const [, name, value = ""] = /^--([^=]*)=?(.*)$/s.exec(flag)!;
+    if (value === "" && ["mount", "network", "security", "device"].includes(name!)) throw malformed(`no value specified for --${name}=`);
+    if (name === "mount") mounts.push(readRunMount(value));
+    else if (name === "device") devices.push(value);
+    else if (name === "network") network = oneOf(value, ["default", "none", "host"], `unsupported value ${JSON.stringify(value)} for "RUN --network", must be either "host" or "none"`);
+    else if (name === "security") security = oneOf(value, ["sandbox", "insecure"], `unsupported value ${JSON.stringify(value)} for "RUN --security", must be either "sandbox" or "insecure"`);
+    else throw malformed("RUN only supports the --mount and --network flag");
+  }
+  return { mounts, devices, ...(network ? { network } : {}), ...(security ? { security } : {}) };
+}
+
+function oneOf<const T extends string>(value: string, known: readonly T[], message: string): T {
+  const found = known.find(one => one === value);
+  if (found === undefined) throw malformed(message);
+  return found;
+}
+
+/** Digests of what bind mounts bring in, which count for the cache. */
+export async function mountedDigests(flags: RunFlags, mounting: Mounting): Promise<string[]> {
+  const digests: string[] = [];
+  for (const mount of flags.mounts) {
+    if (mount.type !== "bind") continue;
+    const tree = await mounting.treeOf(mount.from);
+    if (tree.isStage) {
+      digests.push(tree.identity!);
+      continue;
+    }
+    const { summary } = await summarizeCopy({ tree: tree.path, sources: [mount.source ?? "."], destination: "/", options: tree.exclude ? { exclude: tree.exclude } : {} })
+      .catch((thrown: unknown) => {
+        if (thrown instanceof Fault && thrown.message.startsWith("no items matching")) return { summary: "" };
+        throw thrown;
+      });
+    digests.push(summary.slice(summary.indexOf(":") + 1));
+  }
+  return digests;
+}
+
+/** The whole argv, and a script that a here-document with "#!" is. */
+export function commandOf(stage: StageConfig, instruction: Instruction, honoursShell: boolean): { argv: string[]; script?: string } {
+  const { isJson, words, heredocs } = instruction;
+  if (isJson) return { argv: [...words] };
+  const shell = honoursShell && stage.defaults.Shell ? stage.defaults.Shell : ["/bin/sh", "-c"];
+  const line = words[0] ?? "";
+  if (line === "") throw malformed("RUN requires at least one argument");
+  if (heredocs.length === 0) return { argv: [...shell, line] };
+  const mark = heredocMark(line.trim());
+  if (mark === undefined) return { argv: [...shell, `${line}\n${heredocs.map(({ content, name }) => `${content}${name}\n`).join("")}`] };
+  const { content } = heredocs[0]!;
+  return content.startsWith("#!") ? { argv: [], script: content } : { argv: [...shell, content] };
+}
+
+export interface RunStep {
+  readonly shared: Shared;
+  readonly stage: StageConfig;
+  readonly instruction: Instruction;
+  readonly flags: RunFlags;
+  readonly root: { readonly id: string; readonly path: string };
+  readonly mounting: Mounting;
+  readonly console: Console;
+}
+
+/** @throws Fault worded `while running runtime: exit status N` with that status as its exit */
+export async function executeRun(step: RunStep): Promise<void> {
+  const { shared, stage, instruction, flags, root, console } = step;
+  const { argv, script } = commandOf(stage, instruction, shared.request.format === "docker");
+  using mounts = await mountsFor(flags.mounts, { ...step.mounting, root: root.path });
+  const own = script === undefined ? { argv, mounts: [] as MountSpec[] } : mounts.script(script);
+  const env = [...stage.runEnv, ...mounts.env];
+  const spec = specOf(step, [...own.mounts, ...mounts.specs], own.argv);
+  const isShared = flags.network === undefined || flags.network === "default";
+  const network = isShared ? await shared.takeNetwork() : await openStepNetwork(shared.host, spec);
+  try {
+    const status = await runInRoot(shared.host, {
+      id: root.id, spec, env, network,
+      streams: { stdin: shared.request.stdin ? "inherit" : "ignore", stdout: chunk => console.out(chunk), stderr: chunk => console.err(chunk) },
+      signal: shared.abort.signal,
+    });
+    if (status !== 0) throw new Fault("build.failed", `while running runtime: exit status ${status}`, { exit: status });
+  } finally {
+    if (isShared) shared.returnNetwork(network);
+    else await network.close();
+  }
+}
+
+function specOf({ shared, stage, flags }: RunStep, mounts: readonly MountSpec[], argv: readonly string[]): ContainerSpec {
+  const { spec } = shared.request;
+  const hidden = new Set(mounts.map(({ target }) => target));
+  return {
+    ...spec,
+    command: [...argv],
+    workdir: stage.defaults.WorkingDir || "/",
+    ...(stage.defaults.User ? { user: stage.defaults.User } : {}),
+    mounts: [...(spec.mounts ?? []).filter(({ target }) => !hidden.has(target)), ...mounts],
+    ...(flags.network === "none" ? { network: { mode: "none" as const } } : flags.network === "host" ? { network: { mode: "host" as const } } : {}),
+    ...(flags.security === "insecure" ? { security: { ...spec.security, privileged: true } } : {}),
+    ...(flags.devices.length > 0 ? { devices: [...(spec.devices ?? []), ...flags.devices.map(device => ({ source: device, target: device, access: "rwm" }))] } : {}),
+  };
+}
+
+export const textDigest = (text: string): string => {
+  const hasher = newHasher();
+  hasher.update(text);
+  return hexOf(hasher.digest());
+};
+

@@ -1,0 +1,502 @@
+// One stage, instruction by instruction: looked up in the cache, or carried out and committed.
+// Source: buildah-build(1), "--layers"; Containerfile(5).
+
+import { Fault } from "../base/fault.ts";
+import { nowNs, rfc3339Nano } from "../base/time.ts";
+import type { History } from "../base/oci-image.ts";
+import type { MadeLayer } from "../image/assemble.ts";
+import { hostPlatform, parsePlatform } from "../image/platform.ts";
+import { storedConfig } from "../image/stored-config.ts";
+import { layerOfRoot, layerOfWholeRoot } from "../engine/steps/layer.ts";
+import { ensureDirectory, ownerIn } from "../engine/steps/tree.ts";
+import { chainIds } from "../storage/chain.ts";
+import type { Digest } from "../base/digest.ts";
+import type { StoredImage } from "../storage/store.ts";
+import type { Instruction } from "./containerfile/instruction.ts";
+import { parseContainerfile, atLine } from "./containerfile/parse.ts";
+import { execute, prepareCopy, readCopyFlags, summarize, type CopyFlags, type CopyPlace, type PreparedCopy } from "./copy-step.ts";
+import { copyPrefix, createdBy, layerTime, type StepFacts } from "./history.ts";
+import { findStage, type PlannedStage } from "./plan.ts";
+import { fixedTime, type BuildRequest } from "./request.ts";
+import type { Mounting, Tree } from "./run-mounts.ts";
+import { executeRun, mountedDigests, readRunFlags } from "./run-step.ts";
+import type { Console, Shared } from "./shared.ts";
+import { checkTrigger, StageConfig } from "./stage-config.ts";
+import { commitStage, splitLabel, standingOf, type Standing } from "./stage-image.ts";
+
+export interface StageResult {
+  readonly image: StoredImage | undefined;
+  readonly config: StageConfig;
+  readonly standing: Standing;
+  /** Something ran that was not found in the cache. */
+  readonly executed: boolean;
+}
+
+interface Step {
+  readonly instruction: Instruction;
+  readonly isLast: boolean;
+  /** Of the last stage, too: the build's own end. */
+  readonly isFinal: boolean;
+}
+
+const addsLayer = ({ name }: Instruction): boolean => name === "run" || name === "copy" || name === "add";
+
+export class StageRun {
+  readonly #shared: Shared;
+  readonly #plan: PlannedStage;
+  readonly #console: Console;
+  #config!: StageConfig;
+  #standing!: Standing;
+  #root: { id: string; path: string } | undefined;
+  #pending: History[] = [];
+  #executed = false;
+  #looksUp: boolean;
+  #steps = 0;
+  #total = 0;
+  readonly #isTarget: boolean;
+
+  constructor(shared: Shared, plan: PlannedStage, console: Console) {
+    this.#shared = shared;
+    this.#plan = plan;
+    this.#console = console;
+    const { layers, useCache, noCacheStages } = shared.request;
+    this.#looksUp = layers && useCache && !noCacheStages.includes(plan.name) && !noCacheStages.includes(String(plan.position));
+    this.#isTarget = plan.position === shared.plan.target;
+  }
+
+  get #request(): BuildRequest {
+    return this.#shared.request;
+  }
+
+  async run(): Promise<StageResult> {
+    const base = await this.#begin();
+    const instructions = [...this.#extraEnv(), ...this.#triggers(base), ...this.#plan.instructions, ...this.#extraLabels()];
+    this.#total = instructions.length + 1;
+    this.#log(`FROM ${this.#plan.shown}`);
+    let image = instructions.length === 0 ? await this.#onlyBase(base) : undefined;
+    for (const [at, instruction] of instructions.entries()) {
+      const isLast = at === instructions.length - 1;
+      this.#shared.abort.signal.throwIfAborted();
+      this.#log(this.#shown(instruction));
+      try {
+        image = await this.#step({ instruction, isLast, isFinal: isLast && this.#isTarget });
+      } catch (thrown) {
+        throw this.#failed(instruction, thrown);
+      }
+    }
+    return { image, config: this.#config, standing: this.#standing, executed: this.#executed };
+  }
+
+  #shown({ original, heredocs }: Instruction): string {
+    const documents = heredocs.map(({ content }) => {
+      const [first = "", ...more] = content.trim().split("\n");
+      return ` (${first}${more.length > 0 ? "..." : ""})`;
+    });
+    return original + documents.join("");
+  }
+
+  #log(text: string): void {
+    const stages = this.#shared.plan.stages.length;
+    const stage = stages > 1 ? `[${this.#plan.position + 1}/${stages}] ` : "";
+    this.#say(`${this.#request.logPrefix}${stage}STEP ${++this.#steps}/${this.#total}: ${text}\n`);
+  }
+
+  #say(text: string): void {
+    if (!this.#request.quiet) this.#console.out(text);
+  }
+
+  #logId(image: StoredImage): void {
+    if (this.#request.showsStepId) this.#say(`--> ${image.id.slice(0, 12)}\n`);
+  }
+
+  #logCommit(): void {
+    const [first] = this.#request.tags;
+    this.#say(`${this.#commitPrefix()}COMMIT${first === undefined ? "" : ` ${this.#request.shownTag ?? first}`}\n`);
+  }
+
+  #commitPrefix(): string {
+    const stages = this.#shared.plan.stages.length;
+    return `${this.#request.logPrefix}${stages > 1 ? `[${this.#plan.position + 1}/${stages}] ` : ""}`;
+  }
+
+  #failed(instruction: Instruction, thrown: unknown): unknown {
+    if (!(thrown instanceof Fault)) return thrown;
+    const { code, message, hint, errno } = thrown;
+    const located = code === "containerfile.malformed" ? (atLine(thrown, instruction.line) as Fault).message : message;
+    const step = `${instruction.name.toUpperCase()}${instruction.flags.map(flag => ` ${flag}`).join("")} ${instruction.words.join(" ")}`;
+    return new Fault(code, `building at STEP "${step}": ${located}`, {
+      cause: thrown, exit: thrown.exit, ...(hint ? { hint } : {}), ...(errno ? { errno } : {}),
+    });
+  }
+
+  /** Finds the base and takes its config over. */
+  async #begin(): Promise<StoredImage | undefined> {
+    const { plan, host } = this.#shared;
+    const { baseStage, base } = this.#plan;
+    const scope = plan.scope;
+    const confEnv = host.conf.containers.env ?? [];
+    if (baseStage !== undefined) {
+      const { image, config, standing } = await this.#shared.results[baseStage]!;
+      this.#standing = standing;
+      this.#config = new StageConfig({ defaults: { ...config.defaults, Env: config.env }, ...(config.author ? { author: config.author } : {}), env: confEnv }, scope, plan.escape);
+      for (const word of this.#plan.inheritedArguments) this.#config.declare(word.includes("=") && (word.startsWith("TARGETPLATFORM") || word.startsWith("BUILDPLATFORM")) ? word.split("=")[0]! : word);
+      return image;
+    }
+    if (base === "scratch") {
+      const { platform } = this.#request;
+      const own = { ...hostPlatform(), ...platform } as { os: string; architecture: string };
+      this.#standing = { layers: [], history: [], platform: { os: own.os, architecture: own.architecture }, annotations: {} };
+      this.#config = new StageConfig({ defaults: {}, env: confEnv }, scope, plan.escape);
+      return undefined;
+    }
+    const image = await this.#shared.image(base, this.#platform());
+    const { config: defaults = {}, author } = storedConfig(host.store, image);
+    const { Labels, ...others } = defaults;
+    this.#standing = withBase(standingOf(host, image), image, base);
+    this.#config = new StageConfig({ defaults: this.#request.inheritLabels && Labels ? { ...others, Labels } : others, ...(author ? { author } : {}), env: confEnv }, scope, plan.escape);
+    return image;
+  }
+
+  #platform(): BuildRequest["platform"] {
+    return this.#plan.platform === undefined ? this.#request.platform : parsePlatform(this.#plan.platform);
+  }
+
+  #triggers(_base: StoredImage | undefined): Instruction[] {
+    const { OnBuild, ...rest } = this.#config.defaults;
+    if (!OnBuild || OnBuild.length === 0) return [];
+    this.#config.defaults = rest;
+    const { instructions } = parseContainerfile(OnBuild.join("\n"));
+    for (const instruction of instructions) checkTrigger(instruction);
+    return [...instructions];
+  }
+
+  #extraEnv(): Instruction[] {
+    return this.#extra("ENV", this.#request.env);
+  }
+
+  #extraLabels(): Instruction[] {
+    return this.#isTarget ? this.#extra("LABEL", this.#request.labels.filter(label => !label.startsWith("="))) : [];
+  }
+
+  #extra(name: string, pairs: readonly string[]): Instruction[] {
+    if (pairs.length === 0) return [];
+    const line = pairs.map(splitLabel).map(([key, value]) => ` ${JSON.stringify(key)}=${JSON.stringify(value).replaceAll("$", "\\$")}`).join("");
+    return [...parseContainerfile(`${name}${line}`).instructions];
+  }
+
+  /** No instructions: the base itself, unless something makes it another image. */
+  async #onlyBase(base: StoredImage | undefined): Promise<StoredImage | undefined> {
+    const r = this.#request;
+    const changes = base === undefined || r.squash !== "no" || r.annotations.length + r.unsetEnv.length + r.unsetLabels.length + r.unsetAnnotations.length > 0 ||
+      !r.inheritLabels || !r.inheritAnnotations;
+    if (this.#isTarget) this.#logCommit();
+    if (changes) {
+      const image = await this.#commit({ createdBy: "/bin/sh", layer: undefined, isFinal: this.#isTarget, empty: true });
+      this.#logId(image);
+      return image;
+    }
+    if (this.#isTarget) this.#tag(base!);
+    this.#logId(base!);
+    return base;
+  }
+
+  #tag(image: StoredImage): StoredImage {
+    for (const name of this.#request.tags) this.#shared.host.store.images.tag(image.id, name);
+    return this.#shared.host.store.images.get(image.id) ?? image;
+  }
+
+  async #step(step: Step): Promise<StoredImage | undefined> {
+    return this.#request.layers ? this.#layeredStep(step) : this.#singleStep(step);
+  }
+
+  // All instructions in one root, committed at the end.
+
+  async #singleStep({ instruction, isLast, isFinal }: Step): Promise<StoredImage | undefined> {
+    const text = await this.#perform(instruction, isFinal);
+    if (!isLast) {
+      this.#pending.push({ created: this.#now(), created_by: text, empty_layer: true });
+      return undefined;
+    }
+    if (this.#isTarget) this.#logCommit();
+    const layer = this.#root === undefined && this.#request.squash === "no" ? this.#emptyLayer() : undefined;
+    const image = await this.#commit({ createdBy: text, layer, isFinal, empty: false });
+    this.#logId(image);
+    return image;
+  }
+
+  #emptyLayer(): MadeLayer | undefined {
+    this.#open();
+    return undefined;
+  }
+
+  /** Carries the instruction out and answers its entry for the history. */
+  async #perform(instruction: Instruction, isFinal: boolean): Promise<string> {
+    this.#executed = true;
+    if (instruction.name === "run") {
+      const { facts, act } = await this.#prepareRun(instruction, isFinal);
+      const text = createdBy(instruction, facts);
+      await act();
+      return text;
+    }
+    if (addsLayer(instruction)) {
+      const copy = await this.#prepareCopy(instruction);
+      const summary = await execute(copy.prepared, this.#opened().path);
+      return createdBy(instruction, this.#copyFacts(copy, summary, isFinal));
+    }
+    this.#apply(instruction);
+    return createdBy(instruction, this.#facts(isFinal));
+  }
+
+  #apply(instruction: Instruction): void {
+    this.#config.apply(instruction);
+    const { format, warn } = this.#request;
+    if (format === "docker") return;
+    const { name } = instruction;
+    if (name === "healthcheck") warn("HEALTHCHECK is not supported for OCI image format and will be ignored. Must use `docker` format");
+    if (name === "shell") warn(`SHELL is not supported for OCI image format, [${this.#config.defaults.Shell!.join(" ")}] will be ignored. Must use \`docker\` format`);
+    if (name === "onbuild") warn(`ONBUILD is not supported for OCI image format, [${this.#config.defaults.OnBuild!.join(" ")}] will be ignored. Must use \`docker\` format`);
+  }
+
+  #facts(isLast: boolean): StepFacts {
+    return { stage: this.#config, request: this.#request, isLast };
+  }
+
+  // One image a step.
+
+  async #layeredStep(step: Step): Promise<StoredImage | undefined> {
+    const { instruction, isLast, isFinal } = step;
+    const made = addsLayer(instruction) ? await this.#layered(instruction, step) : this.#unlayered(instruction, step);
+    const squashes = isFinal && this.#request.squash === "all";
+    let image: StoredImage;
+    if (made.cached !== undefined && !squashes) {
+      this.#say(`--> Using cache ${made.cached.id}\n`);
+      if (isFinal) this.#logCommit();
+      image = isFinal ? this.#tag(made.cached) : made.cached;
+      this.#standing = { ...standingOf(this.#shared.host, image), annotations: this.#standing.annotations, image };
+    } else {
+      this.#looksUp = false;
+      if (isFinal) this.#logCommit();
+      image = await this.#commit({ createdBy: made.text, layer: made.layer, isFinal, empty: !addsLayer(instruction) });
+    }
+    this.#logId(image);
+    void isLast;
+    return image;
+  }
+
+  #unlayered(instruction: Instruction, { isFinal }: Step): MadeStep {
+    this.#apply(instruction);
+    const text = createdBy(instruction, this.#facts(isFinal));
+    const cached = this.#lookUp(text, false, isFinal);
+    if (cached === undefined) this.#executed = true;
+    return { text, cached, layer: undefined };
+  }
+
+  async #layered(instruction: Instruction, step: Step): Promise<MadeStep> {
+    return instruction.name === "run" ? this.#layeredRun(instruction, step) : this.#layeredCopy(instruction, step);
+  }
+
+  async #layeredRun(instruction: Instruction, { isFinal }: Step): Promise<MadeStep> {
+    const { facts, act, usesFresh } = await this.#prepareRun(instruction, isFinal);
+    const text = createdBy(instruction, facts);
+    const cached = usesFresh ? undefined : this.#lookUp(text, true, isFinal);
+    if (cached !== undefined) return { text, cached, layer: undefined };
+    this.#executed = true;
+    await act();
+    return { text, cached, layer: this.#takeLayer() };
+  }
+
+  async #layeredCopy(instruction: Instruction, { isFinal }: Step): Promise<MadeStep> {
+    const copy = await this.#prepareCopy(instruction);
+    const isLinked = copy.flags.link;
+    const entry = (summary: string): string => createdBy(instruction, this.#copyFacts(copy, summary, isFinal));
+    // Read twice only where a first reading can spare the copying.
+    if (isLinked || this.#mayBeCached(copyPrefix(instruction, isLinked))) {
+      const text = entry(await summarize(copy.prepared));
+      const cached = this.#lookUp(text, true, isFinal);
+      if (cached !== undefined) return { text, cached, layer: undefined };
+      const linked = isLinked && this.#request.useCache ? this.#shared.cache.linkedLayer(text) : undefined;
+      if (linked !== undefined) return { text, cached, layer: linked };
+    }
+    this.#executed = true;
+    if (isLinked) {
+      const alone = this.#shared.newRoot(undefined);
+      const text = entry(await execute(copy.prepared, alone.path));
+      return { text, cached: undefined, layer: this.#layerOf(alone.id, []) };
+    }
+    const text = entry(await execute(copy.prepared, this.#opened().path));
+    return { text, cached: undefined, layer: this.#takeLayer() };
+  }
+
+  #lookUp(text: string, adds: boolean, isFinal: boolean): StoredImage | undefined {
+    if (!this.#looksUp || (isFinal && this.#request.squash === "all")) return undefined;
+    return this.#shared.cache.find(this.#cacheBase(), text, adds);
+  }
+
+  #mayBeCached(prefix: string): boolean {
+    return this.#looksUp && this.#shared.cache.candidates(this.#cacheBase(), true).some(candidate => candidate.createdBy.startsWith(prefix));
+  }
+
+  #cacheBase(): { history: readonly History[]; diffIds: readonly Digest[] } {
+    return { history: this.#standing.history, diffIds: this.#standing.layers.map(({ diffId }) => diffId) };
+  }
+
+  // RUN
+
+  async #prepareRun(instruction: Instruction, isFinal: boolean): Promise<{ facts: StepFacts; act: () => Promise<void>; usesFresh: boolean }> {
+    const flags = readRunFlags(this.#config, instruction);
+    const mounting = this.#mounting();
+    const trees = await Promise.all(flags.mounts.flatMap(({ from, type }) => (from === undefined || type === "secret" ? [] : [mounting.treeOf(from)])));
+    const mounted = await mountedDigests(flags, mounting);
+    return {
+      facts: { ...this.#facts(isFinal), mounted },
+      usesFresh: trees.some(tree => tree.isFresh === true),
+      act: async () => {
+        const root = this.#opened();
+        this.#shared.host.store.roots.isMounted(root.id);
+        await executeRun({ shared: this.#shared, stage: this.#config, instruction, flags, root, mounting, console: this.#console });
+      },
+    };
+  }
+
+  #mounting(): Mounting {
+    const { host } = this.#shared;
+    return {
+      request: this.#request, runroot: host.paths.runroot, storeRoot: host.store.root, workdir: this.#config.defaults.WorkingDir || "/",
+      treeOf: from => this.#treeOf(from),
+    };
+  }
+
+  /** The context, a named one, an earlier stage, or an image. */
+  async #treeOf(written: string | undefined): Promise<Tree> {
+    if (written === undefined) return { path: this.#request.contextDirectory, exclude: this.#request.ignore };
+    const context = this.#request.contexts.get(written);
+    if (context?.kind === "directory") return { path: context.value, ...(context.ignore ? { exclude: context.ignore } : {}) };
+    const stage = context === undefined ? findStage(this.#shared.plan.stages, written, this.#plan.position) : undefined;
+    if (stage !== undefined) {
+      const { standing, executed } = await this.#shared.results[stage]!;
+      return { ...this.#treeOfLayers(standing.layers.map(({ diffId }) => diffId)), isFresh: executed };
+    }
+    const image = await this.#shared.image(context?.value ?? written, this.#request.platform).catch((cause: unknown) => {
+      throw new Fault("image.not-found", `--from=${written}: no stage or image found with that name`, { cause, hint: "name an earlier stage, an image, or a --build-context" });
+    });
+    return this.#treeOfLayers(storedConfig(this.#shared.host.store, image).rootfs.diff_ids);
+  }
+
+  #treeOfLayers(diffIds: readonly Digest[]): Tree {
+    const top = chainIds(diffIds).at(-1);
+    return { path: this.#shared.tree(top), isStage: true, identity: top?.slice("sha256:".length) ?? "empty" };
+  }
+
+  // COPY and ADD
+
+  async #prepareCopy(instruction: Instruction): Promise<{ flags: CopyFlags; prepared: PreparedCopy }> {
+    const flags = readCopyFlags(this.#config, instruction);
+    const context = await this.#treeOf(flags.from).catch((thrown: unknown) => {
+      if (thrown instanceof Fault && thrown.code === "image.not-found") throw new Fault(thrown.code, `${instruction.name.toUpperCase()} ${thrown.message}`, { cause: thrown, ...(thrown.hint ? { hint: thrown.hint } : {}) });
+      throw thrown;
+    });
+    const place: CopyPlace = {
+      stage: this.#config, instruction, flags, context, ignoreFile: this.#request.ignoreFile, scratch: this.#shared.lease.directory,
+      ...(this.#request.fetch ? { fetch: this.#request.fetch } : {}),
+    };
+    // Only names of owners need the root.
+    const root = flags.chown !== undefined && /[^\d:]/.test(flags.chown) ? this.#rootToRead() : "/";
+    return { flags, prepared: await prepareCopy(place, root) };
+  }
+
+  #copyFacts({ flags, prepared }: { flags: CopyFlags; prepared: PreparedCopy }, summary: string, isFinal: boolean): StepFacts {
+    return { ...this.#facts(isFinal), summary, destination: prepared.destination, isLinked: flags.link && this.#request.layers };
+  }
+
+  // Roots and commits
+
+  #open(): { id: string; path: string } {
+    return (this.#root ??= this.#shared.newRoot(this.#top()));
+  }
+
+  #rootToRead(): string {
+    return this.#root?.path ?? this.#shared.tree(this.#top());
+  }
+
+  /** With the working directory made, as whoever works in it needs it. */
+  #opened(): { id: string; path: string } {
+    const root = this.#open();
+    const { WorkingDir, User } = this.#config.defaults;
+    if (WorkingDir && WorkingDir !== "/") ensureDirectory(root.path, WorkingDir, ownerQuietly(root.path, User));
+    return root;
+  }
+
+  #top(): Digest | undefined {
+    return chainIds(this.#standing.layers.map(({ diffId }) => diffId)).at(-1);
+  }
+
+  #takeLayer(): MadeLayer {
+    const { id } = this.#root!;
+    this.#root = undefined;
+    return this.#layerOf(id, this.#standing.layers.map(({ diffId }) => diffId));
+  }
+
+  #layerOf(id: string, below: readonly Digest[]): MadeLayer {
+    const mtime = layerTime(this.#request);
+    return layerOfRoot(this.#shared.host, id, this.#shared.lease, { below, ...(mtime ? { mtime } : {}) });
+  }
+
+  #now(): string {
+    return fixedTime(this.#request) ?? rfc3339Nano(nowNs(), "utc");
+  }
+
+  async #commit({ createdBy: text, layer, isFinal, empty }: { createdBy: string; layer: MadeLayer | undefined; isFinal: boolean; empty: boolean }): Promise<StoredImage> {
+    const { host, lease, cache } = this.#shared;
+    const squashed = isFinal && this.#request.squash === "all" ? this.#squash(layer) : undefined;
+    const own = squashed === undefined && !empty ? layer ?? this.#takeLayer() : undefined;
+    const entries = [...this.#pending, { created: this.#now(), created_by: text, ...(empty ? { empty_layer: true } : {}) }];
+    this.#pending = [];
+    const image = await commitStage(host, lease, {
+      request: this.#request, stage: this.#config, standing: this.#standing, entries, isFinal,
+      names: isFinal ? this.#request.tags : [],
+      ...(own ? { layer: own } : {}),
+      ...(squashed ? { squashed } : {}),
+    });
+    this.#standing = { ...standingOf(host, image), annotations: this.#standing.annotations };
+    cache.add(image);
+    return image;
+  }
+
+  /** The whole tree, with what is not committed yet. */
+  #squash(layer: MadeLayer | undefined): MadeLayer {
+    const { host, lease } = this.#shared;
+    const mtime = layerTime(this.#request);
+    const top = layer === undefined ? this.#top() : chainIds([...this.#standing.layers, layer].map(({ diffId }) => diffId)).at(-1);
+    const root = layer === undefined && this.#root ? this.#root : this.#shared.newRoot(top);
+    const whole = layerOfWholeRoot(host, root.path, lease, mtime ? { mtime } : {});
+    host.store.roots.remove(root.id);
+    this.#root = undefined;
+    return whole;
+  }
+}
+
+interface MadeStep {
+  readonly text: string;
+  readonly cached: StoredImage | undefined;
+  readonly layer: MadeLayer | undefined;
+}
+
+/** What the base was, for whoever looks at the image later. */
+function withBase(standing: Standing, image: StoredImage, name: string): Standing {
+  const annotations = {
+    ...standing.annotations,
+    "org.opencontainers.image.base.digest": image.manifest.digest,
+    "org.opencontainers.image.base.name": image.names.find(one => one.includes(name)) ?? image.names[0] ?? "",
+  };
+  return { ...standing, annotations };
+}
+
+function ownerQuietly(root: string, user: string | undefined): { uid: number; gid: number } {
+  try {
+    return ownerIn(root, user);
+  } catch (thrown) {
+    if (thrown instanceof Fault) return { uid: 0, gid: 0 };
+    throw thrown;
+  }
+}
+

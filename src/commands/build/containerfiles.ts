@@ -1,0 +1,78 @@
+// Which Containerfiles a build reads, and the ignore file beside them.
+// Source: podman-build(1), "--file", "--ignorefile"; containerignore(5).
+
+import { readFileSync, statSync } from "node:fs";
+import { errnoOf, Fault } from "../../base/fault.ts";
+import { findProgram, spawnSync } from "../../base/spawn.ts";
+import { containerfileBytesMax } from "../../build/containerfile/lines.ts";
+import { refuse } from "../container/written/refuse.ts";
+
+export interface ReadContainerfile {
+  readonly name: string;
+  readonly text: string;
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
+/** @param written of --file; none means the usual names in the context */
+export async function findContainerfiles(context: string, written: readonly string[]): Promise<string[]> {
+  if (written.length > 0) return written.map(name => findNamed(context, name));
+  const found = ["Containerfile", "Dockerfile"].map(name => `${context}/${name}`).find(path => statSync(path, { throwIfNoEntry: false }) !== undefined);
+  if (found !== undefined) return [found];
+  throw new Fault("system.not-found", `no Containerfile or Dockerfile specified or found in context directory, ${context}: no such file or directory`, {
+    hint: "name one with --file",
+  });
+}
+
+function findNamed(context: string, name: string): string {
+  if (name === "-" || /^https?:\/\//.test(name)) return name;
+  const absolute = name.startsWith("/") ? name : `${process.cwd()}/${name}`;
+  const path = [absolute, `${context}/${name}`].find(one => statSync(one, { throwIfNoEntry: false }) !== undefined);
+  if (path === undefined) {
+    throw new Fault("system.not-found", `the specified Containerfile or Dockerfile does not exist, ${name}: no such file or directory`, { hint: "name it by its path from here or from the context" });
+  }
+  if (statSync(path).isDirectory()) throw refuse(`containerfile: ${JSON.stringify(name)} cannot be path to a directory`);
+  return path;
+}
+
+export function readContainerfile(path: string, context: string, cppFlags: readonly string[]): ReadContainerfile {
+  const bytes = path === "-" ? readStdin() : readQuietly(path);
+  if (bytes.length === 0) throw new Fault("containerfile.malformed", `no contents in ${JSON.stringify(path)}`);
+  if (bytes.length > containerfileBytesMax) {
+    throw new Fault("input.too-large", `cannot read "${path}": larger than ${containerfileBytesMax / 1024 / 1024} MiB`, { hint: "put large data into the context and use COPY" });
+  }
+  const text = path.endsWith(".in") ? preprocessed(bytes, { path, context, cppFlags }) : new TextDecoder().decode(bytes);
+  return { name: path, text };
+}
+
+const readStdin = (): Uint8Array => readFileSync(0);
+
+function readQuietly(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new Fault("system.not-found", `cannot read "${path}": ${errnoOf(cause) ?? (cause as Error).message}`, { cause });
+  }
+}
+
+function preprocessed(bytes: Uint8Array, { path, context, cppFlags }: { path: string; context: string; cppFlags: readonly string[] }): string {
+  const cpp = findProgram("cpp");
+  if (cpp === undefined) throw new Fault("component.missing", `exec: "cpp": executable file not found in $PATH: .in support requires cpp to be installed`, { hint: "install it with: apt-get install cpp" });
+  const own = (process.env["BUILDAH_CPPFLAGS"] ?? "").split(/\s+/).filter(Boolean);
+  const done = spawnSync([cpp, "-E", "-iquote", context, "-traditional", "-undef", "-", ...own, ...cppFlags], { stdin: bytes });
+  if (done.status !== 0 && done.stdout.length === 0) throw new Fault("component.failed", `preprocessing ${path}: preprocessor produced no output: ${done.complaint()}`);
+  return done.text();
+}
+
+export interface ReadIgnore {
+  readonly path: string | undefined;
+  readonly text: string;
+}
+
+/** @param files the Containerfiles' paths */
+export function readIgnoreFile(context: string, given: string | undefined, files: readonly string[]): ReadIgnore {
+  if (given !== undefined) return { path: given, text: new TextDecoder().decode(readQuietly(given)) };
+  const beside = files.length === 1 ? [`${files[0]}.containerignore`, `${files[0]}.dockerignore`] : [];
+  const path = [...beside, `${context}/.containerignore`, `${context}/.dockerignore`].find(isFile);
+  return path === undefined ? { path, text: "" } : { path, text: new TextDecoder().decode(readQuietly(path)) };
+}

@@ -1,0 +1,260 @@
+// From a line of build to what the build room is asked for.
+// Source: podman-build(1), buildah-build(1).
+
+import { readFileSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import type { ContainerSpec } from "../../base/container-spec.ts";
+import { parseGoDuration } from "../../base/duration.ts";
+import { errnoOf, Fault } from "../../base/fault.ts";
+import { ignorePatterns, ignoreRules, type IgnoreRules } from "../../build/ignore.ts";
+import type { BuildRequest, BuildSecret, BuildSsh, NamedContext } from "../../build/request.ts";
+import { fill } from "../../cli/flag.ts";
+import { writeErr, writeOut } from "../../cli/output.ts";
+import { parsePlatform, type PlatformChoice } from "../../image/platform.ts";
+import { parsePullPolicy } from "../../image/pull.ts";
+import { nameToGive, referenceText } from "../../image/reference.ts";
+import { readVariables } from "../container/written/environment.ts";
+import { readNetworks } from "../container/written/networks.ts";
+import { cut, refuse } from "../container/written/refuse.ts";
+import { readVolume } from "../container/written/volumes.ts";
+import { imageSystem, progressOf } from "../pulling.ts";
+import { prompter } from "../short-name-prompt.ts";
+import type { Invocation } from "../verb.ts";
+import { warn } from "../warnings.ts";
+import { runFlags, type BuildFlags } from "./flags.ts";
+
+export interface BuildLine {
+  readonly context: Invocation;
+  readonly flags: BuildFlags;
+  readonly given: ReadonlySet<string>;
+}
+
+export interface BuildFiles {
+  readonly contextDirectory: string;
+  readonly containerfiles: BuildRequest["containerfiles"];
+  readonly ignore: IgnoreRules;
+  readonly ignoreFile: string | undefined;
+}
+
+/** @throws Fault "usage.invalid" */
+export function requestOf(line: BuildLine, files: BuildFiles, platform: PlatformChoice | undefined): BuildRequest {
+  const { context, flags, given } = line;
+  refuseUndone(line);
+  const [first] = flags.tag;
+  const isQuiet = flags.quiet;
+  const prompt = prompter();
+  return {
+    contextDirectory: files.contextDirectory,
+    containerfiles: files.containerfiles,
+    ignore: files.ignore,
+    ...(files.ignoreFile ? { ignoreFile: files.ignoreFile } : {}),
+    tags: flags.tag.map(tagName),
+    ...(first === undefined ? {} : { shownTag: first }),
+    format: readFormat(flags.format ?? process.env["BUILDAH_FORMAT"] ?? "oci"),
+    buildArgs: readBuildArgs(flags),
+    contexts: readContexts(flags.buildContext),
+    secrets: readSecrets(flags.secret),
+    ssh: readSsh(flags.ssh),
+    ...(flags.target ? { target: flags.target } : {}),
+    ...(flags.from ? { from: flags.from } : {}),
+    ...(platform ? { platform } : {}),
+    pull: flags.pullAlways ? "always" : flags.pullNever ? "never" : parsePullPolicy(flags.pull),
+    system: imageSystem(context, { ...flags, platform: undefined, os: undefined, arch: undefined, variant: undefined }, given),
+    ...(prompt ? { prompt } : {}),
+    onProgress: progressOf(context, isQuiet),
+    ...cacheOf(line),
+    ...contentOf(line),
+    ...timesOf(flags, given),
+    spec: specOf(line),
+    stdin: flags.stdin,
+    quiet: isQuiet,
+    logPrefix: "",
+    showsStepId: !given.has("iidfile"),
+    warn,
+    out: isQuiet ? () => {} : writeOut,
+    err: data => (typeof data === "string" ? writeErr(data) : writeErr(new TextDecoder().decode(data))),
+  };
+}
+
+function tagName(written: string): string {
+  if (written === "") throw refuse("tag : invalid reference format");
+  try {
+    return referenceText(nameToGive(written));
+  } catch (cause) {
+    throw cause instanceof Fault ? new Fault(cause.code, `tag ${written}: ${cause.message.replace(/^parsing reference "[^"]*": /, "")}`, { cause }) : cause;
+  }
+}
+
+function readFormat(written: string): "oci" | "docker" {
+  if (written === "oci" || written === "docker") return written;
+  throw refuse(`unrecognized image type ${JSON.stringify(written)}`, "use oci or docker");
+}
+
+function cacheOf({ context, flags, given }: BuildLine): Pick<BuildRequest, "layers" | "useCache" | "noCacheStages" | "cacheFrom" | "cacheTo" | "cacheTtlMs" | "squash" | "skipUnusedStages" | "jobs"> {
+  const byEnv = process.env["BUILDAH_LAYERS"]?.toLowerCase();
+  const isPodman = context.persona !== "buildah";
+  const layers = given.has("layers") ? flags.layers : byEnv === undefined || byEnv === "" ? isPodman : byEnv === "true" || byEnv === "1";
+  const squashesAll = flags.squashAll || (flags.squash && !isPodman);
+  if (flags.squash && flags.squashAll) throw refuse("cannot specify --squash-all with --squash");
+  const ttl = flags.cacheTtl === undefined ? undefined : parseGoDuration(flags.cacheTtl) / 1e6;
+  return {
+    layers: layers && !(flags.squash && isPodman),
+    useCache: !flags.noCache && ttl !== 0,
+    noCacheStages: flags.noCacheFilter,
+    cacheFrom: flags.cacheFrom,
+    cacheTo: flags.cacheTo,
+    ...(ttl ? { cacheTtlMs: ttl } : {}),
+    squash: squashesAll ? "all" : flags.squash ? "new" : "no",
+    skipUnusedStages: flags.skipUnusedStages,
+    jobs: given.has("jobs") ? flags.jobs ?? 0 : availableParallelism(),
+  };
+}
+
+type Content = Pick<BuildRequest, "labels" | "layerLabels" | "annotations" | "env" | "unsetEnv" | "unsetLabels" | "unsetAnnotations" | "inheritLabels" |
+  "inheritAnnotations" | "identityLabel" | "createdAnnotation" | "omitHistory" | "osVersion" | "osFeatures">;
+
+function contentOf({ flags, given }: BuildLine): Content {
+  return {
+    labels: flags.label,
+    layerLabels: flags.layerLabel,
+    annotations: flags.annotation,
+    env: Object.entries(readVariables(flags.env)).map(([name, value]) => `${name}=${value}`),
+    unsetEnv: flags.unsetenv,
+    unsetLabels: flags.unsetlabel,
+    unsetAnnotations: flags.unsetannotation,
+    inheritLabels: flags.inheritLabels,
+    inheritAnnotations: flags.inheritAnnotations,
+    ...(given.has("identityLabel") ? { identityLabel: flags.identityLabel } : {}),
+    createdAnnotation: flags.createdAnnotation,
+    omitHistory: flags.omitHistory,
+    ...(flags.osVersion ? { osVersion: flags.osVersion } : {}),
+    osFeatures: flags.osFeature,
+  };
+}
+
+function timesOf(flags: BuildFlags, given: ReadonlySet<string>): Pick<BuildRequest, "timestamp" | "sourceDateEpoch" | "rewriteTimestamp"> {
+  const args = readBuildArgs(flags);
+  const written = flags.sourceDateEpoch ?? process.env["SOURCE_DATE_EPOCH"] ?? args.get("SOURCE_DATE_EPOCH");
+  const epoch = written === undefined || written === "" ? undefined : secondsOf(written);
+  if (given.has("timestamp") && given.has("sourceDateEpoch")) throw refuse("timestamp and source-date-epoch would be ambiguous if allowed together");
+  return {
+    ...(flags.timestamp === undefined ? {} : { timestamp: flags.timestamp }),
+    ...(epoch === undefined || flags.timestamp !== undefined ? {} : { sourceDateEpoch: epoch }),
+    rewriteTimestamp: flags.rewriteTimestamp,
+  };
+}
+
+function secondsOf(written: string): number {
+  if (!/^-?\d{1,12}$/.test(written)) throw refuse(`parsing source-date-epoch ${JSON.stringify(written)}: invalid syntax`);
+  return Number(written);
+}
+
+/** Later ones win; a name alone takes our environment's value. */
+export function readBuildArgs(flags: Pick<BuildFlags, "buildArg" | "buildArgFile" | "sourceDateEpoch">): Map<string, string> {
+  const args = new Map<string, string>();
+  const put = (written: string): void => {
+    const [name, value] = cut(written);
+    const own = value ?? process.env[name];
+    if (own === undefined) args.delete(name);
+    else args.set(name, own);
+  };
+  for (const file of flags.buildArgFile) {
+    for (const line of readText(file, "reading build arg file").split("\n")) if (line.trim() !== "" && !line.trim().startsWith("#")) put(line.trim());
+  }
+  for (const written of flags.buildArg) put(written);
+  if (flags.sourceDateEpoch && !args.has("SOURCE_DATE_EPOCH")) args.set("SOURCE_DATE_EPOCH", flags.sourceDateEpoch);
+  return args;
+}
+
+export function readText(file: string, attempt: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const reason = errnoOf(cause) === "ENOENT" ? "no such file or directory" : (cause as Error).message;
+    throw new Fault("system.not-found", `${attempt}: open ${file}: ${reason}`, { cause });
+  }
+}
+
+function readContexts(written: readonly string[]): Map<string, NamedContext> {
+  return new Map(written.map(one => {
+    const [name, value] = cut(one);
+    if (!value) throw refuse(`while parsing build context: expected name=value, got ${JSON.stringify(one)}`);
+    return [name, contextOf(value)];
+  }));
+}
+
+function contextOf(value: string): NamedContext {
+  for (const prefix of ["docker-image://", "container-image://", "docker://"]) if (value.startsWith(prefix)) return { kind: "image", value: value.slice(prefix.length) };
+  const path = value.startsWith("/") ? value : `${process.cwd()}/${value}`;
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Fault("system.not-found", `cannot use build context ${JSON.stringify(value)}: no such directory`);
+  const ignore = [".containerignore", ".dockerignore"].map(name => `${path}/${name}`).find(file => statSync(file, { throwIfNoEntry: false })?.isFile());
+  return { kind: "directory", value: path, ...(ignore ? { ignore: ignoreRules(ignorePatterns(readText(ignore, "reading ignore file"))) } : {}) };
+}
+
+/** --secret id=ID[,src=FILE|env=NAME][,type=file|env]. */
+function readSecrets(written: readonly string[]): Map<string, BuildSecret> {
+  return new Map(written.map(one => {
+    const fields = new Map(one.split(",").map(field => cut(field)).map(([key, value]) => [key, value ?? ""]));
+    const id = fields.get("id");
+    const syntax = `incorrect secret flag format: should be --secret id=foo,src=bar[,env=ENV][,type=file|env]`;
+    if (!id) throw refuse(syntax);
+    for (const key of fields.keys()) if (!["id", "src", "source", "env", "type"].includes(key)) throw refuse(syntax);
+    const file = fields.get("src") ?? fields.get("source");
+    const env = fields.get("env") ?? (fields.get("type") === "env" ? file ?? id : undefined);
+    if (env !== undefined) return [id, secretOfEnv(id, env)];
+    if (file === undefined && process.env[id] !== undefined && fields.get("type") !== "file") return [id, secretOfEnv(id, id)];
+    if (!file) throw refuse(syntax);
+    const path = file.startsWith("/") ? file : `${process.cwd()}/${file}`;
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) throw new Fault("system.not-found", `could not parse secrets: stat ${file}: no such file or directory`);
+    return [id, { id, read: () => readFileSync(path) }];
+  }));
+}
+
+function secretOfEnv(id: string, name: string): BuildSecret {
+  const value = process.env[name];
+  if (value === undefined) throw refuse(`could not parse secrets: environment variable ${JSON.stringify(name)} is not set`);
+  return { id, read: () => Buffer.from(value) };
+}
+
+function readSsh(written: readonly string[]): Map<string, BuildSsh> {
+  return new Map(written.map(one => {
+    const [id, paths] = cut(one);
+    return [id || "default", { id: id || "default", paths: paths ? paths.split(",") : [] }];
+  }));
+}
+
+/** What every RUN has. */
+function specOf({ flags, given }: BuildLine): ContainerSpec {
+  const spec: ContainerSpec = {};
+  fill(runFlags, { flags, given }, spec);
+  if (flags.network.length > 0) spec.network = readNetworks(flags.network);
+  if (flags.volume.length > 0) spec.mounts = flags.volume.map(written => readVolume(written));
+  const isolation = flags.isolation ?? process.env["BUILDAH_ISOLATION"] ?? "oci";
+  if (!["oci", "rootless", "chroot", "default", ""].includes(isolation)) throw refuse(`unrecognized isolation type ${JSON.stringify(isolation)}`);
+  // A chroot shares the host's network.
+  if (isolation === "chroot" && spec.network === undefined) spec.network = { mode: "host" };
+  return spec;
+}
+
+const undone: readonly (keyof BuildFlags)[] = [
+  "cw", "sbom", "sbomImageOutput", "sbomImagePurlOutput", "sbomMergeStrategy", "sbomOutput", "sbomPurlOutput", "sbomScannerCommand", "sbomScannerImage",
+  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "compatVolumes",
+];
+
+function refuseUndone({ flags, given }: BuildLine): void {
+  for (const name of undone) {
+    if (!given.has(name) || flags[name] === false) continue;
+    throw new Fault("usage.unsupported", `cannot build with --${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}: it is not part of this version`);
+  }
+  if (flags.userns !== undefined && !["host", "container", "private", ""].includes(flags.userns)) throw new Fault("usage.unsupported", `cannot build with --userns ${flags.userns}: it is not part of this version`);
+}
+
+/** --platform, or --os, --arch and --variant; one build each. */
+export function platformsOf(flags: BuildFlags, given: ReadonlySet<string>): (PlatformChoice | undefined)[] {
+  if (given.has("platform") && (given.has("os") || given.has("arch"))) throw refuse("--platform option can not be specified with --arch or --os");
+  if (flags.platform.length > 0) return flags.platform.map(written => parsePlatform(written.includes("/") ? written : `linux/${written}`));
+  if (!flags.os && !flags.arch && !flags.variant) return [undefined];
+  const { os, architecture, variant } = parsePlatform(`${flags.os ?? "linux"}${flags.arch ? `/${flags.arch}` : ""}${flags.arch && flags.variant ? `/${flags.variant}` : ""}`);
+  return [{ ...(os ? { os } : {}), ...(architecture ? { architecture } : {}), ...(variant ? { variant } : {}) }];
+}
+
