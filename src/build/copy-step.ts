@@ -72,7 +72,7 @@ export interface CopyPlace {
   /** For here-documents and downloads: ours alone, gone with the build. */
   readonly scratch: string;
   /** Makes a source that lies elsewhere a file or directory under `scratch`. */
-  fetch?(source: string, flags: CopyFlags): Promise<Fetched>;
+  bring?(source: string, flags: CopyFlags): Promise<Fetched>;
 }
 
 /** A remote source, brought here. */
@@ -166,9 +166,9 @@ function writeDocuments({ stage, instruction, scratch }: CopyPlace, target: stri
   return { tree: directory, sources: names.map(name => name.replace(/[*?[\\]/g, "\\$&")), destination: target, options: { ...options, mtime: { sec: 0, nsec: 0 } } };
 }
 
-async function remoteJob({ fetch, flags }: CopyPlace, source: string, { target, options }: Aim): Promise<CopyJob> {
-  if (fetch === undefined) throw new Fault("usage.unsupported", `cannot add ${JSON.stringify(source)}: nothing is fetched here`);
-  const found = await fetch(source, flags);
+async function remoteJob({ bring, flags }: CopyPlace, source: string, { target, options }: Aim): Promise<CopyJob> {
+  if (bring === undefined) throw new Fault("usage.unsupported", `cannot add ${JSON.stringify(source)}: nothing is fetched here`);
+  const found = await bring(source, flags);
   const exclude = excluding(undefined, flags.excludes);
   return {
     tree: found.directory, sources: [found.source], destination: target, unpack: found.unpack,

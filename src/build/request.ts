@@ -98,7 +98,7 @@ export interface BuildRequest {
   /** The first tag as it was written, for COMMIT lines. */
   readonly shownTag?: string;
   /** Brings sources of ADD that lie elsewhere. */
-  readonly fetch?: (source: string, flags: CopyFlags) => Promise<Fetched>;
+  readonly bring?: (source: string, flags: CopyFlags) => Promise<Fetched>;
 }
 
 /** The time everything gets where one was asked for, as RFC 3339. */

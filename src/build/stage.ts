@@ -5,7 +5,6 @@ import { Fault } from "../base/fault.ts";
 import { nowNs, rfc3339Nano } from "../base/time.ts";
 import type { History } from "../base/oci-image.ts";
 import type { MadeLayer } from "../image/assemble.ts";
-import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import { storedConfig } from "../image/stored-config.ts";
 import { layerOfRoot, layerOfWholeRoot } from "../engine/steps/layer.ts";
 import { ensureDirectory, ownerIn } from "../engine/steps/tree.ts";
@@ -21,7 +20,8 @@ import { fixedTime, type BuildRequest } from "./request.ts";
 import type { Mounting, Tree } from "./run-mounts.ts";
 import { executeRun, mountedDigests, readRunFlags } from "./run-step.ts";
 import type { Console, Shared } from "./shared.ts";
-import { checkTrigger, StageConfig } from "./stage-config.ts";
+import { checkTrigger, type StageConfig } from "./stage-config.ts";
+import { baseOf } from "./stage-base.ts";
 import { commitStage, splitLabel, standingOf, type Standing } from "./stage-image.ts";
 
 export interface StageResult {
@@ -69,8 +69,10 @@ export class StageRun {
   }
 
   async run(): Promise<StageResult> {
-    const base = await this.#begin();
-    const instructions = [...this.#extraEnv(), ...this.#triggers(base), ...this.#plan.instructions, ...this.#extraLabels()];
+    const { image: base, config, standing } = await baseOf(this.#shared, this.#plan);
+    this.#config = config;
+    this.#standing = standing;
+    const instructions = [...this.#extraEnv(), ...this.#triggers(), ...this.#plan.instructions, ...this.#extraLabels()];
     this.#total = instructions.length + 1;
     this.#log(`FROM ${this.#plan.shown}`);
     let image = instructions.length === 0 ? await this.#onlyBase(base) : undefined;
@@ -129,39 +131,7 @@ export class StageRun {
     });
   }
 
-  /** Finds the base and takes its config over. */
-  async #begin(): Promise<StoredImage | undefined> {
-    const { plan, host } = this.#shared;
-    const { baseStage, base } = this.#plan;
-    const scope = plan.scope;
-    const confEnv = host.conf.containers.env ?? [];
-    if (baseStage !== undefined) {
-      const { image, config, standing } = await this.#shared.results[baseStage]!;
-      this.#standing = standing;
-      this.#config = new StageConfig({ defaults: { ...config.defaults, Env: config.env }, ...(config.author ? { author: config.author } : {}), env: confEnv }, scope, plan.escape);
-      for (const word of this.#plan.inheritedArguments) this.#config.declare(word.includes("=") && (word.startsWith("TARGETPLATFORM") || word.startsWith("BUILDPLATFORM")) ? word.split("=")[0]! : word);
-      return image;
-    }
-    if (base === "scratch") {
-      const { platform } = this.#request;
-      const own = { ...hostPlatform(), ...platform } as { os: string; architecture: string };
-      this.#standing = { layers: [], history: [], platform: { os: own.os, architecture: own.architecture }, annotations: {} };
-      this.#config = new StageConfig({ defaults: {}, env: confEnv }, scope, plan.escape);
-      return undefined;
-    }
-    const image = await this.#shared.image(base, this.#platform());
-    const { config: defaults = {}, author } = storedConfig(host.store, image);
-    const { Labels, ...others } = defaults;
-    this.#standing = withBase(standingOf(host, image), image, base);
-    this.#config = new StageConfig({ defaults: this.#request.inheritLabels && Labels ? { ...others, Labels } : others, ...(author ? { author } : {}), env: confEnv }, scope, plan.escape);
-    return image;
-  }
-
-  #platform(): BuildRequest["platform"] {
-    return this.#plan.platform === undefined ? this.#request.platform : parsePlatform(this.#plan.platform);
-  }
-
-  #triggers(_base: StoredImage | undefined): Instruction[] {
+  #triggers(): Instruction[] {
     const { OnBuild, ...rest } = this.#config.defaults;
     if (!OnBuild || OnBuild.length === 0) return [];
     this.#config.defaults = rest;
@@ -187,8 +157,8 @@ export class StageRun {
   /** No instructions: the base itself, unless something makes it another image. */
   async #onlyBase(base: StoredImage | undefined): Promise<StoredImage | undefined> {
     const r = this.#request;
-    const changes = base === undefined || r.squash !== "no" || r.annotations.length + r.unsetEnv.length + r.unsetLabels.length + r.unsetAnnotations.length > 0 ||
-      !r.inheritLabels || !r.inheritAnnotations;
+    const named = r.annotations.length + r.unsetEnv.length + r.unsetLabels.length + r.unsetAnnotations.length;
+    const changes = base === undefined || r.squash !== "no" || named > 0 || !r.inheritLabels || !r.inheritAnnotations;
     if (this.#isTarget) this.#logCommit();
     if (changes) {
       const image = await this.#commit({ createdBy: "/bin/sh", layer: undefined, isFinal: this.#isTarget, empty: true });
@@ -264,7 +234,7 @@ export class StageRun {
   // One image a step.
 
   async #layeredStep(step: Step): Promise<StoredImage | undefined> {
-    const { instruction, isLast, isFinal } = step;
+    const { instruction, isFinal } = step;
     const made = addsLayer(instruction) ? await this.#layered(instruction, step) : this.#unlayered(instruction, step);
     const squashes = isFinal && this.#request.squash === "all";
     let image: StoredImage;
@@ -279,7 +249,6 @@ export class StageRun {
       image = await this.#commit({ createdBy: made.text, layer: made.layer, isFinal, empty: !addsLayer(instruction) });
     }
     this.#logId(image);
-    void isLast;
     return image;
   }
 
@@ -392,12 +361,13 @@ export class StageRun {
   async #prepareCopy(instruction: Instruction): Promise<{ flags: CopyFlags; prepared: PreparedCopy }> {
     const flags = readCopyFlags(this.#config, instruction);
     const context = await this.#treeOf(flags.from).catch((thrown: unknown) => {
-      if (thrown instanceof Fault && thrown.code === "image.not-found") throw new Fault(thrown.code, `${instruction.name.toUpperCase()} ${thrown.message}`, { cause: thrown, ...(thrown.hint ? { hint: thrown.hint } : {}) });
-      throw thrown;
+      throw thrown instanceof Fault && thrown.code === "image.not-found"
+        ? new Fault(thrown.code, `${instruction.name.toUpperCase()} ${thrown.message}`, { cause: thrown, ...(thrown.hint ? { hint: thrown.hint } : {}) })
+        : thrown;
     });
     const place: CopyPlace = {
       stage: this.#config, instruction, flags, context, ignoreFile: this.#request.ignoreFile, scratch: this.#shared.lease.directory,
-      ...(this.#request.fetch ? { fetch: this.#request.fetch } : {}),
+      ...(this.#request.bring ? { bring: this.#request.bring } : {}),
     };
     // Only names of owners need the root.
     const root = flags.chown !== undefined && /[^\d:]/.test(flags.chown) ? this.#rootToRead() : "/";
@@ -479,16 +449,6 @@ interface MadeStep {
   readonly text: string;
   readonly cached: StoredImage | undefined;
   readonly layer: MadeLayer | undefined;
-}
-
-/** What the base was, for whoever looks at the image later. */
-function withBase(standing: Standing, image: StoredImage, name: string): Standing {
-  const annotations = {
-    ...standing.annotations,
-    "org.opencontainers.image.base.digest": image.manifest.digest,
-    "org.opencontainers.image.base.name": image.names.find(one => one.includes(name)) ?? image.names[0] ?? "",
-  };
-  return { ...standing, annotations };
 }
 
 function ownerQuietly(root: string, user: string | undefined): { uid: number; gid: number } {

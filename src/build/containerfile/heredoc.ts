@@ -16,7 +16,7 @@ export function heredocMark(word: string): HeredocMark | undefined {
   if (found === null) return undefined;
   const written = found[3]!;
   const name = written.replace(/(["'])(.*?)\1/g, "$2").replace(/\\(.)/g, "$1");
-  if (name === "" || /["']/.test(name) || (!/["'\\]/.test(written) && /\s/.test(written))) return undefined;
+  if (name === "" || /["']/.test(name) || /\s/.test(written.replace(/(["']).*?\1/g, ""))) return undefined;
   return { name, expand: name === written, chomp: found[2] === "-" };
 }
 

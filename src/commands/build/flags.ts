@@ -97,7 +97,10 @@ export const buildFlags = {
   osVersion: text({ value: "version", help: "set required OS version for the target image instead of the value from the base image" }),
   output: texts({ short: "o", help: "output destination (format: type=local,dest=path)" }),
   plan: toggle({ help: "say which steps would run again, and why, without running any" }),
-  platform: list({ value: "OS/ARCH[/VARIANT]", help: 'set the OS/ARCH[/VARIANT] of the image to the provided value instead of the current operating system and architecture of the host (for example "linux/arm")' }),
+  platform: list({
+    value: "OS/ARCH[/VARIANT]",
+    help: 'set the OS/ARCH[/VARIANT] of the image to the provided value instead of the current operating system and architecture of the host (for example "linux/arm")',
+  }),
   progress: text({ help: 'How progress is shown ("auto"|"plain"|"tty"|"quiet"|"rawjson")', fallback: "auto", shown: "" }),
   pull: text({ help: pulls, bare: "always", fallback: "missing", value: "string" }),
   pullAlways: toggle({ help: pulls, hidden: true }),

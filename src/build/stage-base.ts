@@ -1,0 +1,66 @@
+// What a stage begins with: its base image's layers and config, or another stage's, or nothing.
+// Source: Dockerfile reference, "FROM".
+
+import { hostPlatform, parsePlatform } from "../image/platform.ts";
+import { storedConfig } from "../image/stored-config.ts";
+import type { StoredImage } from "../storage/store.ts";
+import type { PlannedStage } from "./plan.ts";
+import type { Shared } from "./shared.ts";
+import { StageConfig } from "./stage-config.ts";
+import { standingOf, type Standing } from "./stage-image.ts";
+
+export interface StageBase {
+  readonly image: StoredImage | undefined;
+  readonly config: StageConfig;
+  readonly standing: Standing;
+}
+
+/** Waits for the stage it is based on, or finds or pulls its image. @throws Fault of pulling */
+export async function baseOf(shared: Shared, stage: PlannedStage): Promise<StageBase> {
+  if (stage.baseStage !== undefined) return ofStage(shared, stage, stage.baseStage);
+  return stage.base === "scratch" ? ofNothing(shared) : ofImage(shared, stage);
+}
+
+const env = ({ host }: Shared): readonly string[] => host.conf.containers.env ?? [];
+
+async function ofStage(shared: Shared, { inheritedArguments }: PlannedStage, position: number): Promise<StageBase> {
+  const { image, config: before, standing } = await shared.results[position]!;
+  const { scope, escape } = shared.plan;
+  const defaults = { ...before.defaults, Env: before.env };
+  const config = new StageConfig({ defaults, ...(before.author ? { author: before.author } : {}), env: env(shared) }, scope, escape);
+  for (const word of inheritedArguments) config.declare(/^(TARGET|BUILD)PLATFORM=/.test(word) ? word.split("=")[0]! : word);
+  return { image, config, standing };
+}
+
+function ofNothing(shared: Shared): StageBase {
+  const { scope, escape } = shared.plan;
+  const { os = "linux", architecture = hostPlatform().architecture, variant } = { ...hostPlatform(), ...shared.request.platform };
+  return {
+    image: undefined,
+    config: new StageConfig({ defaults: {}, env: env(shared) }, scope, escape),
+    standing: { layers: [], history: [], platform: { os, architecture, ...(variant ? { variant } : {}) }, annotations: {} },
+  };
+}
+
+async function ofImage(shared: Shared, { base, platform }: PlannedStage): Promise<StageBase> {
+  const { host, request, plan } = shared;
+  const image = await shared.image(base, platform === undefined ? request.platform : parsePlatform(platform));
+  const { config: defaults = {}, author } = storedConfig(host.store, image);
+  const { Labels, ...others } = defaults;
+  const kept = request.inheritLabels && Labels ? { ...others, Labels } : others;
+  return {
+    image,
+    config: new StageConfig({ defaults: kept, ...(author ? { author } : {}), env: env(shared) }, plan.scope, plan.escape),
+    standing: withBase(standingOf(host, image), image, base),
+  };
+}
+
+/** What the base was, for whoever looks at the image later. */
+function withBase(standing: Standing, image: StoredImage, name: string): Standing {
+  const annotations = {
+    ...standing.annotations,
+    "org.opencontainers.image.base.digest": image.manifest.digest,
+    "org.opencontainers.image.base.name": image.names.find(one => one.includes(name)) ?? image.names[0] ?? "",
+  };
+  return { ...standing, annotations };
+}

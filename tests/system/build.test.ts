@@ -1,0 +1,237 @@
+// podman build: images from Containerfiles, what runs again and what does not, and what is left of a build that fails.
+// Source: podman-build(1), Containerfile(5).
+
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ok, podman, run } from "../fixtures/coracle.ts";
+import { IMAGE, withRegistry } from "../fixtures/store.ts";
+
+withRegistry();
+
+let contexts = 0;
+
+/** A context with these files; the Containerfile is one of them. */
+function context(containerfile: string, files: Readonly<Record<string, string>> = {}): string {
+  const directory = join(process.env["CORACLE_WORLD"]!, "tmp", `context-${contexts++}`);
+  for (const [name, text] of Object.entries({ Containerfile: containerfile, ...files })) {
+    mkdirSync(dirname(join(directory, name)), { recursive: true });
+    writeFileSync(join(directory, name), text);
+  }
+  return directory;
+}
+
+const build = (directory: string, ...options: string[]): string => ok("build", "--network", "none", ...options, directory);
+const inspected = (image: string): Record<string, any> => JSON.parse(ok("image", "inspect", image))[0];
+const inImage = (image: string, command: string): string => ok("run", "--rm", "--network", "none", image, "sh", "-c", command);
+
+test("steps, their images, COMMIT, the tag and the ID are announced as scripts know them", () => {
+  const directory = context(`FROM ${IMAGE}\nRUN echo hi\nCMD ["true"]\n`);
+  const first = build(directory, "-t", "said").split("\n");
+  expect(first.map(line => line.replace(/[0-9a-f]{64}|[0-9a-f]{12}/, "ID"))).toEqual([
+    `STEP 1/3: FROM ${IMAGE}`, "STEP 2/3: RUN echo hi", "hi", "--> ID", 'STEP 3/3: CMD ["true"]', "COMMIT said", "--> ID", "Successfully tagged localhost/said:latest", "ID",
+  ]);
+  const again = build(directory, "-t", "said").split("\n");
+  expect(again.filter(line => line.startsWith("--> Using cache "))).toHaveLength(2);
+  expect(again).not.toContain("hi");
+  expect(again.at(-1)).toBe(first.at(-1)!);
+  expect(build(directory, "-q", "-t", "said")).toBe(first.at(-1)!);
+});
+
+test("every instruction reaches the image", () => {
+  const directory = context(`ARG TAG=latest
+FROM ${IMAGE.replace(":latest", ":${TAG}")}
+MAINTAINER me
+ENV A=1 B="two words"
+ENV OLD three four
+LABEL x=y "a b"="c d"
+ARG GIVEN=default
+ARG PATHLIKE=/usr/local
+WORKDIR /srv/$A
+WORKDIR below
+COPY one.txt \${PATHLIKE#/usr/}-\${GIVEN:-none}.txt
+ADD tarred.tar /unpacked/
+EXPOSE 80 53/udp 8000-8002
+VOLUME /data
+USER 1000:100
+STOPSIGNAL SIGUSR1
+HEALTHCHECK --interval=5s --retries=2 CMD true
+SHELL ["/bin/sh", "-ec"]
+ENTRYPOINT ["echo"]
+CMD ["hello"]
+ONBUILD RUN echo triggered > /tmp/triggered
+`, { "one.txt": "1\n" });
+  run(["tar", "-cf", join(directory, "tarred.tar"), "-C", directory, "one.txt"]);
+  build(directory, "-t", "all", "--format", "docker", "--build-arg", "GIVEN=given");
+  const { Config, Author, HealthCheck, Healthcheck = HealthCheck } = inspected("all");
+  expect(Author).toBe("me");
+  expect(Config).toMatchObject({
+    User: "1000:100", WorkingDir: "/srv/1/below", Entrypoint: ["echo"], Cmd: ["hello"], StopSignal: "SIGUSR1", Volumes: { "/data": {} },
+  });
+  expect(Config.Env).toEqual(expect.arrayContaining(["A=1", "B=two words", "OLD=three four"]));
+  expect(Config.Env.join()).not.toContain("GIVEN");
+  expect(Config.Labels).toMatchObject({ x: "y", "a b": "c d" });
+  expect(Object.keys(Config.ExposedPorts)).toEqual(["53/udp", "80/tcp", "8000/tcp", "8001/tcp", "8002/tcp"].sort());
+  expect(Healthcheck).toMatchObject({ Test: ["CMD-SHELL", "true"], Interval: 5e9, Retries: 2 });
+  expect(ok("run", "--rm", "--network", "none", "--entrypoint", "", "all", "cat", "/srv/1/below/local-given.txt", "/unpacked/one.txt")).toBe("1\n1");
+  const child = context("FROM all\nUSER 0\n");
+  build(child, "-t", "child", "--format", "docker");
+  expect(ok("run", "--rm", "--network", "none", "--entrypoint", "", "child", "cat", "/tmp/triggered")).toBe("triggered");
+});
+
+test("COPY takes what it names and the ignore file lets through, never what lies outside", () => {
+  const directory = context(`FROM ${IMAGE}
+COPY . /all/
+COPY sub/*.txt renamed* /some/
+COPY sub/a.txt /single
+COPY --chown=7:8 --chmod=640 sub/a.txt /owned
+COPY --exclude=**/*.md docs /docs
+COPY --parents ./sub/./deep/x.txt /parents/
+`, { "sub/a.txt": "a", "sub/b.txt": "b", "sub/deep/x.txt": "x", "skip.log": "no", "keep.log": "yes", "renamed.cfg": "r", "docs/one.md": "m", "docs/two.txt": "t",
+    ".dockerignore": "*.log\n!keep.log\n**/b.txt\nContainerfile\n" });
+  symlinkSync("/etc/passwd", join(directory, "link"));
+  build(directory, "-t", "copied");
+  expect(inImage("copied", "cd /all && find . | sort | tr '\\n' ' '; readlink link")).toBe(". ./.dockerignore ./docs ./docs/one.md ./docs/two.txt ./keep.log ./link ./renamed.cfg ./sub ./sub/a.txt ./sub/deep ./sub/deep/x.txt /etc/passwd");
+  expect(inImage("copied", "ls /some /docs; cat /single; stat -c '%u:%g %a' /owned; cat /parents/deep/x.txt")).toBe("/docs:\ntwo.txt\n\n/some:\na.txt\nrenamed.cfg\na7:8 640\nx");
+  for (const [line, reason] of [
+    ["COPY nothing /x", /checking on sources under .*: copier: stat: "\/nothing": no such file or directory/],
+    ["COPY ../../etc/shadow /x", /possible escaping context directory error/],
+    ["COPY skip.log /x", /no items matching glob .* copied \(1 filtered out using .*\.dockerignore\): no such file or directory/],
+    ["COPY outside/passwd /x", /no such file or directory/],
+  ] as const) {
+    rmSync(join(directory, "outside"), { force: true });
+    symlinkSync("/etc", join(directory, "outside"));
+    writeFileSync(join(directory, "Containerfile"), `FROM ${IMAGE}\n${line}\n`);
+    const { status, err } = podman("build", directory);
+    expect(status).toBe(125);
+    expect(err).toMatch(reason);
+  }
+});
+
+test("a step runs again when its files, its arguments or its base change, and only then", () => {
+  const text = `FROM ${IMAGE}\nARG V=1\nCOPY data /data\nRUN echo $V > /v\nLABEL last=1\n`;
+  const directory = context(text, { data: "1" });
+  const hits = (...options: string[]): number => build(directory, ...options).split("\n").filter(line => line.startsWith("--> Using cache")).length;
+  expect(hits()).toBe(0);
+  expect(hits()).toBe(4);
+  run(["touch", join(directory, "data")]);
+  expect(hits()).toBe(4);
+  writeFileSync(join(directory, "data"), "2");
+  expect(hits()).toBe(1);
+  expect(hits("--build-arg", "V=2")).toBe(2);
+  expect(hits("--no-cache")).toBe(0);
+});
+
+test("stages take from each other, by name and number, and those that are not needed do not run", () => {
+  const directory = context(`FROM ${IMAGE} AS one
+RUN echo 1 > /one
+FROM ${IMAGE} AS unused
+RUN exit 9
+FROM one AS two
+RUN --mount=type=bind,from=one,source=/one,target=/mnt/one cat /mnt/one > /two
+FROM scratch
+COPY --from=two /two /from-two
+COPY --from=0 /one /from-zero
+COPY --from=${IMAGE} /etc/passwd /from-image
+`);
+  const said = build(directory, "-t", "stages");
+  expect(said).toContain("[4/4] STEP 4/4: COPY --from=");
+  expect(said).not.toContain("exit 9");
+  const mounted = ok("image", "mount", "stages");
+  expect(readdirSync(mounted).sort()).toEqual(["from-image", "from-two", "from-zero"]);
+  expect(readFileSync(join(mounted, "from-two"), "utf8")).toBe("1\n");
+  ok("image", "unmount", "stages");
+  expect(inImage(build(directory, "-q", "--target", "one"), "cat /one")).toBe("1");
+  expect(podman("build", "--target", "three", directory).err).toContain('the target "three" was not found in the provided Dockerfile');
+});
+
+test("a failing RUN gives its status, and nothing of the build but its finished steps stays", () => {
+  const directory = context(`FROM ${IMAGE}\nRUN echo before; exit 42\n`);
+  const { status, out, err } = podman("build", "--network", "none", "-t", "never", directory);
+  expect(status).toBe(42);
+  expect(out).toContain("before");
+  expect(err).toContain('building at STEP "RUN echo before; exit 42": while running runtime: exit status 42');
+  expect(podman("image", "exists", "never").status).toBe(1);
+  const store = "/var/lib/containers/coracle";
+  expect(readdirSync(`${store}/staging`)).toEqual([]);
+  expect(readdirSync(`${store}/roots`)).toEqual([]);
+});
+
+test("secrets reach their RUN and nothing else", () => {
+  const directory = context(`FROM ${IMAGE}
+RUN --mount=type=secret,id=token,target=/tmp/token cat /tmp/token > /dev/null && test "$(stat -c %a /tmp/token)" = 400 && wc -c < /tmp/token
+RUN --mount=type=secret,id=token,env=TOKEN test -n "$TOKEN"
+RUN --mount=type=secret,id=absent ls /run/secrets 2>/dev/null | wc -l
+`);
+  const file = join(directory, "secret-file");
+  writeFileSync(file, "hunter2-never-stored");
+  const said = build(directory, "-t", "secretive", "--secret", `id=token,src=${file}`);
+  expect(said).toContain("\n20\n");
+  const found = run(["grep", "-rlaF", "hunter2-never-stored", "/var/lib/containers/coracle", "/run/containers"]);
+  expect(found.out).toBe("");
+  expect(podman("build", "--network", "none", "--no-cache", context(`FROM ${IMAGE}\nRUN --mount=type=secret,id=no,required=true true\n`)).err).toContain('secret required but no secret with id "no" found');
+});
+
+test("here-documents are scripts and files", () => {
+  const directory = context(`FROM ${IMAGE}
+ENV WHO=world
+RUN <<EOF
+echo one > /script
+echo two >> /script
+EOF
+RUN <<'EOF' cat > /quoted
+$WHO
+EOF
+RUN <<EOF
+#!/bin/sh
+echo shebang > /shebang
+EOF
+COPY <<one.txt <<"two.txt" /docs/
+hello $WHO
+one.txt
+hello $WHO
+two.txt
+`);
+  build(directory, "-t", "heredocs");
+  expect(inImage("heredocs", "cat /script /quoted /shebang /docs/one.txt /docs/two.txt")).toBe("one\ntwo\n$WHO\nshebang\nhello world\nhello $WHO");
+});
+
+test("mistakes in a Containerfile are told with their line", () => {
+  for (const [text, reason] of [
+    ["FROM scratch\nCOPPY a b\n", /Unknown instruction: "COPPY" in line 2, column 1/],
+    ["RUN true\n", /no FROM statement found/],
+    ["FROM scratch\nENV a\n", /ENV must have two arguments \(line 2\)/],
+    ["FROM scratch\nRUN --moutn=x true\n", /RUN only supports the --mount and --network flag/],
+    ["FROM a b c d\n", /FROM requires either one argument, or three/],
+    ["FROM scratch\nRUN <<EOF\ntrue\n", /EOF: unterminated heredoc/],
+    ["# escape=x\nFROM scratch\n", /invalid ESCAPE 'x'/],
+    ["FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n", /--from=b: no stage or image found with that name/],
+  ] as const) {
+    const { status, err } = podman("build", "--pull=never", context(text));
+    expect(status).toBe(125);
+    expect(err).toMatch(reason);
+  }
+  expect(podman("build", join(process.env["CORACLE_WORLD"]!, "tmp", "nowhere")).err).toContain("no such file or directory");
+});
+
+test("one layer instead of many with --squash and --layers=false", () => {
+  const directory = context(`FROM ${IMAGE}\nRUN echo 1 > /1\nRUN echo 2 > /2; rm /1\n`);
+  const base = inspected(IMAGE).RootFS.Layers.length;
+  build(directory, "-t", "layered");
+  build(directory, "-t", "single", "--layers=false");
+  build(directory, "-t", "squashed", "--squash");
+  build(directory, "-t", "alone", "--squash-all");
+  const count = (image: string): number => inspected(image).RootFS.Layers.length;
+  expect([count("layered"), count("single"), count("squashed"), count("alone")]).toEqual([base + 2, base + 1, base + 1, 1]);
+  for (const image of ["layered", "single", "squashed", "alone"]) expect(inImage(image, "cat /2; ls /1 2>/dev/null || echo gone")).toBe("2\ngone");
+});
+
+test("fixed times give the same image twice, whatever the files' own times", () => {
+  const text = `FROM ${IMAGE}\nCOPY data /data\nRUN echo x > /made; mkdir /dir\n`;
+  const ids = [0, 1].map(() => {
+    const directory = context(text, { data: "same" });
+    return build(directory, "-q", "--no-cache", "--source-date-epoch", "1700000000", "--rewrite-timestamp");
+  });
+  expect(ids[0]).toBe(ids[1]!);
+  expect(existsSync("/var/lib/containers/coracle")).toBe(true);
+});
