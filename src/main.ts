@@ -1,6 +1,5 @@
 // argv[0] → persona → verb → exit status. The only caller of process.exit.
 
-import { Fault } from "./base/fault.ts";
 import type { Persona } from "./cli/command.ts";
 import { printFault } from "./cli/print-fault.ts";
 import { ownVersion } from "./commands/version.ts";
@@ -26,14 +25,15 @@ const personas: Readonly<Record<string, () => Promise<Program>>> = {
     const { failSkopeo, skopeo, skopeoHooks } = await import("./commands/skopeo.ts");
     return program(skopeo(), skopeoHooks, failSkopeo);
   },
+  udica: async () => {
+    const { failUdica, runUdica } = await import("./commands/udica.ts");
+    return { run: runUdica, fail: failUdica };
+  },
 };
 
 function program<C>(persona: Persona<C>, hooks: Hooks<C>, fail: Program["fail"]): Program {
   return { fail, run: (argv, shown) => runProgram(shown === undefined ? persona : { ...persona, name: shown, version: `${shown} version ${ownVersion}` }, argv, hooks) };
 }
-
-/** Names the executable will answer to; acting as podman under them would do harm. */
-const reserved = ["udica"];
 
 interface Choice {
   readonly load: () => Promise<Program>;
@@ -47,9 +47,6 @@ interface Choice {
 function choose(argv0: string, args: readonly string[]): Choice {
   const own = personaNamed(argv0.slice(argv0.lastIndexOf("/") + 1));
   if (own !== undefined) return { load: own, argv: [argv0, ...args] };
-  const name = argv0.slice(argv0.lastIndexOf("/") + 1);
-  const absent = reserved.find((known) => known === name || known === args[0]);
-  if (absent !== undefined) throw new Fault("usage.unsupported", `cannot act as "${absent}": it is not part of this version`);
   const next = args[0] === undefined ? undefined : personaNamed(args[0]);
   if (next !== undefined) return { load: next, argv: args };
   return { load: personas["podman"]!, argv: [argv0, ...args], shown: "coracle" };

@@ -19,3 +19,5 @@ export function builtFrom(): string {
 export const compatibleSkopeo = "1.22.0";
 /** The Buildah whose command line, output and behaviour are ours. */
 export const compatibleBuildah = "1.43.2";
+/** The Udica whose command line, output and behaviour are ours. */
+export const compatibleUdica = "0.2.8";
