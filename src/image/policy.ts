@@ -1,38 +1,40 @@
-// The trust policy: policy.json, and whether it lets an image in.
+// The trust policy: policy.json, and which of its requirements an image must meet.
 // Source: containers-policy.json(5). Requirements that cannot be checked are refused, never skipped.
 
 import { readFileSync } from "node:fs";
 import { Fault, errnoOf, systemFault } from "../base/fault.ts";
+import { findDoubledKey } from "../base/json-keys.ts";
 import { limits } from "../base/limits.ts";
-import { asRecord, findRecord, malformed, needText, parseJson } from "../base/shape.ts";
-import type { Fields, Subject } from "../base/shape.ts";
-import { referenceText, repositoryOf } from "./reference.ts";
-import type { Reference } from "./reference.ts";
+import { malformed, parseJson } from "../base/shape.ts";
+import type { Subject } from "../base/shape.ts";
+import { policyScopes, refuseScope } from "./policy-scopes.ts";
+import type { PolicySubject } from "./policy-scopes.ts";
+import { asPlace, has, invalid, itemsAt, objectAt, onlyKeys } from "./signature/decode.ts";
+import type { Place } from "./signature/decode.ts";
+import { readRequirement } from "./signature/requirements.ts";
+import type { PolicyRequirement } from "./signature/requirements.ts";
 
-export interface PolicyRequirement {
-  readonly type: string;
-  /** Its other fields, as they were written. */
-  readonly fields: Fields;
-}
+export type { PolicySubject } from "./policy-scopes.ts";
+export type { PolicyRequirement } from "./signature/requirements.ts";
 
 export interface Policy {
   readonly default: readonly PolicyRequirement[];
   /** By transport name, then by scope. */
-  readonly transports: Readonly<Record<string, Readonly<Record<string, readonly PolicyRequirement[]>>>>;
+  readonly transports: ReadonlyMap<string, ReadonlyMap<string, readonly PolicyRequirement[]>>;
   /** The file it was read from; undefined where there was none. */
   readonly file: string | undefined;
 }
 
-const subject = (file: string): Subject => ({ what: `policy ${JSON.stringify(file)}`, code: "config.invalid" });
-
-const acceptAnything: Policy = {
-  default: [{ type: "insecureAcceptAnything", fields: {} }],
-  transports: {},
-  file: undefined,
-};
+const acceptAnything = (): Policy => ({ default: [{ type: "insecureAcceptAnything" }], transports: new Map(), file: undefined });
 
 /** Of --insecure-policy, and of reading without running. */
-export const noPolicy = (): Policy => acceptAnything;
+export const noPolicy = acceptAnything;
+
+/** Where a policy is looked for when none is named. */
+export function policyPlaces(): string[] {
+  const home = process.env["HOME"];
+  return [...(home ? [`${home}/.config/containers/policy.json`] : []), "/etc/containers/policy.json"];
+}
 
 /**
  * The given file, or the user's, or the system's.
@@ -44,8 +46,7 @@ export const noPolicy = (): Policy => acceptAnything;
  * @throws Fault "config.invalid"
  */
 export function readPolicy(given?: string, needed = false): Policy {
-  const home = process.env["HOME"];
-  const places = [...(home ? [`${home}/.config/containers/policy.json`] : []), "/etc/containers/policy.json"];
+  const places = policyPlaces();
   for (const file of given === undefined ? places : [given]) {
     try {
       return parsePolicy(readFileSync(file), file);
@@ -57,44 +58,44 @@ export function readPolicy(given?: string, needed = false): Policy {
       throw systemFault(errno, needed ? `open ${file}: ${reason}` : `cannot read policy ${JSON.stringify(file)}: ${reason}`, thrown);
     }
   }
-  if (!needed) return acceptAnything;
+  if (!needed) return acceptAnything();
   const looked = places.map(place => JSON.stringify(place)).join(", ");
   throw new Fault("config.invalid", `no policy.json file found at any of the following: ${looked}`, {
     hint: "write a policy.json, or go without any check with --insecure-policy",
   });
 }
 
+/** @throws Fault "config.invalid" that names the file, the key and the reason */
 export function parsePolicy(bytes: Uint8Array | string, file: string): Policy {
-  const about = subject(file);
-  const fields = asRecord(parseJson(bytes, about, limits.configFileBytesMax), about);
-  for (const name of Object.keys(fields)) {
-    if (name !== "default" && name !== "transports") throw malformed(about, `unknown key ${JSON.stringify(name)}`);
+  const about: Subject = { what: `policy ${JSON.stringify(file)}`, code: "config.invalid" };
+  const text = typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes);
+  const top = asPlace(parseJson(bytes, about, limits.configFileBytesMax), { about, path: "" });
+  const doubled = findDoubledKey(text);
+  if (doubled !== undefined) throw malformed(about, `the key ${JSON.stringify(doubled)} stands twice in one object`);
+  onlyKeys(top, ["default", "transports"]);
+  const transports = new Map<string, ReadonlyMap<string, readonly PolicyRequirement[]>>();
+  if (has(top, "transports")) {
+    const place = objectAt(top, "transports");
+    for (const name of Object.keys(place.fields)) transports.set(name, readScopes(name, objectAt(place, name)));
   }
-  const transports: Record<string, Record<string, readonly PolicyRequirement[]>> = {};
-  for (const [transport, scopes] of Object.entries(findRecord(fields, "transports", about) ?? {})) {
-    const entries = Object.entries(asRecord(scopes, about, `"transports.${transport}"`));
-    transports[transport] = Object.fromEntries(entries.map(([scope, list]) => [scope, requirements(list, about, scope)]));
+  return { default: readRequirements(top, "default"), transports, file };
+}
+
+function readScopes(transport: string, place: Place): ReadonlyMap<string, readonly PolicyRequirement[]> {
+  const scopes = new Map<string, readonly PolicyRequirement[]>();
+  for (const scope of Object.keys(place.fields)) {
+    const reason = scope === "" ? undefined : refuseScope(transport, scope);
+    if (reason !== undefined) throw invalid(place, reason, scope);
+    scopes.set(scope, readRequirements(place, scope));
   }
-  return { default: requirements(fields["default"], about, "default"), transports, file };
+  return scopes;
 }
 
-function requirements(value: unknown, about: Subject, name: string): readonly PolicyRequirement[] {
-  if (!Array.isArray(value) || value.length === 0) throw malformed(about, `${JSON.stringify(name)} is not a list of requirements`);
-  return value.map(entry => {
-    const fields = asRecord(entry, about, "a requirement");
-    return { type: needText(fields, "type", about), fields };
-  });
+function readRequirements(place: Place, key: string): readonly PolicyRequirement[] {
+  const items = itemsAt(place, key);
+  if (items.length === 0) throw invalid(place, "list of verification policy requirements must not be empty", key);
+  return items.map(readRequirement);
 }
-
-/** What is to be let in: the transport's name in policy.json, and the name or path inside it. */
-export interface PolicySubject {
-  readonly transport: string;
-  readonly reference?: Reference;
-  readonly path?: string;
-}
-
-const subjectName = (image: PolicySubject): string =>
-  `${image.transport}:${image.reference ? `//${referenceText(image.reference)}` : (image.path ?? "")}`;
 
 export function rejected(policy: Policy, reason: string): Fault {
   return new Fault("policy.rejected", `Source image rejected: ${reason}`, {
@@ -108,40 +109,19 @@ export function rejected(policy: Policy, reason: string): Fault {
  * @throws Fault "policy.rejected"
  */
 export function enforcePolicy(policy: Policy, image: PolicySubject): readonly PolicyRequirement[] {
-  const name = subjectName(image);
   const left: PolicyRequirement[] = [];
-  for (const requirement of requirementsFor(policy, image)) {
+  const { name, scopes } = policyScopes(image);
+  for (const requirement of requirementsFor(policy, image.transport, scopes)) {
     if (requirement.type === "insecureAcceptAnything") continue;
     if (requirement.type === "reject") throw rejected(policy, `Running image ${name} is rejected by policy.`);
-    if (requirement.type !== "signedBy") {
-      throw rejected(policy, `${name} needs requirement "${requirement.type}", which cannot be checked yet`);
-    }
+    if (requirement.type === "signedBaseLayer") throw rejected(policy, `requirement "signedBaseLayer" of ${name} cannot be checked`);
     left.push(requirement);
   }
   return left;
 }
 
-function requirementsFor(policy: Policy, image: PolicySubject): readonly PolicyRequirement[] {
-  const scopes = policy.transports[image.transport];
-  if (!scopes) return policy.default;
-  const names = image.reference ? registryScopes(image.reference) : pathScopes(image.path ?? "");
-  const scope = [...names, ""].find(one => Object.hasOwn(scopes, one));
-  return scope === undefined ? policy.default : scopes[scope]!;
-}
-
-/** The whole reference, the repository, its parents, the host, then "*." of the host's parents. */
-export function registryScopes(reference: Reference): string[] {
-  const scopes = [referenceText(reference)];
-  for (let name = repositoryOf(reference); name !== ""; name = name.slice(0, Math.max(name.lastIndexOf("/"), 0))) {
-    scopes.push(name);
-  }
-  const labels = reference.domain.replace(/:[0-9]+$/, "").split(".");
-  for (let i = 1; i < labels.length; i++) scopes.push(`*.${labels.slice(i).join(".")}`);
-  return scopes;
-}
-
-function pathScopes(path: string): string[] {
-  const scopes = [path];
-  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) scopes.push(path.slice(0, at));
-  return scopes;
+function requirementsFor({ transports, default: fallback }: Policy, transport: string, names: readonly string[]): readonly PolicyRequirement[] {
+  const scopes = transports.get(transport);
+  const scope = scopes && [...names, ""].find(one => scopes.has(one));
+  return scope === undefined ? fallback : scopes!.get(scope)!;
 }

@@ -120,7 +120,7 @@ function dropBrokenImages(place: StorePlace): void {
 
 export function deleteImageRows(place: StorePlace, id: string): void {
   place.db.query("DELETE FROM images WHERE id = ?").run(id);
-  for (const table of ["names", "image_manifests", "image_blobs", "image_layers"]) {
+  for (const table of ["names", "image_manifests", "image_blobs", "image_layers", "image_signatures"]) {
     place.db.query(`DELETE FROM ${table} WHERE image = ?`).run(id);
   }
 }

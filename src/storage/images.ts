@@ -7,7 +7,7 @@ import { limits } from "../base/limits.ts";
 import { close, openDirectory, syncfs } from "../kernel/files.ts";
 import { deleteImageRows } from "./collect.ts";
 import type { StorePlace } from "./place.ts";
-import type { Blobs, Collected, Images, PutImage, StoredImage, StoredManifest } from "./store.ts";
+import type { Blobs, Collected, Images, ManifestSignatures, PutImage, StoredImage, StoredManifest } from "./store.ts";
 
 interface ImageRow {
   id: string;
@@ -52,6 +52,10 @@ export function openImages(place: StorePlace, { blobs, collect }: ImagesNeeds): 
       });
       return image && { image, collected: collect() };
     },
+    signatures: (id, digest) => db
+      .query<{ bytes: Uint8Array }, [string, string]>("SELECT bytes FROM image_signatures WHERE image = ? AND digest = ? ORDER BY number")
+      .all(id, digest).map(({ bytes }) => bytes),
+    keepSignatures: (id, kept) => place.transaction(() => keepSignatures(db, id, kept)),
     manifest: image => blobs.read(image.manifest.digest, limits.manifestBytesMax),
     configBytes: image => blobs.read(image.config, limits.configBytesMax),
     children: id => {
@@ -65,6 +69,13 @@ export function openImages(place: StorePlace, { blobs, collect }: ImagesNeeds): 
       return below.sort((one, two) => two.layers.length - one.layers.length)[0];
     },
   };
+}
+
+function keepSignatures(db: Database, id: string, { digest, signatures }: ManifestSignatures): void {
+  db.query("DELETE FROM image_signatures WHERE image = ? AND digest = ?").run(id, digest);
+  for (const [number, bytes] of signatures.entries()) {
+    db.query("INSERT INTO image_signatures VALUES (?, ?, ?, ?)").run(id, digest, number, bytes);
+  }
 }
 
 /** Whether `upper` has all layers of `lower` and more. */

@@ -10,7 +10,7 @@ import { openLayers } from "./layers.ts";
 import { takeLease } from "./leases.ts";
 import { directories, readBoot, type StorePlace } from "./place.ts";
 import { openRoots } from "./roots.ts";
-import { storageSchema } from "./schema.ts";
+import { signaturesSchema, storageSchema } from "./schema.ts";
 import type { CollectOptions, Lease, Store, StoreOptions, StoreUsage } from "./store.ts";
 
 /** @throws Fault when the directory cannot be made or is no sound store */
@@ -23,6 +23,7 @@ export function openStore({ root, runroot }: StoreOptions): Store {
   makeDirectories(root);
   const database = openDatabase(`${root}/coracle.db`);
   database.migrate("storage", 1, storageSchema);
+  database.migrate("signatures", 1, signaturesSchema);
   let boot: string | undefined;
   const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
   sweep(place);

@@ -43,3 +43,10 @@ CREATE TABLE roots (
 );
 CREATE TABLE boots (id INTEGER PRIMARY KEY CHECK (id = 1), boot TEXT NOT NULL);
 `;
+
+/** Signatures of manifests, as `dir:` keeps them too: simple ones as they are, others behind a zero byte and their kind. */
+export const signaturesSchema = `
+CREATE TABLE image_signatures (
+  image TEXT NOT NULL, digest TEXT NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (image, digest, number)
+) WITHOUT ROWID;
+`;

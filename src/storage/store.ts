@@ -211,6 +211,12 @@ export interface PutImage {
   readonly unsynced?: boolean;
 }
 
+export interface ManifestSignatures {
+  /** Of one of the image's manifests. */
+  readonly digest: Digest;
+  readonly signatures: readonly Uint8Array[];
+}
+
 export interface RemovedImage {
   readonly image: StoredImage;
   readonly collected: Collected;
@@ -234,6 +240,10 @@ export interface Images {
   untag(id: string, name: string): boolean;
   /** The image and what only it needed go. undefined when it is not here. */
   remove(id: string): RemovedImage | undefined;
+  /** In the order they were kept in; [] where there are none. */
+  signatures(id: string, digest: Digest): Uint8Array[];
+  /** Takes the place of those kept before. They go with the image. */
+  keepSignatures(id: string, kept: ManifestSignatures): void;
   manifest(image: StoredImage): Uint8Array;
   configBytes(image: StoredImage): Uint8Array;
   /** Images whose layers go on from all of this one's, whose parent it therefore may be. */

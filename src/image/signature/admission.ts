@@ -1,19 +1,18 @@
 // Whether an image's signatures meet what the trust policy asks of its name.
-// Source: containers-policy.json(5), "signedBy" and "signedIdentity".
+// Source: containers-policy.json(5), "POLICY REQUIREMENTS".
 
-import { readFileSync } from "node:fs";
+import { digestOf, algorithmOf } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
-import type { Digest } from "../../base/digest.ts";
-import { findRecord, findText, findTexts, malformed, needText } from "../../base/shape.ts";
-import type { Fields, Subject } from "../../base/shape.ts";
 import type { RawManifest } from "../manifest.ts";
 import { rejected } from "../policy.ts";
 import type { Policy, PolicyRequirement, PolicySubject } from "../policy.ts";
-import { parseReference, referenceText, repositoryOf } from "../reference.ts";
-import type { Reference } from "../reference.ts";
 import type { Source } from "../source.ts";
-import { fileFault } from "../tree.ts";
-import { verifyStatement } from "./simple.ts";
+import { readSignature, sigstorePayloadType } from "./form.ts";
+import type { Signature, SigstoreSignature } from "./form.ts";
+import { acceptsIdentity } from "./identity.ts";
+import type { SignedBy, SigstoreSigned } from "./requirements.ts";
+import type { Statement } from "./statement.ts";
+import { openKeys } from "./trust-roots.ts";
 
 interface Trial {
   readonly policy: Policy;
@@ -25,83 +24,83 @@ interface Trial {
 /** What a source's `admit` is where signatures are required: all requirements must hold, each by any one signature. */
 export function admission({ policy, requirements, source, subject }: Trial): NonNullable<Source["admit"]> {
   return async (raw, instance) => {
-    const signatures = (await source.signatures?.(instance)) ?? [];
-    for (const { fields } of requirements) {
-      const reasons = refusals(signatures, { fields, raw, reference: subject.reference, policy });
-      if (reasons === undefined) continue;
-      if (reasons.length === 0) throw rejected(policy, "A signature was required, but no signature exists");
-      throw rejected(policy, reasons.length === 1 ? reasons[0]! : `None of the signatures were accepted, reasons: ${reasons.join("; ")}`);
+    const kept = (await source.signatures?.(instance)) ?? [];
+    const reasonless = { policy, raw, reference: subject.reference };
+    const signatures = kept.map(bytes => readable(bytes));
+    for (const requirement of requirements) {
+      if (requirement.type === "signedBy") await checkSimple(requirement, signatures, reasonless);
+      else if (requirement.type === "sigstoreSigned") await checkSigstore(requirement, signatures, reasonless);
+      else throw rejected(policy, `requirement "${requirement.type}" cannot be checked`);
     }
   };
 }
 
+type Kept = Signature | { readonly kind: "unreadable"; readonly reason: string };
+
+function readable(bytes: Uint8Array): Kept {
+  try {
+    return readSignature(bytes);
+  } catch (thrown) {
+    if (thrown instanceof Fault) return { kind: "unreadable", reason: thrown.message };
+    throw thrown;
+  }
+}
+
 interface Question {
-  readonly fields: Fields;
-  readonly raw: RawManifest;
-  readonly reference: Reference | undefined;
   readonly policy: Policy;
+  readonly raw: RawManifest;
+  readonly reference: PolicySubject["reference"];
 }
 
-/** undefined once one signature holds; else why each does not. */
-function refusals(signatures: readonly Uint8Array[], question: Question): string[] | undefined {
-  const about: Subject = { what: `policy ${JSON.stringify(question.policy.file ?? "policy.json")}`, code: "config.invalid" };
-  const keys = keysOf(question.fields, about);
-  const reasons: string[] = [];
-  for (const signature of signatures) {
-    try {
-      check(verifyStatement(signature, keys), question, about);
-      return undefined;
-    } catch (thrown) {
-      if (!(thrown instanceof Fault) || thrown.code !== "policy.rejected") throw thrown;
-      reasons.push(thrown.message);
-    }
+async function checkSimple(requirement: SignedBy, signatures: readonly Kept[], question: Question): Promise<void> {
+  if (requirement.keyType !== "GPGKeys") throw rejected(question.policy, `Unimplemented "keyType" value ${JSON.stringify(requirement.keyType)}`);
+  const candidates = signatures.filter(one => one.kind !== "sigstore");
+  if (candidates.length === 0) throw rejected(question.policy, "A signature was required, but no signature exists");
+  const { verifyStatement } = await import("./simple.ts");
+  const keys = openKeys(requirement.keys);
+  const reasons = candidates.map(one => refusal(one, () => {
+    if (one.kind === "simple") checkStatement(verifyStatement(one.message, keys), requirement, question);
+  }));
+  settle(reasons, question);
+}
+
+async function checkSigstore(requirement: SigstoreSigned, signatures: readonly Kept[], question: Question): Promise<void> {
+  const isSignature = (one: Kept): one is SigstoreSignature => one.kind === "sigstore" && one.mediaType === sigstorePayloadType;
+  const candidates = signatures.filter(one => isSignature(one) || one.kind === "unreadable");
+  if (candidates.length === 0) {
+    const simple = signatures.filter(({ kind }) => kind === "simple").length;
+    const others = signatures.length - simple;
+    const counts = signatures.length === 0 ? "" : ` (${simple} non-sigstore signatures, ${others} sigstore non-signature attachments)`;
+    throw rejected(question.policy, `A signature was required, but no signature exists${counts}`);
   }
-  return reasons;
+  const [{ trustedKeys }, { verifySigstore }] = await Promise.all([import("./trust-roots.ts"), import("./sigstore.ts")]);
+  const keysFor = trustedKeys(requirement);
+  settle(candidates.map(one => refusal(one, () => {
+    if (isSignature(one)) checkStatement(verifySigstore(one, keysFor(one)), requirement, question);
+  })), question);
 }
 
-function keysOf(fields: Fields, about: Subject): Uint8Array[] {
-  const type = needText(fields, "keyType", about);
-  if (type !== "GPGKeys") throw malformed(about, `key type ${JSON.stringify(type)} is not supported`);
-  const path = findText(fields, "keyPath", about);
-  const paths = findTexts(fields, "keyPaths", about);
-  const data = findText(fields, "keyData", about);
-  if ([path, paths, data].filter(one => one !== undefined).length !== 1) {
-    throw malformed(about, "exactly one of keyPath, keyPaths and keyData must stand in a signedBy requirement");
+/** undefined where the signature holds, else why not. */
+function refusal(one: Kept, check: () => void): string | undefined {
+  if (one.kind === "unreadable") return one.reason;
+  try {
+    check();
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof Fault && (thrown.code === "policy.rejected" || thrown.code === "input.malformed")) return thrown.message;
+    throw thrown;
   }
-  if (data !== undefined) return [Buffer.from(data, "base64")];
-  return (paths ?? [path!]).map(file => {
-    try {
-      return readFileSync(file);
-    } catch (thrown) {
-      throw fileFault(`cannot read public key ${JSON.stringify(file)}`, thrown);
-    }
-  });
 }
 
-function check({ digest, identity }: { digest: Digest; identity: string }, { fields, raw, reference }: Question, about: Subject): void {
-  if (!matches(identity, reference, findRecord(fields, "signedIdentity", about), about)) {
+/** One that holds is enough. */
+function settle(reasons: readonly (string | undefined)[], { policy }: Question): void {
+  if (reasons.includes(undefined)) return;
+  throw rejected(policy, reasons.length === 1 ? reasons[0]! : `None of the signatures were accepted, reasons: ${reasons.join("; ")}`);
+}
+
+function checkStatement({ digest, identity }: Statement, { identity: rule }: SignedBy | SigstoreSigned, { raw, reference }: Question): void {
+  if (!acceptsIdentity(rule, identity, reference)) {
     throw new Fault("policy.rejected", `Signature for identity ${JSON.stringify(identity)} is not accepted`);
   }
-  if (digest !== raw.digest) throw new Fault("policy.rejected", `Signature for digest ${digest} does not match`);
-}
-
-/** By the rule "signedIdentity" names; without one, the repository does for names by digest and all of it for others. */
-function matches(identity: string, reference: Reference | undefined, rule: Fields | undefined, about: Subject): boolean {
-  const type = rule === undefined ? "matchRepoDigestOrExact" : needText(rule, "type", about);
-  if (type === "exactReference") return identity === needText(rule!, "dockerReference", about);
-  const signed = parseReference(identity);
-  if (type === "exactRepository") return repositoryOf(signed) === needText(rule!, "dockerRepository", about);
-  if (reference === undefined) return false;
-  if (type === "matchExact") return reference.tag !== undefined && identity === referenceText(reference);
-  if (type === "matchRepository") return repositoryOf(signed) === repositoryOf(reference);
-  const asked = type === "remapIdentity" ? remapped(reference, rule!, about) : reference;
-  if (type !== "matchRepoDigestOrExact" && type !== "remapIdentity") throw malformed(about, `unknown signedIdentity ${JSON.stringify(type)}`);
-  return asked.digest !== undefined ? repositoryOf(signed) === repositoryOf(asked) : identity === referenceText(asked);
-}
-
-function remapped(reference: Reference, rule: Fields, about: Subject): Reference {
-  const prefix = needText(rule, "prefix", about);
-  const whole = referenceText(reference);
-  const fits = whole === prefix || (whole.startsWith(prefix) && "/:@".includes(whole[prefix.length]!));
-  return fits ? parseReference(needText(rule, "signedPrefix", about) + whole.slice(prefix.length)) : reference;
+  if (digestOf(raw.bytes, algorithmOf(digest)) !== digest) throw new Fault("policy.rejected", `Signature for digest ${digest} does not match`);
 }

@@ -6,8 +6,14 @@ import { join } from "node:path";
 import { Fault } from "../../base/fault.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
 import { scratch } from "../archive.ts";
+import { payloadBytesMax } from "./statement.ts";
 
 const gpgMs = 120_000;
+const doubts: Readonly<Record<string, string>> = {
+  EXPSIG: "it has expired",
+  EXPKEYSIG: "the key has expired",
+  REVKEYSIG: "the key was revoked",
+};
 
 export interface Key {
   /** Fingerprint, ID or user ID, as gpg takes it. */
@@ -59,12 +65,18 @@ export function verifyWithGpg(message: Uint8Array, keys?: readonly Uint8Array[])
     const file = join(aside.path, "message");
     const plain = join(aside.path, "payload");
     writeFileSync(file, message);
-    const argv = [gpg, "--batch", "--no-tty", "--yes", ...own, "--trust-model", "always", "--status-fd", "1", "--output", plain, "--decrypt", file];
+    const argv = [gpg, "--batch", "--no-tty", "--yes", ...own, "--trust-model", "always", "--status-fd", "1",
+      "--max-output", String(payloadBytesMax), "--output", plain, "--decrypt", file];
     const { status, stdout, complaint } = run(argv);
     const valid = /^\[GNUPG:\] VALIDSIG ([0-9A-F]+)(?: \S+){8} ?([0-9A-F]*)/gm;
-    const found = [...new TextDecoder().decode(stdout).matchAll(valid)];
-    if (status !== 0 || found.length !== 1) {
-      throw new Fault("policy.rejected", `Invalid GPG signature: ${status === 0 ? "not signed exactly once" : reasonIn(complaint)}`);
+    const said = new TextDecoder().decode(stdout);
+    const found = [...said.matchAll(valid)];
+    // By a key that has expired or was revoked gpg calls a signature valid too, only not good.
+    const doubt = /^\[GNUPG:\] (BADSIG|ERRSIG|EXPSIG|EXPKEYSIG|REVKEYSIG|NODATA|PLAINTEXT_LENGTH_EXCEEDED)\b/m.exec(said)?.[1];
+    const good = said.match(/^\[GNUPG:\] GOODSIG /gm)?.length ?? 0;
+    if (status !== 0 || doubt !== undefined || found.length !== 1 || good !== 1) {
+      const reason = status !== 0 ? reasonIn(complaint) : doubt === undefined ? "not signed exactly once" : doubts[doubt] ?? reasonIn(complaint);
+      throw new Fault("policy.rejected", `Invalid GPG signature: ${reason}`);
     }
     const [, signing = "", primary = ""] = found[0]!;
     return { payload: readFileSync(plain), fingerprint: primary || signing };

@@ -1,25 +1,20 @@
-// Where simple signatures of registry images lie: registries.d names a directory or web server by namespace.
+// Simple signatures of registry images beside the registry: in a directory, or read from a web server.
 // Source: containers-registries.d(5); containers' signature access protocols.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { algorithmOf, hexOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault, errnoOf } from "../../base/fault.ts";
-import { asRecord, findRecord, findText } from "../../base/shape.ts";
-import type { Fields, Subject } from "../../base/shape.ts";
-import { parseYaml } from "../../base/yaml.ts";
-import { registryScopes } from "../policy.ts";
 import type { Reference } from "../reference.ts";
 import { fileFault } from "../tree.ts";
+import { signatureBytesMax, signaturesMax } from "./form.ts";
+import { lookasideAddress } from "./registries-d.ts";
 
-const signatureBytesMax = 4 * 1024 * 1024;
-const signaturesMax = 100;
-
-/** In order; the first that has one counts. @throws Fault "config.invalid" */
+/** In order, up to the first that is missing. @throws Fault "config.invalid" */
 export async function readLookaside(reference: Reference, digest: Digest, registriesDir?: string): Promise<Uint8Array[]> {
-  const base = addressFor(reference, { registriesDir, isWrite: false });
+  const base = lookasideAddress(reference, { registriesDir, isWrite: false });
   const found: Uint8Array[] = [];
   for (let number = 1; number <= signaturesMax; number++) {
     const bytes = await readOne(`${base}/${placeOf(reference, digest)}/signature-${number}`);
@@ -33,11 +28,35 @@ const placeOf = ({ path }: Reference, digest: Digest): string => `${path}@${algo
 
 async function readOne(address: string): Promise<Uint8Array | undefined> {
   if (!address.startsWith("file:")) return (await import("../../registry/lookaside.ts")).fetchBeside(address, signatureBytesMax);
+  return readSignatureFile(fileURLToPath(address));
+}
+
+/** undefined where there is none. A link could lead to anything, and a pipe never end: both are refused. */
+export function readSignatureFile(file: string): Uint8Array | undefined {
+  const attempt = `cannot read signature ${JSON.stringify(file)}`;
+  let fd: number;
   try {
-    return readFileSync(fileURLToPath(address));
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (thrown) {
-    if (errnoOf(thrown) === "ENOENT" || errnoOf(thrown) === "ENOTDIR") return undefined;
-    throw fileFault(`cannot read signature ${JSON.stringify(address)}`, thrown);
+    const errno = errnoOf(thrown);
+    if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
+    if (errno === "ELOOP") throw new Fault("input.malformed", `${attempt}: it is a symbolic link`, { hint: "put the file itself there" });
+    throw fileFault(attempt, thrown);
+  }
+  try {
+    const stat = fstatSync(fd);
+    const { size } = stat;
+    if (!stat.isFile()) throw new Fault("input.malformed", `${attempt}: it is no file`);
+    if (size > signatureBytesMax) throw new Fault("input.too-large", `${attempt}: larger than ${signatureBytesMax} bytes`);
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size;) {
+      const count = readSync(fd, bytes, at, size - at, at);
+      if (count === 0) throw new Fault("input.malformed", `${attempt}: it ends early`);
+      at += count;
+    }
+    return bytes;
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -46,15 +65,22 @@ export interface LookasideWrite {
   readonly registriesDir: string | undefined;
 }
 
-/** Adds those that are not there yet. @throws Fault "usage.unsupported" where the place is a web server */
+/** Adds those that are not there yet, so that no signer's work is lost. @throws Fault "usage.unsupported" where the place is a web server */
 export function writeLookaside(reference: Reference, digest: Digest, { signatures, registriesDir }: LookasideWrite): void {
-  const base = addressFor(reference, { registriesDir, isWrite: true });
+  const base = lookasideAddress(reference, { registriesDir, isWrite: true });
   if (!base.startsWith("file:")) {
-    throw new Fault("usage.unsupported", `cannot write signatures to ${JSON.stringify(base)}: only directories can be written`, {
-      hint: "name one with lookaside-staging: file:///PATH in registries.d",
+    throw new Fault("usage.unsupported", `Writing directly to a ${base.split(":")[0]} lookaside ${base} is not supported. Configure a lookaside-staging: location`, {
+      hint: "name a directory with lookaside-staging: file:///PATH in registries.d",
     });
   }
-  const directory = fileURLToPath(`${base}/${placeOf(reference, digest)}`);
+  addSignatures(fileURLToPath(`${base}/${placeOf(reference, digest)}`), signatures);
+}
+
+/** The same into a directory of the caller's. */
+export const addBeside = (directory: string, { reference, digest }: { reference: Reference; digest: Digest }, signatures: readonly Uint8Array[]): void =>
+  addSignatures(join(directory, placeOf(reference, digest)), signatures);
+
+function addSignatures(directory: string, signatures: readonly Uint8Array[]): void {
   try {
     mkdirSync(directory, { recursive: true });
     for (const signature of signatures) addOne(directory, signature);
@@ -66,80 +92,19 @@ export function writeLookaside(reference: Reference, digest: Digest, { signature
 function addOne(directory: string, signature: Uint8Array): void {
   for (let number = 1; number <= signaturesMax; number++) {
     const file = join(directory, `signature-${number}`);
-    if (!existsSync(file)) return writeFileSync(file, signature);
-    if (readFileSync(file).equals(signature)) return;
+    const there = readSignatureFile(file);
+    if (there === undefined) return writeNew(file, signature);
+    if (Buffer.compare(there, signature) === 0) return;
   }
   throw new Fault("input.too-large", `cannot write to ${JSON.stringify(directory)}: it holds ${signaturesMax} signatures`);
 }
 
-interface Wish {
-  readonly registriesDir: string | undefined;
-  readonly isWrite: boolean;
-}
-
-/** The base address of the most specific namespace, without a slash at its end. */
-function addressFor(reference: Reference, { registriesDir, isWrite }: Wish): string {
-  const { docker, fallback } = readDirectory(registriesDir ?? defaultDirectory());
-  const scope = registryScopes(reference).find(one => Object.hasOwn(docker, one));
-  for (const entry of [scope === undefined ? undefined : docker[scope], fallback]) {
-    const address = entry && addressIn(entry, isWrite);
-    if (address !== undefined) return address.replace(/\/+$/, "");
-  }
-  const home = process.env["HOME"] ?? "";
-  return process.getuid?.() === 0 ? "file:///var/lib/containers/sigstore" : `file://${home}/.local/share/containers/sigstore`;
-}
-
-function addressIn(entry: Entry, isWrite: boolean): string | undefined {
-  const { fields, file } = entry;
-  const about: Subject = { what: file, code: "config.invalid" };
-  const names = isWrite ? ["lookaside-staging", "sigstore-staging", "lookaside", "sigstore"] : ["lookaside", "sigstore"];
-  for (const name of names) {
-    const address = findText(fields, name, about);
-    if (address === undefined) continue;
-    if (/^(file|https?):\/\//.test(address)) return address;
-    throw new Fault("config.invalid", `cannot read ${file}: ${JSON.stringify(address)} is no file: or http: address`);
-  }
-  return undefined;
-}
-
-interface Entry {
-  readonly fields: Fields;
-  readonly file: string;
-}
-
-function defaultDirectory(): string {
-  const own = `${process.env["HOME"] ?? ""}/.config/containers/registries.d`;
-  return existsSync(own) ? own : "/etc/containers/registries.d";
-}
-
-/** @throws Fault "config.invalid", also where two files speak of one namespace */
-function readDirectory(directory: string): { docker: Record<string, Entry>; fallback: Entry | undefined } {
-  const docker: Record<string, Entry> = {};
-  let fallback: Entry | undefined;
-  for (const name of namesIn(directory)) {
-    const file = join(directory, name);
-    const about: Subject = { what: file, code: "config.invalid" };
-    const fields = asRecord(readYaml(file) ?? {}, about);
-    const general = findRecord(fields, "default-docker", about);
-    if (general && fallback) throw new Fault("config.invalid", `cannot read ${file}: "default-docker" stands in ${fallback.file} too`);
-    if (general) fallback = { fields: general, file };
-    for (const [scope, value] of Object.entries(findRecord(fields, "docker", about) ?? {})) {
-      if (Object.hasOwn(docker, scope)) throw new Fault("config.invalid", `cannot read ${file}: "${scope}" stands in ${docker[scope]!.file} too`);
-      docker[scope] = { fields: asRecord(value, about, JSON.stringify(scope)), file };
-    }
-  }
-  return { docker, fallback };
-}
-
-function namesIn(directory: string): string[] {
+/** "wx" follows no link. */
+function writeNew(file: string, bytes: Uint8Array): void {
+  const fd = openSync(file, "wx", 0o644);
   try {
-    return readdirSync(directory).filter(name => name.endsWith(".yaml")).sort();
-  } catch (thrown) {
-    if (errnoOf(thrown) === "ENOENT") return [];
-    throw fileFault(`cannot read ${JSON.stringify(directory)}`, thrown);
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+  } finally {
+    closeSync(fd);
   }
-}
-
-function readYaml(file: string): unknown {
-  return parseYaml(readFileSync(file, "utf8"), file);
 }
