@@ -33,13 +33,16 @@ export interface CopyOptions {
   /** Leave signatures behind. Absent: they come along, or the copy fails. */
   readonly removeSignatures?: boolean;
   /** Makes further signatures of a manifest as it was written. */
-  readonly sign?: (raw: RawManifest) => Promise<Uint8Array>;
+  readonly sign?: Sign;
   readonly tmpDir?: string;
   /** Layers moved at a time; default 3, which two cores are full with. */
   readonly parallel?: number;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
+
+/** `say` is told what is being done, in a few words. */
+export type Sign = (raw: RawManifest, say: (text: string) => void) => Promise<readonly Uint8Array[]>;
 
 /** What was written, as it was written. */
 export interface Copied {
@@ -148,8 +151,13 @@ function indexType(top: RawManifest, sink: Sink, options: CopyOptions): string {
 const sinkType = (sink: Sink, have: string): string | undefined =>
   sink.mediaTypes && !sink.mediaTypes.includes(have) ? sink.mediaTypes[0] : undefined;
 
-async function signaturesOf({ source, options, instance }: Trip): Promise<readonly Uint8Array[]> {
-  return options.removeSignatures ? [] : ((await source.signatures?.(instance)) ?? []);
+/** Those to be copied. A sink without a place for them, or for those to be made, refuses before anything moves. */
+async function signaturesOf({ source, sink, options, instance }: Trip): Promise<readonly Uint8Array[]> {
+  const signatures = options.removeSignatures ? [] : ((await source.signatures?.(instance)) ?? []);
+  if (sink.putSignatures || (signatures.length === 0 && !options.sign)) return signatures;
+  throw new Fault("usage.unsupported", `Can not copy signatures to ${sink.name}: it has no place for them`, {
+    hint: options.sign ? "copy without signing" : "leave the signatures behind with --remove-signatures",
+  });
 }
 
 /** A changed manifest is no longer what was signed, and not what was to be kept. */
@@ -174,12 +182,8 @@ async function putSignatures(
   raw: RawManifest,
   { trip: { sink, options }, member }: { trip: Trip; member: boolean },
 ): Promise<void> {
-  const signatures = options.sign ? [...copied, await options.sign(raw)] : copied;
-  if (signatures.length === 0) return;
-  if (sink.putSignatures) return sink.putSignatures(signatures, raw, member);
-  throw new Fault("usage.unsupported", `Can not copy signatures to ${sink.name}: it has no place for them`, {
-    hint: "leave the signatures behind with --remove-signatures",
-  });
+  const made = (await options.sign?.(raw, text => options.onProgress?.({ kind: "signing", text }))) ?? [];
+  if (copied.length + made.length > 0) await sink.putSignatures!([...copied, ...made], raw, member);
 }
 
 async function copyOne(image: ParsedManifest & { kind: "image" }, trip: Trip): Promise<Copied> {

@@ -14,9 +14,8 @@ export interface PolicySubject {
   readonly path?: string;
   /** Of an image layout: what follows the path. */
   readonly image?: string;
-  /** Of containers-storage: the store's root, and the image's ID where it is known. */
+  /** Of containers-storage: where the store is. */
   readonly storeRoot?: string;
-  readonly id?: string;
 }
 
 /** The scopes without "", and what the image is called in messages. */
@@ -29,7 +28,7 @@ export function policyScopes(subject: PolicySubject): { readonly name: string; r
       return { name: `${transport}:${reference ? `//${referenceText(reference)}` : ""}`, scopes };
     }
     case "docker-daemon": return { name: `${transport}:${path}`, scopes: reference ? registryScopes(reference) : [] };
-    case "containers-storage": return { name: `${transport}:${storeName(subject)}`, scopes: storeScopes(subject) };
+    case "containers-storage": return { name: `${transport}:${path}`, scopes: storeScopes(subject) };
     case "oci": {
       const place = explicitPath(path);
       const scopes = [`${place}:${subject.image ?? ""}`, ...pathScopes(place)];
@@ -69,16 +68,11 @@ function pathScopes(path: string): string[] {
   return scopes;
 }
 
-const storeName = ({ storeRoot = "", reference, id }: PolicySubject): string =>
-  `[overlay@${storeRoot}]${reference ? referenceText(reference) : ""}${id ? `@${id}` : ""}`;
-
 /** "[driver@root]NAME", its repository and parents, then the store by driver and root, then by root. */
-function storeScopes(subject: PolicySubject): string[] {
-  const { storeRoot = "", reference, id } = subject;
+function storeScopes({ storeRoot = "", reference }: PolicySubject): string[] {
   const store = `[overlay@${storeRoot}]`;
   const names = reference ? registryScopes(reference).filter(scope => !scope.startsWith("*.")) : [];
-  const ids = id === undefined ? [] : [`${store}@${id}`];
-  return [storeName(subject), ...names.map(name => store + name), ...ids, store, `[${storeRoot}]`];
+  return [...names.map(name => store + name), store, `[${storeRoot}]`];
 }
 
 /** Why a transport has no such scope; undefined where it may. */

@@ -9,7 +9,7 @@ const reject = [{ type: "reject" }];
 const policy = parsePolicy(JSON.stringify({
   default: reject,
   transports: {
-    docker: { "": accept, "quay.io": reject, "quay.io/good": accept, "*.bad.test": reject, "signed.test": [{ type: "signedBy", keyType: "GPGKeys" }], "sigstore.test": [{ type: "sigstoreSigned" }] },
+    docker: { "": accept, "quay.io": reject, "quay.io/good": accept, "*.bad.test": reject, "signed.test": [{ type: "signedBy", keyType: "GPGKeys", keyPath: "/k" }], "sigstore.test": [{ type: "sigstoreSigned", keyPath: "/k" }] },
     dir: { "/srv/images": accept },
   },
 }), "/p/policy.json");
@@ -22,9 +22,10 @@ test("the nearest scope decides", () => {
   expect(docker("a.b.bad.test:5000/x:1")).toThrow("is rejected by policy");
 });
 
-test("a requirement that cannot be checked refuses, one that needs signatures is handed on", () => {
-  expect(docker("sigstore.test/x:1")).toThrow(expect.objectContaining({ code: "policy.rejected", message: expect.stringContaining('"sigstoreSigned"') }));
-  expect(docker("signed.test/x:1")()).toEqual([{ type: "signedBy", fields: { type: "signedBy", keyType: "GPGKeys" } }]);
+test("requirements that need signatures are handed on, decoded", () => {
+  const identity = { type: "matchRepoDigestOrExact" as const };
+  expect(docker("sigstore.test/x:1")()).toEqual([{ type: "sigstoreSigned", keys: { files: ["/k"] }, identity }]);
+  expect(docker("signed.test/x:1")()).toEqual([{ type: "signedBy", keyType: "GPGKeys", keys: { files: ["/k"] }, identity }]);
   expect(docker("docker.io/library/x:1")()).toEqual([]);
 });
 

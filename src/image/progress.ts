@@ -17,6 +17,7 @@ export type Progress =
       readonly bytes: number;
     }
   | { readonly kind: "manifest"; readonly list: boolean }
+  | { readonly kind: "signing"; readonly text: string }
   | { readonly kind: "referrer"; readonly digest: string; readonly subject: string }
   | { readonly kind: "warning"; readonly text: string };
 
@@ -44,6 +45,7 @@ export function plainLine(event: Progress): string | undefined {
       return event.state === "reused" ? `Copying blob ${event.descriptor.digest} skipped: already exists` : undefined;
     case "manifest": return event.list ? "Writing manifest list to image destination" : "Writing manifest to image destination";
     case "referrer": return `Copying referrer ${event.digest}`;
+    case "signing": return `Creating signature: ${event.text}`;
     case "warning": return `WARNING: ${event.text}`;
   }
 }

@@ -172,7 +172,7 @@ async function pullCandidate(candidate: Reference, { request, local, announce }:
   return intoStore(source, [referenceText(candidate)], request);
 }
 
-const worldOf = ({ store, system }: PullRequest) => ({ store, ...(system ? { system } : {}) });
+const worldOf = ({ store, system }: PullRequest) => ({ store, trustsStore: true, ...(system ? { system } : {}) });
 
 const unable = (source: string, thrown: unknown): unknown => opening(`unable to copy from source ${source}`, thrown);
 

@@ -6,14 +6,15 @@ import { mediaTypes } from "../base/media-types.ts";
 import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { copyImage } from "./copy.ts";
+import type { CopyOptions } from "./copy.ts";
 import type { OnProgress } from "./progress.ts";
-import type { RawManifest } from "./manifest.ts";
 import type { Packing } from "./pack.ts";
-import { findReference, referenceText } from "./reference.ts";
+import { findReference } from "./reference.ts";
+import type { Reference } from "./reference.ts";
 import { getFound } from "./resolve.ts";
 import type { ImageSystem } from "./system.ts";
 import { dockerReference, findImageName, openSink } from "./transport.ts";
-import type { ImageName, World } from "./transport.ts";
+import type { World } from "./transport.ts";
 import { storageSource } from "./transports/storage.ts";
 
 export interface PushRequest {
@@ -24,8 +25,9 @@ export interface PushRequest {
   readonly format?: string;
   /** How layers are packed on their way; absent: as they are. */
   readonly packing?: Packing;
-  /** GPG key that signs the manifest as it was written. */
-  readonly signBy?: string;
+  readonly removeSignatures?: boolean;
+  /** Given the name it goes to, where it has one. */
+  readonly signer?: (identity: Reference | undefined) => Promise<Pick<CopyOptions, "sign">>;
   readonly openStore?: World["openStore"];
   /** Of a manifest list: its members too. */
   readonly all?: boolean;
@@ -43,13 +45,6 @@ export function manifestTypeOf(format: string | undefined): string | undefined {
   throw new Fault("usage.invalid", `unknown format ${JSON.stringify(format)}. ${formats}`);
 }
 
-/** @throws Fault "usage.unsupported" where the destination has no place for signatures */
-export async function signerOf(key: string, { transport, rest }: ImageName): Promise<(raw: RawManifest) => Promise<Uint8Array>> {
-  if (transport !== "docker") throw new Fault("usage.unsupported", `cannot sign an image at ${transport}: it has no place for signatures`, { hint: "push it to a registry" });
-  const { signStatement } = await import("./signature/simple.ts");
-  return async ({ digest }) => signStatement({ digest, identity: referenceText(dockerReference(rest)) }, { key });
-}
-
 /**
  * @param destination a name or transport; absent: the image's own name
  * @returns the digest of the manifest as it was written
@@ -63,12 +58,14 @@ export async function push(image: string, destination: string | undefined, reque
   const mediaType = manifestTypeOf(request.format);
   const own = findReference(found.name);
   const additionalNames = name.transport === "docker-archive" && own?.tag !== undefined ? [found.name] : [];
+  const signing = (await request.signer?.(name.transport === "docker" ? dockerReference(name.rest) : undefined)) ?? {};
   const world: World = { store, ...(system ? { system } : {}), ...(request.openStore ? { openStore: request.openStore } : {}) };
   const sink = await openSink(name, world, { additionalNames, ...(request.packing ? { packsLayers: true } : {}) });
   const { raw } = await copyImage(storageSource(store, found.image, found.name), sink, {
+    ...signing,
+    ...(request.removeSignatures ? { removeSignatures: true } : {}),
     ...(mediaType === undefined ? {} : { mediaType }),
     ...(request.packing ? { packing: request.packing } : {}),
-    ...(request.signBy ? { sign: await signerOf(request.signBy, name) } : {}),
     ...(onProgress ? { onProgress } : {}),
     ...(system?.layersInParallel === undefined ? {} : { parallel: system.layersInParallel }),
     ...(system?.signal ? { signal: system.signal } : {}),

@@ -58,6 +58,7 @@ async function saveOne(found: FoundImage, request: SaveRequest): Promise<void> {
       : (await import("./transports/dir.ts")).dirSink(path, uncompressed ? { layers: "uncompressed" } : {});
   await copyImage(storageSource(store, found.image, found.name), sink, {
     ...(format === "docker-dir" ? { mediaType: mediaTypes.dockerManifest } : {}),
+    removeSignatures: true,
     ...(onProgress ? { onProgress } : {}),
   });
 }
@@ -72,7 +73,7 @@ async function saveDockerArchive(found: readonly FoundImage[], request: SaveRequ
   let ok = false;
   try {
     for (const { image, names } of byImage(found, request.additionalNames ?? [])) {
-      await copyImage(storageSource(store, image), writer.sink(names), onProgress ? { onProgress } : {});
+      await copyImage(storageSource(store, image), writer.sink(names), { removeSignatures: true, ...(onProgress ? { onProgress } : {}) });
     }
     ok = true;
   } finally {

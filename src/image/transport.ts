@@ -1,10 +1,11 @@
 // From a transport name such as "oci-archive:FILE:REF" to a source or a sink.
 // Source: containers-transports(5).
 
+import { isDigest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { enforcePolicy, readPolicy } from "./policy.ts";
-import type { PolicySubject } from "./policy.ts";
+import type { Policy, PolicyRequirement, PolicySubject } from "./policy.ts";
 import { atDockerHub, findReference, parseReference, referenceText, withDefaultTag } from "./reference.ts";
 import type { Reference } from "./reference.ts";
 import type { FoundImage } from "./resolve.ts";
@@ -31,6 +32,8 @@ export interface World {
   readonly store?: Store;
   /** Opens the store that `containers-storage:[driver@root+runroot]…` names. */
   readonly openStore?: (places: { readonly root: string; readonly runroot: string | undefined }) => Store | Promise<Store>;
+  /** Whether what is in the store was let in when it came, so that no policy is asked again. */
+  readonly trustsStore?: boolean;
   /** Opens the machine's own store, where `store` is not given. */
   readonly findStore?: () => Store | Promise<Store>;
 }
@@ -79,19 +82,49 @@ export const dockerReference = (rest: string): Reference => withDefaultTag(atDoc
 
 /** @throws Fault "policy.rejected" before anything is read but the manifest */
 export async function openSource(name: ImageName, world: World): Promise<Source> {
-  const { transport, rest } = name;
-  const system = world.system ?? {};
-  const subject: PolicySubject = transport === "docker"
-    ? { transport, reference: dockerReference(rest) }
-    : { transport, path: transport === "dir" ? rest : splitPath(rest).path };
-  // What is in the store was let in when it came, and what a person packs or asks a daemon for is his own.
-  if (transport === "containers-storage" || transport === "docker-daemon" || transport === "tarball") return open(name, world);
+  if (name.transport === "containers-storage") return openStored(name, world);
+  const { system = {} } = world;
   const policy = system.policy ?? readPolicy(system.signaturePolicy);
+  const subject = subjectOf(name);
   const requirements = enforcePolicy(policy, subject);
   const source = await open(name, world);
-  if (requirements.length === 0) return source;
+  return admitted(source, { policy, requirements, subject });
+}
+
+function subjectOf({ transport, rest }: ImageName): PolicySubject {
+  const { path, name: image } = splitPath(rest);
+  switch (transport) {
+    case "docker": return { transport, reference: dockerReference(rest) };
+    case "docker-daemon": return { transport, path: rest, ...(isDigest(rest) ? {} : { reference: dockerReference(rest) }) };
+    case "oci": return { transport, path, image };
+    case "oci-archive":
+    case "docker-archive": return { transport, path };
+    default: return { transport, path: rest };
+  }
+}
+
+interface Asked {
+  readonly policy: Policy;
+  readonly requirements: readonly PolicyRequirement[];
+  readonly subject: PolicySubject;
+}
+
+async function admitted(source: Source, asked: Asked): Promise<Source> {
+  if (asked.requirements.length === 0) return source;
   const { admission } = await import("./signature/admission.ts");
-  return { ...source, admit: admission({ policy, requirements, source, subject }) };
+  return { ...source, admit: admission({ ...asked, source }) };
+}
+
+/** What a stored image is called is known once it is found; nothing of it is read before the policy has spoken. */
+async function openStored(name: ImageName, world: World): Promise<Source> {
+  const { system = {} } = world;
+  if (world.trustsStore) return open(name, world);
+  const policy = system.policy ?? readPolicy(system.signaturePolicy);
+  const { store } = await storeNamed(name.rest, world);
+  const source = await open(name, world);
+  const { reference } = source;
+  const subject: PolicySubject = { transport: "containers-storage", path: name.rest, storeRoot: store.root, ...(reference ? { reference } : {}) };
+  return admitted(source, { policy, requirements: enforcePolicy(policy, subject), subject });
 }
 
 async function open({ transport, rest }: ImageName, world: World): Promise<Source> {

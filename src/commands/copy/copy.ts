@@ -16,14 +16,14 @@ import type { Reference } from "../../image/reference.ts";
 import { dockerReference, openSink, openSource, parseImageName } from "../../image/transport.ts";
 import type { ImageName, SinkOptions } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { copyFlags, referrersWish, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
+import { copyFlags, referrersWish, sharedOptions } from "./copy-flags.ts";
+import { signerOf } from "../signing.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, imageFlags, oldTlsVerify, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
 import { verb } from "./verb.ts";
 import { imageNames, refuseManyWords } from "./words.ts";
 
 const compressHelp = "image layers when saving to directory using the 'dir' transport. (default is same compression type as source)";
-const encryption = ["encryptionKey", "encryptLayer", "decryptionKey"];
 
 interface OwnFlags extends CopyFlags {
   readonly additionalTag: readonly string[];
@@ -77,7 +77,6 @@ export default verb({
     const flags = call.flags as unknown as OwnFlags;
     const [from = "", to = ""] = call.operands;
     if (given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, instead use: --src-tls-verify, --dest-tls-verify");
-    refuseUnbuilt(given, [...encryption, ...unbuiltSigning]);
     const policy = context.policy();
     const source = await said(`Invalid source name ${from}`, () => parseImageName(from));
     const target = await said(`Invalid destination name ${to}`, () => parseImageName(to));
@@ -88,7 +87,7 @@ export default verb({
       ...referrersWish({ given, flags, isAll: instances === "all" }),
       instances,
       packing: packingOf(flags),
-      ...signerOf(flags, identityOf(flags, target)),
+      ...(await signerOf(flags, identityOf(flags, target))),
       ...(sides.src.platform ? { platform: sides.src.platform } : {}),
       ...(context.signal ? { signal: context.signal } : {}),
       ...(flags.imageParallelCopies ? { parallel: flags.imageParallelCopies } : {}),

@@ -7,7 +7,7 @@ import { files } from "../../cli/complete.ts";
 import { text } from "../../cli/flag.ts";
 import { exactly } from "../../cli/operands.ts";
 import { signStatement } from "../../image/signature/simple.ts";
-import { readPassphrase } from "./copy-flags.ts";
+import { readPassphrase } from "../../image/signature/signers.ts";
 import { readManifestFile } from "./manifest-digest.ts";
 import { said } from "./sides.ts";
 import { verb } from "./verb.ts";

@@ -20,7 +20,8 @@ import type { ImageSystem } from "../../image/system.ts";
 import { dockerReference, openSink, openSource } from "../../image/transport.ts";
 import type { ImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { copyFlags, referrersWish, refuseUnbuilt, sharedOptions, signerOf, unbuiltSigning } from "./copy-flags.ts";
+import { copyFlags, referrersWish, sharedOptions } from "./copy-flags.ts";
+import { signerOf } from "../signing.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, oldTlsVerify, registryFlags, retryFlags, sideSystem, worldOf } from "./sides.ts";
 import type { SkopeoInvocation } from "./verb.ts";
@@ -66,7 +67,6 @@ export default verb({
     const flags = call.flags as unknown as OwnFlags;
     const [from = "", to = ""] = call.operands;
     if (call.given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, instead use: --src-tls-verify, --dest-tls-verify");
-    refuseUnbuilt(call.given, unbuiltSigning);
     const policy = call.context.policy();
     const source = sourceKind(flags.src);
     const target = targetKind(flags.dest);
@@ -186,7 +186,7 @@ async function copyOne({ image: { name }, target, system }: Leg, sync: Sync): Pr
   const { context, flags, destination } = sync;
   const options: CopyOptions = {
     ...sharedOptions(flags),
-    ...signerOf(flags, target.transport === "docker" ? dockerReference(target.rest) : undefined),
+    ...(await signerOf(flags, target.transport === "docker" ? dockerReference(target.rest) : undefined)),
     ...referrersWish({ given: sync.given, flags, isAll: flags.all }),
     instances: flags.all ? "all" : "system",
     onProgress: plainProgress((line) => context.err(line)),

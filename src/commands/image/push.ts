@@ -8,10 +8,11 @@ import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
+import { signerOf, signingFlags } from "../signing.ts";
 import { verb } from "../verb.ts";
 
 /** Named here, refused until they work: nothing is passed over in silence. */
-const unbuilt = ["compress", "compressionFormat", "compressionLevel", "forceCompression", "encryptionKey", "encryptLayer", "signBy", "signBySigstore", "signBySigstorePrivateKey", "signBySqFingerprint"];
+const unbuilt = ["compress", "compressionFormat", "compressionLevel", "forceCompression", "encryptionKey", "encryptLayer"];
 
 export default verb({
   usage: "[options] IMAGE [DESTINATION]",
@@ -34,11 +35,8 @@ export default verb({
     removeSignatures: toggle({ help: "Discard any pre-existing signatures in the image" }),
     retry: natural({ help: "number of times to retry in case of failure when performing push", shown: "3" }),
     retryDelay: text({ help: "delay between retries in case of push failures" }),
+    ...signingFlags,
     signBy: text({ help: "Add a signature at the destination using the specified key" }),
-    signBySigstore: text({ value: "PATH", help: "Sign the image using a sigstore parameter file at PATH" }),
-    signBySigstorePrivateKey: text({ value: "PATH", help: "Sign the image using a sigstore private key at PATH" }),
-    signBySqFingerprint: text({ value: "FINGERPRINT", help: "Sign the image using a Sequoia-PGP key with the specified FINGERPRINT" }),
-    signPassphraseFile: text({ value: "PATH", help: "Read a passphrase for signing an image from PATH" }),
     signaturePolicy: text({ help: "Path to a signature-policy file", hidden: true }),
     tlsVerify,
   },
@@ -51,6 +49,8 @@ export default verb({
       store: context.host.store,
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
+      removeSignatures: flags.removeSignatures,
+      signer: (identity) => signerOf(flags, identity),
       onProgress: progressOf(context, flags.quiet),
     });
     if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, digest);

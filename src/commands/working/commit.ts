@@ -11,10 +11,10 @@ import { getWorking, type WorkingContainer } from "../../engine/working/records.
 import { removeWorking } from "../../engine/working/remove.ts";
 import { atDockerHub, parseReference, referenceText, withDefaultTag } from "../../image/reference.ts";
 import type { ImageSystem } from "../../image/system.ts";
-import { signerOf } from "../../image/push.ts";
-import { findImageName, type ImageName } from "../../image/transport.ts";
+import { dockerReference, findImageName, type ImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { progressOf } from "../pulling.ts";
+import { signerOf } from "../signing.ts";
 import { verb, type Invocation, type VerbCall } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
 import { inFront, ordered, workingNames } from "./operands.ts";
@@ -128,7 +128,7 @@ async function committed({ context, flags: asked }: Line, { record, image, syste
       name: to,
       world: { store: host.store, system, openStore: ({ root, runroot }) => openHost({ root, ...(runroot === undefined ? {} : { runroot }) }).store },
       ...(asked.disableCompression && to.transport !== "docker" ? {} : { packing: { format: "gzip" as const } }),
-      ...(asked.signBy ? { sign: await signerOf(asked.signBy, to) } : {}),
+      ...(await signerOf({ signBy: asked.signBy }, to.transport === "docker" ? dockerReference(to.rest) : undefined)),
     },
   });
   return id;

@@ -9,6 +9,7 @@ import { push } from "../../image/push.ts";
 import { findImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { progressOf } from "../pulling.ts";
+import { signerOf } from "../signing.ts";
 import { imageNames } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { inFront, refuseLateOptions } from "./operands.ts";
@@ -74,7 +75,8 @@ async function pushed({ context, flags: asked, given }: VerbCall<typeof flags>, 
       all: asked.all,
       openStore: ({ root, runroot }) => openHost({ root, ...(runroot === undefined ? {} : { runroot }) }).store,
       ...packingOf(asked, name?.transport ?? "docker"),
-      ...(asked.signBy ? { signBy: asked.signBy } : {}),
+      removeSignatures: asked.removeSignatures,
+      signer: (identity) => signerOf({ signBy: asked.signBy }, identity),
     });
   } catch (thrown) {
     if (thrown instanceof Fault && thrown.code === "usage.invalid") throw thrown;

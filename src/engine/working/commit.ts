@@ -8,7 +8,7 @@ import { assembleImage, madeSource, type MadeImage } from "../../image/assemble.
 import { changeDefaults } from "../../image/instructions.ts";
 import type { Packing } from "../../image/pack.ts";
 import type { OnProgress } from "../../image/progress.ts";
-import type { RawManifest } from "../../image/manifest.ts";
+import type { CopyOptions } from "../../image/copy.ts";
 import type { ImageName, World } from "../../image/transport.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
@@ -40,7 +40,7 @@ export interface Destination {
   readonly world: World;
   readonly packing?: Packing;
   /** Makes a signature of the manifest as it was written. */
-  readonly sign?: (raw: RawManifest) => Promise<Uint8Array>;
+  readonly sign?: CopyOptions["sign"];
 }
 
 /** Into the store, under these whole names. */

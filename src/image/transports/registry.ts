@@ -107,8 +107,8 @@ function sourceAt({ name, reference, endpoint, client, top, system }: Opened): R
     blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, size, verify: false }),
     referrers: subject => client.referrers(endpoint.repository, subject),
     async signatures(instance?: Digest) {
-      const { readLookaside } = await import("../signature/lookaside.ts");
-      return readLookaside(reference, instance ?? top.digest, system.registriesDir);
+      const { readBesideRegistry } = await import("../signature/registry-signatures.ts");
+      return readBesideRegistry({ reference, shelf: { client, repository: endpoint.repository }, system }, instance ?? top.digest);
     },
     async close() {},
   };
@@ -133,8 +133,8 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
       return head?.digest === digest;
     },
     async putSignatures(signatures, raw) {
-      const { writeLookaside } = await import("../signature/lookaside.ts");
-      writeLookaside(reference, raw.digest, { signatures, registriesDir: system.registriesDir });
+      const { writeBesideRegistry } = await import("../signature/registry-signatures.ts");
+      await writeBesideRegistry({ reference, shelf: { client, repository }, system }, raw.digest, signatures);
     },
     async has({ digest }, _place, _cargo, source) {
       if ((await client.hasBlob(repository, digest)) !== undefined) return true;

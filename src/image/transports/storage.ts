@@ -3,7 +3,6 @@
 import { algorithmOf, digestOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
-import { log } from "../../base/log.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
 import { chainIds } from "../../storage/chain.ts";
 import type { Lease, Store, StoredImage } from "../../storage/store.ts";
@@ -26,6 +25,7 @@ export function storageSource(store: Store, image: StoredImage, name = image.nam
       if (size === undefined) throw new Fault("store.damaged", `cannot read blob "${digest}": the store does not have it`);
       return { stream: store.blobs.stream(digest, offset), size };
     },
+    signatures: async (instance?: Digest) => store.images.signatures(image.id, instance ?? image.manifest.digest),
     async close() {},
   };
 }
@@ -73,9 +73,8 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
       stored = putImage({ store, lease, cargo, chain: chainOf(cargo), names });
     },
     async finishIndex() {},
-    // Checked by the policy on the way in; what leaves the store again is signed anew or not at all.
-    async putSignatures(signatures) {
-      log.debug(`Leaving ${signatures.length} signatures of the image outside the store`);
+    async putSignatures(signatures, raw) {
+      if (stored) store.images.keepSignatures(stored.id, { digest: raw.digest, signatures });
     },
     async close(ok) {
       lease.release({ keep: !ok });
