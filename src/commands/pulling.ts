@@ -18,6 +18,7 @@ export interface RegistryFlags {
   readonly os?: string | undefined;
   readonly arch?: string | undefined;
   readonly variant?: string | undefined;
+  readonly decryptionKey?: readonly string[] | undefined;
 }
 
 export type PullPolicy = "always" | "missing" | "never" | "newer";
@@ -48,6 +49,7 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
     ...(flags.signaturePolicy ? { signaturePolicy: flags.signaturePolicy } : {}),
     ...(given.has("retry") && flags.retry !== undefined ? { retries: flags.retry } : {}),
     ...(platform ? { platform } : {}),
+    ...(flags.decryptionKey?.length ? { decryptionKeys: flags.decryptionKey } : {}),
   };
 }
 

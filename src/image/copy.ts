@@ -8,6 +8,9 @@ import type { Descriptor, Index } from "../base/oci-image.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import { readConfig } from "./config.ts";
 import { convertIndex, convertManifest, sizeUnknown, uncompressedManifest, withLayers, withSizes } from "./convert.ts";
+import type { Openers } from "./encryption/keys.ts";
+import type { LockedCargo } from "./encryption/image.ts";
+import type { LayerEncryption } from "./encryption/layers.ts";
 import { layerCompression, needImageConfig, readManifest } from "./manifest.ts";
 import type { ParsedManifest, RawManifest } from "./manifest.ts";
 import { choosePlatform } from "./platform.ts";
@@ -34,6 +37,10 @@ export interface CopyOptions {
   readonly removeSignatures?: boolean;
   /** Makes further signatures of a manifest as it was written. */
   readonly sign?: Sign;
+  /** Encrypt layers, which makes the manifest an OCI one. */
+  readonly encryption?: LayerEncryption;
+  /** Open encrypted layers with these. Absent: they stay as they are, where the sink can hold them. */
+  readonly openers?: Openers;
   readonly tmpDir?: string;
   /** Layers moved at a time; default 3, which two cores are full with. */
   readonly parallel?: number;
@@ -52,9 +59,10 @@ export interface Copied {
 const parallelDefault = 3;
 
 /** Closes both; the sink shows nothing unless all went well. */
-export async function copyImage(source: Source, sink: Sink, options: CopyOptions = {}): Promise<Copied> {
+export async function copyImage(source: Source, sink: Sink, wishes: CopyOptions = {}): Promise<Copied> {
   let ok = false;
   try {
+    const options = wishes.encryption ? forEncryption(wishes, sink) : wishes;
     const copied = await (options.referrers ? copyWithReferrers(source, sink, options) : copyTop({ source, sink, options }));
     ok = true;
     return copied;
@@ -65,6 +73,18 @@ export async function copyImage(source: Source, sink: Sink, options: CopyOptions
       await source.close();
     }
   }
+}
+
+/** Only OCI manifests can say that a layer is encrypted. @throws Fault "usage.invalid" */
+function forEncryption(options: CopyOptions, sink: Sink): CopyOptions {
+  const { ociManifest } = mediaTypes;
+  if (options.mediaType !== undefined && options.mediaType !== ociManifest) {
+    throw new Fault("usage.invalid", `encryption required together with format ${options.mediaType}, which does not support encryption`, { hint: "use --format oci" });
+  }
+  if (sink.layers === "uncompressed" || !sink.anyConfig || (sink.mediaTypes && !sink.mediaTypes.includes(ociManifest))) {
+    throw new Fault("usage.invalid", `cannot encrypt layers: ${sink.name} cannot hold encrypted ones`, { hint: "write to docker://, oci:, oci-archive: or dir:" });
+  }
+  return { ...options, mediaType: ociManifest };
 }
 
 /** Referrers name their subject by digest: where that changes they would refer to nothing. */
@@ -187,21 +207,42 @@ async function putSignatures(
 }
 
 async function copyOne(image: ParsedManifest & { kind: "image" }, trip: Trip): Promise<Copied> {
-  const { sink, options } = trip;
-  const member = trip.isMember ?? false;
+  const { options } = trip;
   await trip.source.admit?.(image.raw, trip.instance);
   options.onProgress?.({ kind: "signatures", list: false });
   const signatures = await signaturesOf(trip);
+  const open = options.openers && (await (await import("./encryption/image.ts")).openImage(image, options.openers, { source: trip.source, tmpDir: options.tmpDir }));
+  const { index: _, ...rest } = trip;
+  try {
+    return await copyPlain(open?.image ?? image, open ? { ...rest, source: open.source } : trip, { from: image.raw, signatures });
+  } finally {
+    open?.remove();
+  }
+}
+
+interface Origin {
+  /** As the source has it. */
+  readonly from: RawManifest;
+  readonly signatures: readonly Uint8Array[];
+}
+
+async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, { from, signatures }: Origin): Promise<Copied> {
+  const { sink, options } = trip;
   const original = await loadCargo(image, trip);
   const { cargo: packed, layers } = await withPackedLayers(original, trip);
+  let locked: LockedCargo | undefined;
   try {
     const adapted = adapt(packed, sink, options);
-    if (adapted.raw !== original.raw) refuseChange(original.raw, { options, signatures, why: `${sink.name} needs another form of it` });
-    const raw = await copyCargo(packed, adapted, layers ? { ...trip, source: layers.source } : trip);
-    await putSignatures(signatures, raw, { trip, member });
-    trip.onWritten?.(image.raw.digest, raw.digest);
+    if (adapted.raw !== from) refuseChange(from, { options, signatures, why: `${sink.name} needs another form of it` });
+    const source = layers?.source ?? trip.source;
+    locked = options.encryption && (await (await import("./encryption/image.ts")).lockCargo(adapted, options.encryption, { source, tmpDir: options.tmpDir }));
+    if (locked) refuseChange(from, { options, signatures, why: "its layers are to be encrypted" });
+    const raw = await copyCargo(locked?.cargo ?? packed, locked?.cargo ?? adapted, { ...trip, source: locked?.source ?? source });
+    await putSignatures(signatures, raw, { trip, member: trip.isMember ?? false });
+    trip.onWritten?.(from.digest, raw.digest);
     return { raw };
   } finally {
+    locked?.remove();
     layers?.remove();
   }
 }

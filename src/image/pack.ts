@@ -81,7 +81,8 @@ async function plainOf(source: Source, layer: Descriptor): Promise<AsyncIterable
   return (await import("./inflate.ts")).inflated(checked);
 }
 
-async function* verified(stream: AsyncIterable<Uint8Array>, { digest }: Descriptor): AsyncIterable<Uint8Array> {
+/** The same bytes; the stream ends with a fault where they have another digest. */
+export async function* verified(stream: AsyncIterable<Uint8Array>, { digest }: Descriptor): AsyncIterable<Uint8Array> {
   const hasher = newHasher(digest.slice(0, digest.indexOf(":")));
   for await (const piece of stream) {
     hasher.update(piece);
@@ -118,7 +119,8 @@ async function compressor(format: "gzip" | "zstd", level: number | undefined): P
   return zlib.createZstdCompress(level === undefined ? {} : { params: { [ZSTD_c_compressionLevel]: Math.max(1, Math.min(22, level)) } });
 }
 
-function withFiles(source: Source, files: ReadonlyMap<Digest, string>): Source {
+/** The source with blobs in files beside its own. */
+export function withFiles(source: Source, files: ReadonlyMap<Digest, string>): Source {
   return {
     ...source,
     async blob(descriptor, offset = 0) {

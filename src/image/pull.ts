@@ -185,9 +185,11 @@ async function isSame(source: Source, image: StoredImage, { store, system }: Pul
 
 async function intoStore(source: Source, names: readonly string[], request: PullRequest): Promise<StoredImage> {
   const { store, system = {}, onProgress } = request;
+  const openers = system.decryptionKeys && (await import("./encryption/keys.ts")).readOpeners(system.decryptionKeys);
   const sink = storageSink(store, names);
   try {
     await copyImage(source, sink, {
+      ...(openers ? { openers } : {}),
       ...(system.platform ? { platform: system.platform } : {}),
       ...(system.layersInParallel === undefined ? {} : { parallel: system.layersInParallel }),
       ...(system.signal ? { signal: system.signal } : {}),

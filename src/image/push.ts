@@ -26,6 +26,7 @@ export interface PushRequest {
   /** How layers are packed on their way; absent: as they are. */
   readonly packing?: Packing;
   readonly removeSignatures?: boolean;
+  readonly encryption?: CopyOptions["encryption"];
   /** Given the name it goes to, where it has one. */
   readonly signer?: (identity: Reference | undefined) => Promise<Pick<CopyOptions, "sign">>;
   readonly openStore?: World["openStore"];
@@ -63,6 +64,7 @@ export async function push(image: string, destination: string | undefined, reque
   const sink = await openSink(name, world, { additionalNames, ...(request.packing ? { packsLayers: true } : {}) });
   const { raw } = await copyImage(storageSource(store, found.image, found.name), sink, {
     ...signing,
+    ...(request.encryption ? { encryption: request.encryption } : {}),
     ...(request.removeSignatures ? { removeSignatures: true } : {}),
     ...(mediaType === undefined ? {} : { mediaType }),
     ...(request.packing ? { packing: request.packing } : {}),

@@ -28,6 +28,8 @@ export interface ImageSystem {
   readonly sharedBlobDir?: string;
   /** Of docker-daemon:, such as unix:///run/docker.sock. */
   readonly daemonHost?: string;
+  /** Of --decryption-key, as written: what opens encrypted layers that are pulled. */
+  readonly decryptionKeys?: readonly string[];
   /** Clients kept from one image to the next, so that each registry is greeted once. */
   readonly clients?: Map<string, RegistryClient>;
   readonly platform?: PlatformChoice;

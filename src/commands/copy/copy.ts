@@ -17,6 +17,8 @@ import { dockerReference, openSink, openSource, parseImageName } from "../../ima
 import type { ImageName, SinkOptions } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { copyFlags, referrersWish, sharedOptions } from "./copy-flags.ts";
+import { encryptionOf, openersOf } from "../layer-encryption.ts";
+import type { EncryptionFlags } from "../layer-encryption.ts";
 import { signerOf } from "../signing.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, imageFlags, oldTlsVerify, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
@@ -25,7 +27,8 @@ import { imageNames, refuseManyWords } from "./words.ts";
 
 const compressHelp = "image layers when saving to directory using the 'dir' transport. (default is same compression type as source)";
 
-interface OwnFlags extends CopyFlags {
+interface OwnFlags extends CopyFlags, EncryptionFlags {
+  readonly decryptionKey: readonly string[];
   readonly additionalTag: readonly string[];
   readonly all: boolean;
   readonly destCompress: boolean;
@@ -77,6 +80,7 @@ export default verb({
     const flags = call.flags as unknown as OwnFlags;
     const [from = "", to = ""] = call.operands;
     if (given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, instead use: --src-tls-verify, --dest-tls-verify");
+    if (flags.encryptionKey.length > 0 && flags.decryptionKey.length > 0) throw refuse("--encryption-key and --decryption-key cannot be specified together");
     const policy = context.policy();
     const source = await said(`Invalid source name ${from}`, () => parseImageName(from));
     const target = await said(`Invalid destination name ${to}`, () => parseImageName(to));
@@ -88,6 +92,8 @@ export default verb({
       instances,
       packing: packingOf(flags),
       ...(await signerOf(flags, identityOf(flags, target))),
+      ...(await encryptionOf(flags)),
+      ...(await openersOf(flags.decryptionKey)),
       ...(sides.src.platform ? { platform: sides.src.platform } : {}),
       ...(context.signal ? { signal: context.signal } : {}),
       ...(flags.imageParallelCopies ? { parallel: flags.imageParallelCopies } : {}),

@@ -8,11 +8,12 @@ import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
+import { encryptionOf } from "../layer-encryption.ts";
 import { signerOf, signingFlags } from "../signing.ts";
 import { verb } from "../verb.ts";
 
 /** Named here, refused until they work: nothing is passed over in silence. */
-const unbuilt = ["compress", "compressionFormat", "compressionLevel", "forceCompression", "encryptionKey", "encryptLayer"];
+const unbuilt = ["compress", "compressionFormat", "compressionLevel", "forceCompression"];
 
 export default verb({
   usage: "[options] IMAGE [DESTINATION]",
@@ -49,6 +50,7 @@ export default verb({
       store: context.host.store,
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
+      ...(await encryptionOf(flags)),
       removeSignatures: flags.removeSignatures,
       signer: (identity) => signerOf(flags, identity),
       onProgress: progressOf(context, flags.quiet),
