@@ -32,6 +32,7 @@ export interface PullRequest {
   /** Given only where a person can be asked. */
   readonly prompt?: Prompt;
   readonly allTags?: boolean;
+  readonly removeSignatures?: boolean;
 }
 
 /** Reads --pull and --policy. @throws Fault "usage.invalid" worded `unsupported pull policy "x"` */
@@ -190,6 +191,7 @@ async function intoStore(source: Source, names: readonly string[], request: Pull
   try {
     await copyImage(source, sink, {
       ...(openers ? { openers } : {}),
+      ...(request.removeSignatures ? { removeSignatures: true } : {}),
       ...(system.platform ? { platform: system.platform } : {}),
       ...(system.layersInParallel === undefined ? {} : { parallel: system.layersInParallel }),
       ...(system.signal ? { signal: system.signal } : {}),

@@ -13,6 +13,7 @@ import { atDockerHub, parseReference, referenceText, withDefaultTag } from "../.
 import type { ImageSystem } from "../../image/system.ts";
 import { dockerReference, findImageName, type ImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { encryptionOf } from "../layer-encryption.ts";
 import { progressOf } from "../pulling.ts";
 import { signerOf } from "../signing.ts";
 import { verb, type Invocation, type VerbCall } from "../verb.ts";
@@ -22,8 +23,6 @@ import { formatOf, registryFlags, systemOf } from "./registry-flags.ts";
 
 const unbuilt = {
   cw: text({ value: "options", help: "confidential workload options" }),
-  encryptLayer: list({ value: "ints", help: "layers to encrypt, 0-indexed layer indices with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer). If not defined, will encrypt all layers if encryption-key flag is specified" }),
-  encryptionKey: list({ help: "key with the encryption protocol to use needed to encrypt the image (e.g. jwe:/path/to/key.pem)" }),
   sbom: text({ value: "preset", help: "scan working container using preset configuration" }),
   sbomImageOutput: text({ value: "path", help: "add scan results to image as path" }),
   sbomImagePurlOutput: text({ value: "path", help: "add scan results to image as path" }),
@@ -37,6 +36,8 @@ const unbuilt = {
 const flags = {
   ...registryFlags,
   ...unbuilt,
+  encryptLayer: list({ value: "ints", help: "layers to encrypt, 0-indexed layer indices with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer). If not defined, will encrypt all layers if encryption-key flag is specified" }),
+  encryptionKey: list({ help: "key with the encryption protocol to use needed to encrypt the image (e.g. jwe:/path/to/key.pem)" }),
   addFile: texts({ value: "source:destination", help: "add contents of a file to the image at a specified path (source:destination)" }),
   annotation: texts({ help: "set metadata for an image (default [])" }),
   blobCache: text({ help: "assume image blobs in the specified directory will be available for pushing", hidden: true }),
@@ -128,6 +129,7 @@ async function committed({ context, flags: asked }: Line, { record, image, syste
       name: to,
       world: { store: host.store, system, openStore: ({ root, runroot }) => openHost({ root, ...(runroot === undefined ? {} : { runroot }) }).store },
       ...(asked.disableCompression && to.transport !== "docker" ? {} : { packing: { format: "gzip" as const } }),
+      ...(await encryptionOf(asked)),
       ...(await signerOf({ signBy: asked.signBy }, to.transport === "docker" ? dockerReference(to.rest) : undefined)),
     },
   });

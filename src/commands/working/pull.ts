@@ -36,7 +36,8 @@ export default verb({
     if (policy === undefined) throw refuse(`unsupported pull policy ${JSON.stringify(flags.policy)}`);
     const prompt = prompter();
     const pulled = await pull(operands[0]!, {
-      store: context.host.store, system, policy, allTags: flags.allTags, onProgress: progressOf(context, flags.quiet), ...(prompt ? { prompt } : {}),
+      store: context.host.store, system, policy, allTags: flags.allTags,
+      removeSignatures: flags.removeSignatures, onProgress: progressOf(context, flags.quiet), ...(prompt ? { prompt } : {}),
     });
     context.out(pulled[0]?.id ?? "");
   },

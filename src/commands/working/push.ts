@@ -8,6 +8,7 @@ import { packingFormat } from "../../image/pack.ts";
 import { push } from "../../image/push.ts";
 import { findImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { encryptionOf } from "../layer-encryption.ts";
 import { progressOf } from "../pulling.ts";
 import { signerOf } from "../signing.ts";
 import { imageNames } from "../suggest.ts";
@@ -15,7 +16,7 @@ import { verb, type VerbCall } from "../verb.ts";
 import { inFront, refuseLateOptions } from "./operands.ts";
 import { registryFlags, retryFlags, systemOf } from "./registry-flags.ts";
 
-const unbuilt = {
+const encryptionFlags = {
   encryptLayer: list({ value: "ints", help: "layers to encrypt, 0-indexed layer indices with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer). If not defined, will encrypt all layers if encryption-key flag is specified" }),
   encryptionKey: list({ help: "key with the encryption protocol to use needed to encrypt the image (e.g. jwe:/path/to/key.pem)" }),
 } as const;
@@ -23,7 +24,7 @@ const unbuilt = {
 const flags = {
   ...registryFlags,
   ...retryFlags,
-  ...unbuilt,
+  ...encryptionFlags,
   all: toggle({ help: "push all of the images referenced by the manifest list" }),
   blobCache: text({ help: "assume image blobs in the specified directory will be available for pushing", hidden: true }),
   compressionFormat: text({ help: "compression format to use" }),
@@ -55,7 +56,6 @@ export default verb({
     if (operands.length > 2) throw refuse("only two arguments are necessary to push: source and destination");
     const [image, destination] = operands as [string, string?];
     if (image === "") throw refuse('invalid image name ""');
-    for (const key of Object.keys(unbuilt)) if (given.has(key)) throw new Fault("usage.unsupported", `cannot use --${key === "encryptLayer" ? "encrypt-layer" : "encryption-key"}: encrypted images are not part of this version`);
     const digest = await pushed(line, image, destination);
     if (asked.digestfile) writeFileSync(asked.digestfile, digest, { mode: 0o644 });
     if (asked.rm) await removeList(line, image);
@@ -75,6 +75,7 @@ async function pushed({ context, flags: asked, given }: VerbCall<typeof flags>, 
       all: asked.all,
       openStore: ({ root, runroot }) => openHost({ root, ...(runroot === undefined ? {} : { runroot }) }).store,
       ...packingOf(asked, name?.transport ?? "docker"),
+      ...(await encryptionOf(asked)),
       removeSignatures: asked.removeSignatures,
       signer: (identity) => signerOf({ signBy: asked.signBy }, identity),
     });

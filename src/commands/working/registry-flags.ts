@@ -54,7 +54,6 @@ interface Written {
 
 /** What the image room needs to know. @throws Fault in buildah's words */
 export function systemOf(context: Invocation, flags: Written, given: ReadonlySet<string>): ImageSystem {
-  if ((flags.decryptionKey ?? []).length > 0) throw new Fault("usage.unsupported", "cannot use --decryption-key: encrypted images are not part of this version");
   const { platform: platforms = [], creds, retryDelay, ...rest } = flags;
   const system = imageSystem(context, rest, given);
   const platform = platformOf(flags, platforms);

@@ -9,6 +9,7 @@ import { changeDefaults } from "../../image/instructions.ts";
 import type { Packing } from "../../image/pack.ts";
 import type { OnProgress } from "../../image/progress.ts";
 import type { CopyOptions } from "../../image/copy.ts";
+import type { RawManifest } from "../../image/manifest.ts";
 import type { ImageName, World } from "../../image/transport.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
@@ -41,6 +42,7 @@ export interface Destination {
   readonly packing?: Packing;
   /** Makes a signature of the manifest as it was written. */
   readonly sign?: CopyOptions["sign"];
+  readonly encryption?: CopyOptions["encryption"];
 }
 
 /** Into the store, under these whole names. */
@@ -66,6 +68,7 @@ export async function sendWorking(
   const { raw } = await copyImage(source, sink, {
     ...(to.packing ? { packing: to.packing } : {}),
     ...(to.sign ? { sign: to.sign } : {}),
+    ...(to.encryption ? { encryption: to.encryption } : {}),
     ...(options.onProgress ? { onProgress: options.onProgress } : {}),
   });
   return { id: cargo.manifest.config.digest.replace(/^[a-z0-9]+:/, ""), raw };
