@@ -12,6 +12,7 @@ import { expandWord } from "./containerfile/expand.ts";
 import { heredocMark } from "./containerfile/heredoc.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
 import { malformed } from "./containerfile/lines.ts";
+import { isGitSource } from "./git-source.ts";
 import { ignorePatterns, ignoreRules } from "./ignore.ts";
 import type { Tree } from "./run-mounts.ts";
 import type { StageConfig } from "./stage-config.ts";
@@ -72,7 +73,7 @@ export interface CopyPlace {
   /** For here-documents and downloads: ours alone, gone with the build. */
   readonly scratch: string;
   /** Makes a source that lies elsewhere a file or directory under `scratch`. */
-  bring?(source: string, flags: CopyFlags): Promise<Fetched>;
+  bring(source: string, flags: CopyFlags): Promise<Fetched>;
 }
 
 /** A remote source, brought here. */
@@ -91,7 +92,6 @@ export interface PreparedCopy {
 }
 
 const isRemote = (source: string): boolean => /^https?:\/\//.test(source);
-const isGit = (source: string): boolean => /^(git:\/\/|git@|ssh:\/\/)/.test(source) || /^https?:\/\/[^?]*\.git(#.*)?$/.test(source);
 
 /** @param root mounted, for --chown by name; absent where only the digest is asked for */
 export async function prepareCopy(place: CopyPlace, root: string): Promise<PreparedCopy> {
@@ -102,8 +102,9 @@ export async function prepareCopy(place: CopyPlace, root: string): Promise<Prepa
   const destination = stage.absolute(written);
   const sources = words.slice(0, -1);
   const documents = instruction.isJson ? [] : sources.filter(source => heredocMark(source) !== undefined && instruction.heredocs.length > 0);
-  const remote = sources.filter(source => isRemote(source) || (instruction.name === "add" && isGit(source)));
+  const remote = sources.filter(source => isRemote(source) || (instruction.name === "add" && isGitSource(source)));
   if (remote.length > 0 && instruction.name === "copy") throw new Fault("containerfile.malformed", "source can't be a URL for COPY", { hint: "use ADD" });
+  if (flags.keepGitDir && !remote.some(isGitSource)) throw new Fault("usage.invalid", `${instruction.name.toUpperCase()} --keep-git-dir is not supported`);
   if (flags.checksum !== undefined && remote.length === 0) throw new Fault("usage.invalid", "checksum flag is not supported for local sources");
   const local = sources.filter(source => !documents.includes(source) && !remote.includes(source));
   const many = sources.length > 1;
@@ -167,7 +168,6 @@ function writeDocuments({ stage, instruction, scratch }: CopyPlace, target: stri
 }
 
 async function remoteJob({ bring, flags }: CopyPlace, source: string, { target, options }: Aim): Promise<CopyJob> {
-  if (bring === undefined) throw new Fault("usage.unsupported", `cannot add ${JSON.stringify(source)}: nothing is fetched here`);
   const found = await bring(source, flags);
   const exclude = excluding(undefined, flags.excludes);
   return {

@@ -46,7 +46,7 @@ function cleanPattern(pattern: string): string {
 interface Rule {
   readonly matches: RegExp;
   readonly isException: boolean;
-  readonly parts: readonly string[];
+  readonly pattern: string;
 }
 
 /** @throws Fault "input.malformed" for a pattern that is none */
@@ -63,7 +63,7 @@ export function ignoreRules(patterns: readonly string[]): IgnoreRules {
     }
     return isExcluded;
   };
-  return { patterns, excludes, mayIncludeBelow: path => exceptions.some(rule => mayLieBelow(rule, path.split("/"))) };
+  return { patterns, excludes, mayIncludeBelow: path => exceptions.some(rule => mayLieBelow(rule, path)) };
 }
 
 export const noRules: IgnoreRules = { patterns: [], excludes: () => false, mayIncludeBelow: () => false };
@@ -77,20 +77,12 @@ function prefixes(path: string): string[] {
 function readRule(written: string): Rule {
   const isException = written.startsWith("!");
   const pattern = cleanPattern(isException ? written.slice(1) : written);
-  return { isException, matches: patternExpression(pattern), parts: pattern.split("/") };
+  return { isException, matches: patternExpression(pattern), pattern };
 }
 
-const literal = /^[^*?[\\]*$/;
-
-/** Part by part, as far as both go; what cannot be told is taken as yes. */
-function mayLieBelow({ parts }: Rule, directory: readonly string[]): boolean {
-  for (const [at, name] of directory.entries()) {
-    const part = parts[at];
-    if (part === undefined) return true;
-    if (part.includes("**")) return true;
-    if (literal.test(part) ? part !== name : !patternExpression(part).test(name)) return false;
-  }
-  return true;
+/** By its text alone, as Docker looks; one that begins with "**" may lie anywhere. */
+function mayLieBelow({ pattern }: Rule, directory: string): boolean {
+  return pattern.startsWith("**") || pattern.startsWith(`${directory}/`);
 }
 
 /** "**" spans directories, all else stays within one name. */

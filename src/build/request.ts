@@ -6,7 +6,7 @@ import type { PullPolicy } from "../image/pull.ts";
 import type { Prompt } from "../image/short-names.ts";
 import type { ImageSystem } from "../image/system.ts";
 import type { PlatformChoice } from "../image/platform.ts";
-import type { CopyFlags, Fetched } from "./copy-step.ts";
+import type { WebFileOptions } from "../image/web-file.ts";
 import type { IgnoreRules } from "./ignore.ts";
 
 /** A tree or image beside the context: --build-context. */
@@ -74,6 +74,7 @@ export interface BuildRequest {
   readonly inheritAnnotations: boolean;
   /** io.buildah.version; undefined: unless a fixed time is asked for. */
   readonly identityLabel?: boolean;
+  readonly builderVersion: string;
   readonly createdAnnotation: boolean;
   readonly omitHistory: boolean;
   readonly osVersion?: string;
@@ -97,8 +98,8 @@ export interface BuildRequest {
   readonly showsStepId: boolean;
   /** The first tag as it was written, for COMMIT lines. */
   readonly shownTag?: string;
-  /** Brings sources of ADD that lie elsewhere. */
-  readonly bring?: (source: string, flags: CopyFlags) => Promise<Fetched>;
+  /** How sources of ADD that lie elsewhere are fetched. */
+  readonly web: WebFileOptions;
 }
 
 /** The time everything gets where one was asked for, as RFC 3339. */

@@ -105,12 +105,18 @@ export async function executeRun(step: RunStep): Promise<void> {
       id: root.id, spec, env, network,
       streams: { stdin: shared.request.stdin ? "inherit" : "ignore", stdout: chunk => console.out(chunk), stderr: chunk => console.err(chunk) },
       signal: shared.abort.signal,
-    });
+    }).catch(notStarted);
     if (status !== 0) throw new Fault("build.failed", `while running runtime: exit status ${status}`, { exit: status });
   } finally {
     if (isShared) shared.returnNetwork(network);
     else await network.close();
   }
+}
+
+/** Whatever kept it from starting, scripts know 1. */
+function notStarted(thrown: unknown): never {
+  if (!(thrown instanceof Fault) || !/^(runtime|process)\./.test(thrown.code)) throw thrown;
+  throw new Fault(thrown.code, `while running runtime: ${thrown.message}`, { cause: thrown, exit: 1, ...(thrown.hint ? { hint: thrown.hint } : {}) });
 }
 
 function specOf({ shared, stage, flags }: RunStep, mounts: readonly MountSpec[], argv: readonly string[]): ContainerSpec {

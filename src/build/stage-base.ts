@@ -1,6 +1,7 @@
 // What a stage begins with: its base image's layers and config, or another stage's, or nothing.
 // Source: Dockerfile reference, "FROM".
 
+import { Fault } from "../base/fault.ts";
 import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import { storedConfig } from "../image/stored-config.ts";
 import type { StoredImage } from "../storage/store.ts";
@@ -44,7 +45,11 @@ function ofNothing(shared: Shared): StageBase {
 
 async function ofImage(shared: Shared, { base, platform }: PlannedStage): Promise<StageBase> {
   const { host, request, plan } = shared;
-  const image = await shared.image(base, platform === undefined ? request.platform : parsePlatform(platform));
+  const image = await shared.image(base, platform === undefined ? request.platform : parsePlatform(platform)).catch((thrown: unknown) => {
+    if (!(thrown instanceof Fault)) throw thrown;
+    const { code, message, hint, errno } = thrown;
+    throw new Fault(code, `creating build container: ${message}`, { cause: thrown, ...(hint ? { hint } : {}), ...(errno ? { errno } : {}) });
+  });
   const { config: defaults = {}, author } = storedConfig(host.store, image);
   const { Labels, ...others } = defaults;
   const kept = request.inheritLabels && Labels ? { ...others, Labels } : others;

@@ -23,7 +23,6 @@ export interface Standing {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-export const buildahVersion = "1.43.1";
 const identity = "io.buildah.version";
 
 export function layersOfImage(host: Host, image: StoredImage): MadeLayer[] {
@@ -112,7 +111,7 @@ function defaultsOf({ request, stage, names, isFinal }: Commit): ImageDefaults {
   const layerLabels = names.length === 0 && !isFinal ? Object.fromEntries(request.layerLabels.map(splitLabel)) : {};
   const labels: Record<string, string> = { ...layerLabels, ...common.Labels };
   const identifies = request.identityLabel ?? fixedTime(request) === undefined;
-  if (identifies) labels[identity] = buildahVersion;
+  if (identifies) labels[identity] = request.builderVersion;
   for (const name of request.unsetLabels) delete labels[name];
   return {
     ...common,

@@ -16,6 +16,7 @@ import { parseContainerfile, atLine } from "./containerfile/parse.ts";
 import { execute, prepareCopy, readCopyFlags, summarize, type CopyFlags, type CopyPlace, type PreparedCopy } from "./copy-step.ts";
 import { copyPrefix, createdBy, layerTime, type StepFacts } from "./history.ts";
 import { findStage, type PlannedStage } from "./plan.ts";
+import { bringSource } from "./remote.ts";
 import { fixedTime, type BuildRequest } from "./request.ts";
 import type { Mounting, Tree } from "./run-mounts.ts";
 import { executeRun, mountedDigests, readRunFlags } from "./run-step.ts";
@@ -367,7 +368,7 @@ export class StageRun {
     });
     const place: CopyPlace = {
       stage: this.#config, instruction, flags, context, ignoreFile: this.#request.ignoreFile, scratch: this.#shared.lease.directory,
-      ...(this.#request.bring ? { bring: this.#request.bring } : {}),
+      bring: (source, asked) => bringSource(source, asked, { scratch: this.#shared.lease.directory, web: this.#request.web }),
     };
     // Only names of owners need the root.
     const root = flags.chown !== undefined && /[^\d:]/.test(flags.chown) ? this.#rootToRead() : "/";

@@ -7,6 +7,7 @@ import { globals, inheritedGlobals } from "./working/globals.ts";
 export { buildahHooks } from "./working/invocation.ts";
 
 const contents: Contents = {
+  build: ["Build an image using instructions in a Containerfile", () => import("./build/build.ts"), { aliases: ["build-using-dockerfile", "bud"] }],
   commit: ["Create an image from a working container", () => import("./working/commit.ts")],
   completion: ["Generate the autocompletion script for the specified shell", () => import("./system/completion.ts"), { hidden: true }],
   config: ["Update image configuration settings", () => import("./working/config.ts")],

@@ -57,6 +57,12 @@ const image: Contents = {
   untag: ["Remove a name from a local image", () => import("./image/untag.ts")],
 };
 
+const buildx: Contents = {
+  build: image["build"]!,
+  inspect: ["Inspects build capabilities", () => import("./build/buildx-inspect.ts")],
+  version: ["Displays the version of the builder", () => import("./build/buildx-version.ts")],
+};
+
 const network: Contents = {
   create: ["Create networks for containers and pods", () => import("./network/create.ts")],
   exists: ["Check if network exists", () => import("./network/exists.ts")],
@@ -103,6 +109,7 @@ const system: Contents = {
 const contents: Contents = {
   attach: container["attach"]!,
   build: image["build"]!,
+  buildx: group("Build images", buildx, { aliases: ["builder"], hidden: true }),
   commit: container["commit"]!,
   completion: ["Generate shell autocompletions", () => import("./system/completion.ts"), { hidden: true }],
   container: group("Manage containers", container),

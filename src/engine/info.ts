@@ -77,7 +77,7 @@ function hostInfo(host: Host): Record<string, unknown> {
   const uptime = Number(read("/proc/uptime").split(" ")[0] || 0);
   return {
     arch: hostArchitecture(),
-    buildahVersion: "1.43.0",
+    buildahVersion: "1.43.2",
     cgroupManager: cgroupManagerOf(host),
     cgroupVersion: cgroupMode() === "v2" ? "v2" : "v1",
     cgroupControllers: cgroupMode() === "v2" ? read("/sys/fs/cgroup/cgroup.controllers").trim().split(" ").filter(Boolean) : [],

@@ -1,13 +1,18 @@
 // podman build, buildah build: an image from a Containerfile.
 // Source: podman-build(1), buildah-build(1).
 
-import { statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { files } from "../../cli/complete.ts";
+import type { Host } from "../../engine/host.ts";
 import { atMost } from "../../cli/operands.ts";
+import type { BuildRequest } from "../../build/request.ts";
+import { plainProgress } from "../../image/progress.ts";
+import { isRemoteContext } from "../../build/git-source.ts";
+import { checkAuthFile } from "../pulling.ts";
 import { verb, type VerbCall } from "../verb.ts";
-import { findContainerfiles, readContainerfile, readIgnoreFile } from "./containerfiles.ts";
+import { findContainerfiles, readContainerfile, readIgnoreFile, type ReadContainerfile } from "./containerfiles.ts";
 import { buildFlags } from "./flags.ts";
 import { platformsOf, requestOf, type BuildFiles } from "./request-of-line.ts";
 
@@ -21,26 +26,69 @@ export default verb({
     "podman build --creds=username:password -t imageName -f Containerfile.simple .",
     "podman build --layers --force-rm --tag imageName .",
   ],
-  run: runBuild,
+  run: call => runBuild(call),
 });
 
-async function runBuild(call: VerbCall<typeof buildFlags>): Promise<void> {
-  const { context, flags, given } = call;
-  const platforms = platformsOf(flags, given);
-  const source = await filesOf(call);
-  const { build } = await import("../../build/build.ts");
-  const request = requestOf(call, source, platforms[0]);
-  const image = await build(context.host, request);
-  if (!flags.quiet) for (const name of image.names) context.out(`Successfully tagged ${name}`);
-  if (flags.iidfile) writeFileSync(flags.iidfile, `sha256:${image.id}`);
-  else context.out(image.id);
+export async function runBuild(call: VerbCall<typeof buildFlags>): Promise<void> {
+  const scratch = new Scratch();
+  try {
+    await buildIn(call, scratch);
+  } finally {
+    scratch.remove();
+  }
 }
 
-async function filesOf({ flags, operands }: VerbCall<typeof buildFlags>): Promise<BuildFiles> {
+/** A directory for what is brought from elsewhere; made when it is needed. */
+class Scratch {
+  #path: string | undefined;
+
+  get path(): string {
+    return (this.#path ??= mkdtempSync(`${process.env["TMPDIR"] || "/var/tmp"}/coracle-build-`));
+  }
+
+  remove(): void {
+    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
+  }
+}
+
+async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<void> {
+  const { context, flags, given } = call;
+  if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
+  const platforms = platformsOf(flags, given);
+  const source = await filesOf(call, scratch);
+  const { build } = await import("../../build/build.ts");
+  const request = logged(call, requestOf(call, source, platforms[0]));
+  const image = await build(hostFor(call), request);
+  if (!flags.quiet) for (const name of image.names) request.out(`Successfully tagged ${name}\n`);
+  if (flags.iidfile) writeFileSync(flags.iidfile, `sha256:${image.id}`);
+  else if (flags.logfile === undefined) context.out(image.id);
+  else request.out(`${image.id}\n`);
+}
+
+/** With --logfile all that is said goes there. */
+function logged({ flags: { logfile } }: VerbCall<typeof buildFlags>, request: BuildRequest): BuildRequest {
+  if (logfile === undefined) return request;
+  const fd = openSync(logfile, "w", 0o600);
+  const put = (data: string | Uint8Array): void => void writeSync(fd, data as string);
+  return { ...request, out: put, err: put, warn: message => put(`${message}\n`), onProgress: plainProgress(line => put(`${line}\n`)) };
+}
+
+/** With the flags for the runtime that this line gives. */
+function hostFor({ context: { host }, flags, given }: VerbCall<typeof buildFlags>): Host {
+  if (!given.has("runtimeFlag") && flags.runtime === undefined) return host;
+  const options = { ...host.options, runtimeFlags: flags.runtimeFlag, ...(flags.runtime ? { runtime: flags.runtime } : {}) };
+  return Object.create(host, { options: { value: options } }) as Host;
+}
+
+async function filesOf({ flags, given, operands }: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<BuildFiles> {
   const [written = "."] = operands;
-  const contextDirectory = directoryOf(written);
+  const web = { insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) };
+  const isElsewhere = written === "-" || isRemoteContext(written);
+  const contextDirectory = isElsewhere ? await (await import("../../build/remote.ts")).bringContext(written, scratch.path, web) : directoryOf(written);
   const paths = await findContainerfiles(contextDirectory, flags.file);
-  const containerfiles = paths.map(path => readContainerfile(path, contextDirectory, flags.cppFlag));
+  const how = { context: contextDirectory, cppFlags: flags.cppFlag, scratch: () => scratch.path, web };
+  const containerfiles: ReadContainerfile[] = [];
+  for (const path of paths) containerfiles.push(await readContainerfile(path, how));
   const ignore = readIgnoreFile(contextDirectory, flags.ignorefile, paths);
   return { contextDirectory, containerfiles, ignore: ignoreRules(ignorePatterns(ignore.text)), ignoreFile: ignore.path };
 }

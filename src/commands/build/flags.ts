@@ -111,6 +111,7 @@ export const buildFlags = {
   retryDelay: text({ help: "delay between retries in case of push/pull failures" }),
   rewriteTimestamp: toggle({ help: "set timestamps in layers to no later than the value for --source-date-epoch" }),
   rm: toggle({ help: "remove intermediate containers after a successful build", fallback: true }),
+  runtime: text({ value: "path", help: "path to an alternate runtime. Use BUILDAH_RUNTIME environment variable to override.", shown: '"crun"', complete: files }),
   runtimeFlag: list({ help: "add global flags for the container runtime" }),
   sbom: text({ value: "preset", help: "scan working container using preset configuration" }),
   sbomImageOutput: text({ value: "path", help: "add scan results to image as path" }),

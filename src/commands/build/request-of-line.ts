@@ -20,6 +20,7 @@ import { readVolume } from "../container/written/volumes.ts";
 import { imageSystem, progressOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
+import { compatibleBuildah } from "../version.ts";
 import { warn } from "../warnings.ts";
 import { runFlags, type BuildFlags } from "./flags.ts";
 
@@ -66,7 +67,9 @@ export function requestOf(line: BuildLine, files: BuildFiles, platform: Platform
     ...contentOf(line),
     ...timesOf(flags, given),
     spec: specOf(line),
+    web: { insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) },
     stdin: flags.stdin,
+    builderVersion: compatibleBuildah,
     quiet: isQuiet,
     logPrefix: "",
     showsStepId: !given.has("iidfile"),

@@ -16,7 +16,7 @@ export function variables(lines: readonly string[]): Record<string, string> {
 
 const proxyNames = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"];
 
-/** Later ones win: defaults, host, image, proxies, the person's own. */
+/** Later ones win: defaults, image, proxies, host, the person's own. */
 export function environment(host: Host, spec: ContainerSpec, image: ImageDefaults | undefined, hostname: string | undefined): Record<string, string> {
   const conf = host.conf.containers;
   const defaults = { ...variables(conf.env ?? [defaultPath]), ...(conf.env?.some(line => line.startsWith("PATH=")) ?? true ? {} : variables([defaultPath])) };
@@ -26,7 +26,7 @@ export function environment(host: Host, spec: ContainerSpec, image: ImageDefault
     ? Object.fromEntries(proxyNames.flatMap(name => process.env[name] === undefined ? [] : [[name, process.env[name]!]]))
     : {};
   const base: Record<string, string> = {
-    ...defaults, container: "podman", ...hosts, ...proxies, ...(spec.terminal ? { TERM: "xterm" } : {}), ...variables(image?.Env ?? []),
+    ...defaults, container: "podman", ...(spec.terminal ? { TERM: "xterm" } : {}), ...variables(image?.Env ?? []), ...proxies, ...hosts,
   };
   for (const name of spec.unsetEnv ?? []) delete base[name];
   const merged = Object.fromEntries((spec.envMerge ?? []).map(line => {

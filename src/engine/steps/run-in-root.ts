@@ -1,7 +1,7 @@
 // Running one program in a root to its end, with no monitor: a RUN of a build, `buildah run`.
 // Source: runtime-spec runtime.md; crun(1), runc(8), "run".
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
@@ -93,7 +93,9 @@ function recordOf(host: Host, { id, name = id.slice(0, 12), spec: asked, env }: 
   }));
   const whole = { ...variables, ...(variables["HOSTNAME"] === undefined ? { HOSTNAME: spec.hostname ?? "" } : {}) };
   const { unsetEnv: _unset, unsetEnvAll: _all, ...rest } = spec;
-  return { id, name, spec: { ...rest, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
+  // No limit of processes but one that was asked for, as buildah has it; 0 leaves the controller alone.
+  const resources = { ...rest.resources, pidsLimit: asked.resources?.pidsLimit ?? 0 };
+  return { id, name, spec: { ...rest, resources, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
 }
 
 interface BundleRun {
@@ -105,15 +107,16 @@ interface BundleRun {
 async function runBundle(host: Host, { record, bundle, run }: BundleRun): Promise<number> {
   const program = runtimeOf(host, record.spec);
   const logFile = `${bundle}/oci-log`;
+  const pidFile = `${bundle}/pid`;
   const { stdin = "ignore", stdout = "inherit", stderr = "inherit" } = run.streams ?? {};
   const stdio: Stdio[] = [stdin, ...[stdout, stderr].map((one): Stdio => (one === "inherit" ? "inherit" : "pipe"))];
   run.signal?.throwIfAborted();
-  const child = spawnRuntime(program, ["--log-format=json", "--log", logFile, "run", "--bundle", bundle, record.id], stdio);
+  const child = spawnRuntime(program, ["--log-format=json", "--log", logFile, "run", "--pid-file", pidFile, "--bundle", bundle, record.id], stdio);
   const stop = (): void => void deleteContainer(program, record.id, { force: true }).catch(() => child.kill(9));
   run.signal?.addEventListener("abort", stop, { once: true });
   try {
     const status = await followed(child, stdout, stderr);
-    if (status !== 0) throwComplaint(program.name, logFile);
+    if (status !== 0) throwComplaint(program.name, { logFile, pidFile });
     return status;
   } finally {
     run.signal?.removeEventListener("abort", stop);
@@ -132,9 +135,9 @@ async function followed(child: Child, stdout: "inherit" | Sink, stderr: "inherit
 }
 
 /** The runtime logs only its own failures; a program that failed by itself leaves the log without an error. */
-function throwComplaint(name: string, logFile: string): void {
+function throwComplaint(name: string, { logFile, pidFile }: { logFile: string; pidFile: string }): void {
   const said = lastError(logFile);
-  if (said === "") return;
-  const fault = runtimeFault(name, said);
-  throw new Fault(fault.code, fault.message, { cause: fault, ...(fault.hint ? { hint: fault.hint } : {}) });
+  if (said !== "") throw runtimeFault(name, said);
+  // What it printed has been passed on.
+  if (!existsSync(pidFile)) throw new Fault("runtime.failed", `${name}: it ended before the program began`);
 }
