@@ -18,6 +18,19 @@ export interface HealthLogEntry {
   Output: string;
 }
 
+/** What health checks found since the last start. */
+export interface HealthState {
+  status: "starting" | "healthy" | "unhealthy" | "stopped" | "reset";
+  failingStreak: number;
+  log: HealthLogEntry[];
+  /** The startup check has passed, or there is none. */
+  started?: boolean;
+  startupSuccesses?: number;
+  startupFailures?: number;
+  /** RFC 3339: the end of the last check, from which the next is due. */
+  checkedAt?: string;
+}
+
 export interface ContainerState {
   status: ContainerStatus;
   /** Process ID of the container's first process while it runs, with its start time (clock ticks, proc(5) field 22). */
@@ -46,7 +59,7 @@ export interface ContainerState {
   checkpointPath?: string;
   restored?: boolean;
   restoredAt?: string;
-  health?: { status: "starting" | "healthy" | "unhealthy"; failingStreak: number; log: HealthLogEntry[] };
+  health?: HealthState;
   /** Live exec sessions by ID. */
   execIds?: string[];
   bindMounts?: Record<string, string>;

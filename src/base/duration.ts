@@ -62,6 +62,13 @@ export function goDuration(ns: number): string {
   return hours === 0 ? `${sign}${minutes}m${seconds}` : `${sign}${hours}h${minutes % 60}m${seconds}`;
 }
 
+/** Nanoseconds that a template shows as Go does ("30s") while JSON has the plain number. */
+export class GoDuration extends Number {
+  override toString(): string {
+    return goDuration(this.valueOf());
+  }
+}
+
 function fraction(value: number, scale: number): string {
   const whole = Math.floor(value / scale);
   const digits = String(Math.round(value - whole * scale)).padStart(Math.round(Math.log10(scale)), "0");

@@ -97,7 +97,7 @@ async function show(context: Invocation, found: readonly Found[], format: string
 }
 
 const templateNames: Readonly<Record<Kind, Pick<OneShowing, "type" | "aliases" | "zeros">>> = {
-  container: { type: "define.InspectContainerData", aliases: { ID: "Id" } },
+  container: { type: "define.InspectContainerData", aliases: { ID: "Id", Healthcheck: "Health", HealthMaxLogCount: "HealthcheckMaxLogCount", HealthMaxLogSize: "HealthcheckMaxLogSize" } },
   image: { type: "inspect.ImageData", aliases: { ID: "Id" } },
   volume: {
     type: "define.InspectVolumeData",

@@ -103,6 +103,8 @@ const system: Contents = {
   connection: group("Manage remote API service destinations", {
     list: ["List destination for the Podman service(s)", () => import("./system/connections.ts"), { aliases: ["ls"] }],
   }),
+  events: ["Show podman system events", () => import("./system/events.ts")],
+  "health-timer": ["Run health checks when they are due", () => import("./system/health-timer.ts"), { hidden: true }],
   info: ["Display podman system information", () => import("./system/info.ts")],
 };
 
@@ -116,8 +118,12 @@ const contents: Contents = {
   cp: container["cp"]!,
   create: container["create"]!,
   diff: ["Display the changes to the object's file system", () => import("./diff.ts")],
+  events: ["Show podman system events", () => import("./system/events.ts")],
   exec: container["exec"]!,
   export: container["export"]!,
+  healthcheck: group("Manage health checks on containers", {
+    run: ["Run the health check of a container", () => import("./healthcheck/run.ts")],
+  }, { about: "Run health checks on containers" }),
   help: ["Help about any command", () => import("./system/help.ts")],
   history: image["history"]!,
   image: group("Manage images", image),

@@ -29,6 +29,9 @@ function watchOf(directory: string): Watch {
   return watch;
 }
 
+/** Resolves at the next entry that comes into the directory. */
+export const nextEntry = (directory: string): Promise<void> => watchOf(directory).next();
+
 const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined;
 
 export interface ExitWait {

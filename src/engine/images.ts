@@ -7,6 +7,11 @@ import type { Host } from "./host.ts";
 import { workingOfImage } from "./working/records.ts";
 import { unmountImage } from "./images-mount.ts";
 
+/** @param what `name` as the person wrote it: a name, or where an image came from or went to */
+export function imageEvent(host: Host, status: string, what: { name: string; id?: string | undefined; error?: string | undefined }): void {
+  writeEvent(host, { Type: "image", Status: status, Name: what.name, ...(what.id === undefined ? {} : { ID: what.id }), ...(what.error ? { error: what.error } : {}) });
+}
+
 /** For listing and filtering images. */
 export function usesOfImages(host: Host): { usedBy: (imageId: string) => readonly string[] } {
   return { usedBy: imageId => host.state.usersOfImage(imageId) };
@@ -21,6 +26,7 @@ export interface RemoveImagesOptions {
 
 /** Removes images; with `force` the containers made from them go first. */
 export async function removeImagesOf(host: Host, names: readonly string[], options: RemoveImagesOptions = {}): Promise<RemovedImages> {
+  const idOf = new Map(host.store.images.list().flatMap(image => image.names.map(name => [name, image.id] as const)));
   const removed = await removeImages(host.store, names, {
     ...options,
     system: host.imageSystem,
@@ -32,9 +38,9 @@ export async function removeImagesOf(host: Host, names: readonly string[], optio
       await remove(host, { names: host.state.usersOfImage(imageId) }, { force: true });
     },
   });
-  for (const name of removed.untagged) writeEvent(host, { Type: "image", Status: "untag", Name: name });
+  for (const name of removed.untagged) imageEvent(host, "untag", { name, id: idOf.get(name) });
   for (const id of removed.deleted) unmountImage(host, id, true);
-  for (const id of removed.deleted) writeEvent(host, { Type: "image", Status: "remove", Name: id, ID: id });
+  for (const id of removed.deleted) imageEvent(host, "remove", { name: id, id });
   return removed;
 }
 

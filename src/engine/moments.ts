@@ -18,21 +18,23 @@ function localTime(text: string): bigint | undefined {
   return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n;
 }
 
-function duration(text: string): bigint | undefined {
+function duration(text: string, after: boolean): bigint | undefined {
   try {
-    return nowNs() - BigInt(Math.round(parseGoDuration(text)));
+    const length = BigInt(Math.round(parseGoDuration(text)));
+    return after ? nowNs() + length : nowNs() - length;
   } catch {
     return undefined;
   }
 }
 
 /**
- * Nanoseconds since 1970 of "2026-11-23T10:00:00Z", "2026-11-23", "1700000000.5" or a duration before now such as "10m".
+ * Nanoseconds since 1970 of "2026-11-23T10:00:00Z", "2026-11-23", "1700000000.5" or a duration before now such as "10m";
+ * with `after`, from now on, as --until means it.
  *
  * @throws Fault "usage.invalid"
  */
-export function momentNs(text: string): bigint {
-  const at = parseRfc3339(text) ?? unixSeconds(text) ?? localTime(text) ?? duration(text);
+export function momentNs(text: string, { after = false } = {}): bigint {
+  const at = parseRfc3339(text.replace(/(:\d\d),(\d)/, "$1.$2")) ?? unixSeconds(text) ?? localTime(text) ?? duration(text, after);
   if (at !== undefined) return at;
   throw new Fault("usage.invalid", `failed to parse time value "${text}"`, {
     hint: "write it like 2026-11-23T10:00:00Z, as Unix seconds, or as a duration such as 10m",

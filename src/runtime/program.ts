@@ -89,3 +89,8 @@ export function spawnRuntime(program: RuntimeProgram, args: readonly string[], s
 
 /** Starts something as the runtime wants to see this host. */
 const inSight = <T>(program: RuntimeProgram, run: () => T): T => (program.hidesUnified ? withoutUnified(run) : run());
+
+/** Starts the runtime with these descriptors as its own 0, 1, 2. */
+export function beginRuntimeWith(program: RuntimeProgram, args: readonly string[], stdio: readonly Stdio[]): Child {
+  return inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio }));
+}

@@ -32,6 +32,7 @@ export class Shapes {
     }
     if (Array.isArray(value) || value instanceof Uint8Array) return "slice";
     if (value instanceof Map) return "map";
+    if (value instanceof Number) return "int";
     return this.#kinds.get(value as object)?.kind ?? "struct";
   }
 

@@ -5,6 +5,7 @@ import { files } from "../../cli/complete.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { isTerminal } from "../../cli/prompt.ts";
+import { imageEvent } from "../../engine/images.ts";
 import { loadImages } from "../../image/load.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { progressOf } from "../pulling.ts";
@@ -27,6 +28,7 @@ export default verb({
       onProgress: progressOf(context, flags.quiet),
     });
     for (const { names, image } of loaded) {
+      imageEvent(context.host, "loadfromarchive", { id: image.id, name: input.path });
       for (const name of names.length > 0 ? names : [`sha256:${image.id}`]) context.out(`Loaded image: ${name}`);
     }
   },

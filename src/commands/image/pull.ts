@@ -3,6 +3,7 @@
 import { list, natural, text, texts, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { atLeast } from "../../cli/operands.ts";
+import { imageEvent } from "../../engine/images.ts";
 import { pull } from "../../image/pull.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
@@ -48,8 +49,12 @@ export default verb({
           onProgress: progressOf(context, flags.quiet),
           ...(prompt ? { prompt } : {}),
         });
-        for (const { id } of pulled) ids.add(id);
+        for (const { id } of pulled) {
+          ids.add(id);
+          imageEvent(context.host, "pull", { id, name });
+        }
       } catch (fault) {
+        imageEvent(context.host, "pull-error", { name, error: (fault as Error).message });
         context.failed(fault);
       }
     }

@@ -3,7 +3,9 @@
 import { list, natural, text, texts, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
+import { imageEvent } from "../../engine/images.ts";
 import { push } from "../../image/push.ts";
+import { findImage } from "../../image/resolve.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
@@ -55,6 +57,7 @@ export default verb({
       signer: (identity) => signerOf(flags, identity),
       onProgress: progressOf(context, flags.quiet),
     });
+    imageEvent(context.host, "push", { id: findImage(context.host.store, image!, context.host.imageSystem)?.id, name: destination ?? image! });
     if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, digest);
   },
 });

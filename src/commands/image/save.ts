@@ -4,6 +4,8 @@ import { files } from "../../cli/complete.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
 import { isTerminal } from "../../cli/prompt.ts";
+import { imageEvent } from "../../engine/images.ts";
+import { findImage } from "../../image/resolve.ts";
 import { saveFormats, saveImages, type SaveFormat } from "../../image/save.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { progressOf } from "../pulling.ts";
@@ -48,6 +50,9 @@ export default verb({
       uncompressed: flags.uncompressed,
       onProgress: progressOf(context, flags.quiet || flags.output === undefined),
     });
+    for (const name of flags.multiImageArchive ? operands : [first!]) {
+      imageEvent(context.host, "save", { id: findImage(context.host.store, name, context.host.imageSystem)?.id, name: flags.output ?? "/dev/stdout" });
+    }
   },
 });
 

@@ -1,6 +1,8 @@
 // podman tag: more names for an image.
 
 import { atLeast } from "../../cli/operands.ts";
+import { imageEvent } from "../../engine/images.ts";
+import { findImage } from "../../image/resolve.ts";
 import { tagImage } from "../../image/names.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
@@ -14,5 +16,7 @@ export default verb({
   run({ context, operands }) {
     const [image, ...names] = operands;
     tagImage(context.host.store, image!, names, context.host.imageSystem);
+    const id = findImage(context.host.store, image!, context.host.imageSystem)?.id;
+    for (const name of names) imageEvent(context.host, "tag", { id, name });
   },
 });

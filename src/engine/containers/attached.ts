@@ -11,7 +11,7 @@ import { detachKeysDefault, parseDetachKeys } from "./detach-keys.ts";
 import { openMonitor } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { hasEnded, isLive, readExitFile } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 import { proxySignals } from "./proxy.ts";
 import { ready, run, startNeeded } from "./start.ts";
 import { joinStreams } from "./streams.ts";

@@ -21,7 +21,7 @@ import { readRoot } from "./export.ts";
 import { pauseProcesses, resumeProcesses } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { observe } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 
 export interface CommitOptions {
   /** The new image's name as written; absent gives it none. */

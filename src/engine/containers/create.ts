@@ -10,13 +10,14 @@ import type { PullRequest } from "../../image/pull.ts";
 import { lookupImage } from "../../image/resolve.ts";
 import type { ImageSystem } from "../../image/system.ts";
 import type { StoredImage } from "../../storage/store.ts";
-import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { findUses, keepSecrets } from "../secrets/uses.ts";
 import { createVolume, dropVolume } from "../volumes/volumes.ts";
+import { imageEvent } from "../images.ts";
 import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
+import { containerEvent } from "./container-event.ts";
 import { resolve } from "./resolve.ts";
 import type { ImageForSpec } from "./resolve.ts";
 
@@ -48,7 +49,10 @@ async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions)
   const system: ImageSystem = { ...host.imageSystem, ...asked, ...(platform ? { platform: { ...asked?.platform, ...platform } } : {}) };
   const policy = options.pull ?? (host.conf.engine.pull_policy as CreateOptions["pull"]) ?? "missing";
   const here = policy === "missing" || policy === "never" ? lookupImage(host.store, imageName, system) : undefined;
-  if (here) return here;
+  if (here) {
+    imageEvent(host, "pull", { id: here.image.id, name: imageName });
+    return here;
+  }
   const { pull } = await import("../../image/pull.ts");
   const [image] = await pull(imageName, {
     store: host.store, system, policy,
@@ -56,6 +60,7 @@ async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions)
     ...(prompt ? { prompt } : {}),
   });
   if (!image) throw new Fault("image.not-found", `${imageName}: image not known`);
+  imageEvent(host, "pull", { id: image.id, name: imageName });
   return { image, name: nameOf(host, image, imageName, system) };
 }
 
@@ -139,6 +144,14 @@ async function replaceIfAsked(host: Host, name: string, options: CreateOptions):
   if (outcome?.fault) throw outcome.fault;
 }
 
+async function tellCreation(host: Host, id: string): Promise<void> {
+  const record = host.state.findById(id);
+  if (!record) return;
+  const wanted = host.conf.engine.events_container_create_inspect_data ?? false;
+  const inspected = wanted ? (await import("./inspect.ts")).inspect(host, id, { size: true }) : undefined;
+  containerEvent(host, record, "create", inspected ? { ContainerInspectData: JSON.stringify(inspected) } : {});
+}
+
 /** @throws Fault of pulling, resolving or storing; nothing is left of the container then */
 export async function create(host: Host, asked: ContainerSpec, options: CreateOptions = {}): Promise<Created> {
   if (asked.name) await replaceIfAsked(host, checkName(asked.name), options);
@@ -161,6 +174,6 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
     dropQuietly(host, made);
     throw thrown;
   }
-  writeEvent(host, { Type: "container", Status: "create", Name: name, ID: id, Image: complete.imageReference ?? "", Attributes: complete.labels ?? {} });
+  await tellCreation(host, id);
   return { id, name, warnings };
 }

@@ -23,7 +23,7 @@ import { conmonLog, conmonPath, exitCommand } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { randomId } from "./names.ts";
 import { hasEnded } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 import { proxySignals } from "./proxy.ts";
 import { readNumberFile } from "./read-file.ts";
 import { runtimeOf } from "./runtime-choice.ts";
@@ -64,7 +64,7 @@ function running(host: Host, id: string): ContainerRecord {
   });
 }
 
-function processOf(host: Host, record: ContainerRecord, asked: ExecSpec): ReturnType<typeof execProcess> {
+export function processFor(host: Host, record: ContainerRecord, asked: ExecSpec): ReturnType<typeof execProcess> {
   const { spec, state } = record;
   const user = asked.user ?? spec.user ?? "";
   const identity = identityOf(`/proc/${state.pid}/root`, user, spec.groupAdd ?? []);
@@ -101,7 +101,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
   for (const directory of [bundle, pidDirectory(host, containerId, id)]) mkdirSync(directory, { recursive: true, mode: 0o700 });
   const processPath = `${bundle}/process.json`;
   try {
-    writeProcess(processPath, processOf(host, record, asked));
+    writeProcess(processPath, processFor(host, record, asked));
     const session = await launchSession({
       id, containerId, name: record.name, runtime: runtimeOf(host, record.spec), bundle, processPath, attach,
       pidfile: pidfileOf(host, containerId, id), conmonPidfile: `${bundle}/conmon.pid`,
@@ -155,7 +155,7 @@ export function endSession(host: Host, record: ContainerRecord, id: string): voi
   const { owner } = session ?? {};
   if (owner && owner.pid !== process.pid && isAlive(owner.pid, owner.start)) return;
   if (session && session.pidStart !== undefined && isAlive(session.pid, session.pidStart)) return;
-  if (session) containerEvent(host, record, "exec_died", readNumberFile(exitFileOf(host, record.id, id)));
+  if (session) containerEvent(host, record, "exec_died", { ContainerExitCode: readNumberFile(exitFileOf(host, record.id, id)) ?? lostStatus });
   forget(host, record.id, id);
 }
 

@@ -5,7 +5,7 @@ import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { get } from "./lookup.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 import { tarOfTree } from "../../storage/tar/tree.ts";
 
 export interface ReadableRoot extends Disposable {

@@ -9,7 +9,7 @@ import { disconnect } from "../networks/connect.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { ended, isLive, readExitFile } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 import { unmountRoot } from "./root.ts";
 
 /** Keeps the end of a live state in one step, so that a crash after it loses nothing. */
@@ -21,7 +21,7 @@ function noteEnd(host: Host, record: ContainerRecord): ContainerRecord {
     host.state.saveState(record.id, state);
     host.state.keepExitCode(record.id, state.exitCode ?? 0);
   });
-  containerEvent(host, record, "died", state.exitCode);
+  containerEvent(host, record, "died", { ContainerExitCode: state.exitCode ?? 0 });
   return { ...record, state };
 }
 
@@ -63,5 +63,6 @@ export async function finish(host: Host, record: ContainerRecord): Promise<Conta
     host.state.saveState(record.id, done);
   });
   containerEvent(host, record, "cleanup");
+  if (state.health) (await import("../health/timer.ts")).pokeTimer(host);
   return { ...stopped, state: done };
 }

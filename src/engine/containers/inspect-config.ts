@@ -2,6 +2,8 @@
 
 import { humanSizeTight } from "../../base/bytes.ts";
 import type { ContainerSpec, MountSpec, NamespaceMode, NetworkSpec } from "../../base/container-spec.ts";
+import { GoDuration } from "../../base/duration.ts";
+import type { Healthcheck } from "../../base/oci-image.ts";
 import { signalName } from "../../base/signals.ts";
 import { capabilitySet } from "../../security/capabilities.ts";
 import { cgroupMode } from "../../runtime/cgroups.ts";
@@ -45,6 +47,12 @@ function secretsOf({ secrets = [] }: ContainerSpec): { Secrets?: Record<string, 
   return { Secrets: mounted.map(({ source, id = "", uid = 0, gid = 0, mode = 0o444 }) => ({ Name: source, ID: id, UID: uid, GID: gid, Mode: mode })) };
 }
 
+/** Times show as "30s" in templates, and stay numbers in JSON. */
+function checkOf(check: Healthcheck): Record<string, unknown> {
+  const times = (["Interval", "Timeout", "StartPeriod", "StartInterval"] as const).flatMap(name => check[name] === undefined ? [] : [[name, new GoDuration(check[name])]]);
+  return { ...check, ...Object.fromEntries(times) };
+}
+
 export function configOf({ spec }: ContainerRecord): Record<string, unknown> {
   const { health } = spec;
   return {
@@ -61,8 +69,8 @@ export function configOf({ spec }: ContainerRecord): Record<string, unknown> {
     Labels: Object.keys(spec.labels ?? {}).length > 0 ? spec.labels : null,
     Annotations: annotationsOf(spec),
     StopSignal: signalName(spec.stopSignal ?? 15),
-    ...(health?.startup ? { StartupHealthCheck: health.startup } : {}),
-    ...(health?.check ? { Healthcheck: health.check } : {}),
+    ...(health?.startup ? { StartupHealthCheck: checkOf(health.startup) } : {}),
+    ...(health?.check ? { Healthcheck: checkOf(health.check) } : {}),
     HealthcheckOnFailureAction: health?.onFailure ?? "none",
     HealthLogDestination: health?.logDestination ?? "local",
     HealthcheckMaxLogCount: health?.maxLogCount ?? 5,

@@ -34,8 +34,11 @@ function self(): string[] {
   return isBun ? [process.execPath, Bun.main] : [process.execPath];
 }
 
-/** What conmon runs when the container, or a session of it, has ended: this program, with the same store. */
-export function exitCommand(host: Host, ...rest: readonly string[]): string[] {
+/** What conmon runs when the container, or a session of it, has ended. */
+export const exitCommand = (host: Host, ...rest: readonly string[]): string[] => selfCommand(host, "container", "cleanup", ...rest);
+
+/** This program once more, with the same store. */
+export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
   const { options, paths } = host;
   const flag = (name: string, value: string | undefined): string[] => value === undefined ? [] : [name, value];
   const globals = [
@@ -47,7 +50,7 @@ export function exitCommand(host: Host, ...rest: readonly string[]): string[] {
     ...(options.modules ?? []).flatMap(value => ["--module", value]),
     ...(options.syslog ? ["--syslog"] : []),
   ];
-  return [...(options.self ?? self()), ...globals, "container", "cleanup", ...rest];
+  return [...(options.self ?? self()), ...globals, ...rest];
 }
 
 export function conmonLog(host: Host, record: Pick<ContainerRecord, "id" | "spec">): { log: string; logSizeMax?: number; logTag?: string } {

@@ -156,13 +156,10 @@ export function logPath(host: Host, { id, spec }: Pick<ContainerRecord, "id" | "
   return spec.log?.path ?? `${host.paths.staticDir(id)}/ctr.log`;
 }
 
-function refuseUnreadable({ id, spec }: ContainerRecord): void {
+function refuseUnreadable({ spec }: ContainerRecord): void {
   const driver = spec.log?.driver ?? "k8s-file";
-  if (driver === "k8s-file" || driver === "json-file") return;
-  const reason = driver === "none" || driver.startsWith("passthrough")
-    ? `this container is using the '${driver}' log driver, cannot read logs: this container is not logging output`
-    : `the '${driver}' log driver cannot be read back: use journalctl CONTAINER_ID_FULL=${id}`;
-  throw new Fault("usage.unsupported", reason, { hint: "run the container with --log-driver k8s-file" });
+  if (driver === "k8s-file" || driver === "json-file" || driver === "journald") return;
+  throw new Fault("usage.unsupported", `this container is using the '${driver}' log driver, cannot read logs: this container is not logging output`, { hint: "run the container with --log-driver k8s-file" });
 }
 
 function openLog(path: string, tail: number): LogFile | undefined {
@@ -175,8 +172,12 @@ function openLog(path: string, tail: number): LogFile | undefined {
 }
 
 async function* logOf(host: Host, record: ContainerRecord, options: LogOptions): AsyncGenerator<LogLine> {
+  if (record.spec.log?.driver === "journald") {
+    const { journalLog } = await import("./logs-journal.ts");
+    return yield* journalLog(host, record, { ...options, isFollowed: () => isFollowed(host, record.id) });
+  }
   const since = options.since ? momentNs(options.since) : undefined;
-  const until = options.until ? momentNs(options.until) : undefined;
+  const until = options.until ? momentNs(options.until, { after: true }) : undefined;
   const path = logPath(host, record);
   let file = openLog(path, options.tail ?? -1);
   try {

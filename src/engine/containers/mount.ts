@@ -11,7 +11,7 @@ import { mountedWorking, mountWorking, unmountWorking } from "../working/mount.t
 import { getWorking } from "../working/records.ts";
 import { apart, choose, onEach } from "./choose.ts";
 import { isLive, observe } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 
 export interface Mounted extends Outcome {
   readonly path?: string;

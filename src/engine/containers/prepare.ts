@@ -10,22 +10,13 @@ import type { Host } from "../host.ts";
 import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, reservePorts } from "../networks/connect.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { writeEvent } from "../events.ts";
+import { containerEvent } from "./container-event.ts";
 import { copyDefaultMounts } from "./default-mounts.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { launch, removeFromRuntime } from "./launch.ts";
 import { removeTree } from "./run-files.ts";
 import { mountRoot, unmountRoot } from "./root.ts";
 import { isLive } from "./observe.ts";
-
-/** What an event about a container says of it. */
-export function containerEvent(host: Host, { id, name, spec }: ContainerRecord, status: string, exitCode?: number): void {
-  writeEvent(host, {
-    Type: "container", Status: status, Name: name, ID: id, Image: spec.imageReference ?? spec.imageName ?? "",
-    Attributes: spec.labels ?? {},
-    ...(exitCode === undefined ? {} : { ContainerExitCode: exitCode }),
-  });
-}
 
 /** We were killed between the runtime's making of it and our writing that down: it still waits, with its monitor. */
 export function hasHalfStart(host: Host, { id, state }: ContainerRecord): boolean {

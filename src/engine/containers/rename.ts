@@ -6,7 +6,7 @@ import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import { get } from "./lookup.ts";
 import { checkName } from "./names.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 
 /** @throws Fault "container.not-found", "container.name-in-use", "usage.invalid" for a name that cannot be one */
 export async function rename(host: Host, nameOrId: string, wanted: string): Promise<void> {

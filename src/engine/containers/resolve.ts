@@ -9,6 +9,7 @@ import type { ImageDefaults } from "../../base/oci-image.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findProgram, programPlaces } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
+import { completeHealth } from "../health/settings.ts";
 import { argvOf, environment, splitOnce, variables } from "./environment.ts";
 import { globMounts } from "./globs.ts";
 import { get } from "./lookup.ts";
@@ -157,13 +158,18 @@ function securityOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec[
   };
 }
 
+function healthOf(asked: ContainerSpec, image: ImageDefaults | undefined): Pick<ContainerSpec, "health"> {
+  if (!asked.health && !image?.Healthcheck) return {};
+  const check = image?.Healthcheck || asked.health?.check ? { check: { ...image?.Healthcheck, ...asked.health?.check } } : {};
+  return { health: completeHealth({ ...asked.health, ...check }) };
+}
+
 function dependenciesOf(spec: ContainerSpec): string[] {
   const { network, namespaces = {}, requires = [] } = spec;
   const fromNamespaces = Object.values(namespaces).flatMap(mode => mode.kind === "container" ? mode.target ?? [] : []);
   return [...new Set([...requires, ...fromNamespaces, ...(network?.mode === "container" && network.target ? [network.target] : [])])];
 }
 
-/** Completes the spec. @throws Fault for what cannot be: unknown containers, networks, drivers, ports in use */
 /** Defaults that speak of a namespace the container shares are left out: no runtime sets the host's. */
 function sysctlOf(host: Host, asked: ContainerSpec): Record<string, string> {
   const shared = ["host", "container", "path"];
@@ -174,6 +180,7 @@ function sysctlOf(host: Host, asked: ContainerSpec): Record<string, string> {
   return { ...Object.fromEntries(defaults), ...asked.sysctl };
 }
 
+/** Completes the spec. @throws Fault for what cannot be: unknown containers, networks, drivers, ports in use */
 export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving): Resolved {
   const { id, name, image } = resolving;
   const conf = host.conf;
@@ -215,7 +222,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     sysctl: sysctlOf(host, asked),
     ...(asked.oomScoreAdj ?? conf.containers.oom_score_adj) === undefined ? {} : { oomScoreAdj: asked.oomScoreAdj ?? conf.containers.oom_score_adj },
     ...(asked.cgroups ?? conf.containers.cgroups ? { cgroups: (asked.cgroups ?? conf.containers.cgroups) as "enabled" } : {}),
-    ...(asked.health ?? defaults?.Healthcheck ? { health: { ...(defaults?.Healthcheck ? { check: defaults.Healthcheck } : {}), ...asked.health } } : {}),
+    ...healthOf(asked, defaults),
     noHosts: asked.noHosts ?? conf.containers.no_hosts ?? false,
     noHostname: asked.noHostname ?? conf.containers.no_hostname ?? false,
   };

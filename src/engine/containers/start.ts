@@ -3,7 +3,9 @@
 
 import { Fault } from "../../base/fault.ts";
 import { nowRfc3339Nano } from "../../base/time.ts";
+import type { ContainerState } from "../../base/container-state.ts";
 import type { Choice, Outcome } from "../batch.ts";
+import { freshHealth, hasHealthcheck } from "../health/settings.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -12,7 +14,8 @@ import { finish } from "./finish.ts";
 import { startProcess } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { hasEnded, isLive } from "./observe.ts";
-import { containerEvent, prepare } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
+import { prepare } from "./prepare.ts";
 
 const improper = (message: string): Fault => new Fault("container.wrong-state", `${message}: container state improper`);
 
@@ -28,11 +31,15 @@ export async function ready(host: Host, record: ContainerRecord): Promise<Contai
 
 /** From "initialized" to "running"; the lock is held by the caller. */
 export async function run(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
-  const state = { ...record.state, status: "running" as const, startedAt: nowRfc3339Nano(), stoppedByUser: false };
+  const { health: _before, ...kept } = record.state;
+  const checked = hasHealthcheck(record.spec);
+  const state: ContainerState = { ...kept, status: "running", startedAt: nowRfc3339Nano(), stoppedByUser: false, ...(checked ? { health: freshHealth } : {}) };
   await startProcess(host, record);
   host.state.saveState(record.id, state);
   containerEvent(host, record, "start");
-  return { ...record, state };
+  const started = { ...record, state };
+  if (checked) (await import("../health/timer.ts")).needTimer(host, started);
+  return started;
 }
 
 /** Containers that this one needs are started first, theirs before them. */

@@ -15,7 +15,7 @@ import { settle } from "./cleanup.ts";
 import { finish } from "./finish.ts";
 import { killAll, pauseProcesses, resumeProcesses } from "./launch.ts";
 import { hasEnded, isLive, readExitFile } from "./observe.ts";
-import { containerEvent } from "./prepare.ts";
+import { containerEvent } from "./container-event.ts";
 import { start } from "./start.ts";
 
 export interface StopOptions {
@@ -129,8 +129,11 @@ export async function unpause(host: Host, choice: Choice): Promise<Outcome[]> {
     const record = fresh(host, id);
     if (record.state.status !== "paused") throw improper(`${id} is not paused, can't unpause`);
     await resumeProcesses(host, record);
-    host.state.saveState(id, { ...record.state, status: "running" });
+    const { health } = record.state;
+    const state = { ...record.state, status: "running" as const, ...(health ? { health: { ...health, status: "reset" as const } } : {}) };
+    host.state.saveState(id, state);
     containerEvent(host, record, "unpause");
+    if (health) (await import("../health/timer.ts")).needTimer(host, { ...record, state });
   }));
 }
 

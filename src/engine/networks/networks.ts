@@ -140,7 +140,7 @@ export function createNetwork(host: Host, options: CreateNetwork): Network {
   const file = `${directory}/${network.name}.json`;
   writeFileSync(`${file}.new`, JSON.stringify(network, null, "\t"), { mode: 0o644 });
   renameSync(`${file}.new`, file);
-  writeEvent(host, { Type: "network", Status: "create", Name: network.name, ID: network.id });
+  writeEvent(host, { Type: "network", Status: "create", network: network.name, ID: network.id, Attributes: { driver: network.driver } });
   return network;
 }
 
@@ -203,7 +203,7 @@ function removeOne(host: Host, name: string): void {
   const network = getNetwork(host, name);
   if (network.name === defaultNetworkName(host)) throw new Fault("usage.invalid", `default network ${network.name} cannot be removed`);
   unlinkSync(`${host.paths.networks}/${network.name}.json`);
-  writeEvent(host, { Type: "network", Status: "remove", Name: network.name, ID: network.id });
+  writeEvent(host, { Type: "network", Status: "remove", network: network.name, ID: network.id, Attributes: { driver: network.driver } });
 }
 
 /** With `force`, containers that use a network are removed first and missing networks are passed over. */

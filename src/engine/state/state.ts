@@ -44,6 +44,8 @@ export interface ExecRecord {
 export interface State {
   /** In order of creation. */
   containers(): ContainerRecord[];
+  /** Those that run and have a health check. */
+  withHealthcheck(): ContainerRecord[];
   findById(id: string): ContainerRecord | undefined;
   findByName(name: string): ContainerRecord | undefined;
   /** At most a handful: enough to tell one from many. */
@@ -137,6 +139,8 @@ function readContainers({ rows, row }: Queries) {
   const upper = (prefix: string) => `${prefix}g`;
   return {
     containers: () => rows<ContainerRow>(`SELECT ${columns} FROM containers ORDER BY seq`).map(recordOf),
+    withHealthcheck: () => rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE json_extract(state, '$.status') = 'running'
+      AND json_extract(spec, '$.health.check') IS NOT NULL ORDER BY seq`).map(recordOf),
     findById: (id: string) => one("WHERE id = ?", id),
     findByName: (name: string) => one("WHERE name = ?", name),
     findByPrefix: (prefix: string) => /^[0-9a-f]{1,64}$/.test(prefix)
