@@ -23,6 +23,8 @@ export interface Flag<T> {
   readonly hidden?: boolean;
   /** Says what to use instead; hides the flag and warns when it is written. */
   readonly deprecated?: string;
+  /** Why it cannot be used; writing it is a fault that says so. */
+  readonly refused?: string;
   /** Other long names, accepted but not shown. */
   readonly aliases?: readonly string[];
   readonly complete?: Completer;
@@ -49,6 +51,7 @@ export interface About {
   readonly bare?: string;
   readonly hidden?: boolean;
   readonly deprecated?: string;
+  readonly refused?: string;
   readonly aliases?: readonly string[];
   readonly complete?: Completer;
 }

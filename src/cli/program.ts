@@ -3,6 +3,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { isGroup, type AnyVerb, type Contents, type Entry, type Group, type Persona } from "./command.ts";
+import { flagName } from "./flag.ts";
 import { editDistance, leadingFlags, narrowed, openScope, parseLine, type Scope } from "./parse.ts";
 import { writeErr, writeOut } from "./output.ts";
 
@@ -111,6 +112,7 @@ async function runEntry<C>(running: Running<C>, place: Place<C>): Promise<number
   }
   const ended = hooks.begin?.(globals, argv);
   if (ended !== undefined) return ended;
+  refuseFlags([scope, globals], place.path);
   verb.operands.check({ operands: line.operands, flags: scope.flags, given: scope.given, path: place.path });
   const context = await hooks.context({ persona, verb, globals, path: place.path, argv });
   try {
@@ -121,6 +123,16 @@ async function runEntry<C>(running: Running<C>, place: Place<C>): Promise<number
   } catch (error) {
     hooks.status(context);
     throw withExit(error, verb);
+  }
+}
+
+/** @throws Fault "usage.unsupported" for a written flag that is declared, but cannot be done */
+function refuseFlags(scopes: readonly Scope[], path: string): void {
+  for (const { table, given } of scopes) {
+    for (const key of given) {
+      const reason = table[key]?.refused;
+      if (reason !== undefined) throw new Fault("usage.unsupported", `cannot use --${flagName(key)} with "${path}": ${reason}`);
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { compatibleVersion } from "./version.ts";
 const container: Contents = {
   attach: ["Attach to a running container", () => import("./container/attach.ts")],
   cleanup: ["Clean up network and mountpoints of one or more containers", () => import("./container/cleanup.ts")],
+  clone: ["Clone an existing container", () => import("./container/clone.ts")],
   commit: ["Create new image based on the changed container", () => import("./container/commit.ts")],
   cp: ["Copy files/folders between a container and the local filesystem", () => import("./container/cp.ts")],
   create: ["Create but do not start a container", () => import("./container/create.ts")],
@@ -29,11 +30,14 @@ const container: Contents = {
   restart: ["Restart one or more containers", () => import("./container/restart.ts")],
   rm: ["Remove one or more containers", () => import("./container/rm.ts")],
   run: ["Run a command in a new container", () => import("./container/run.ts")],
+  runlabel: ["Execute the command described by an image label", () => import("./container/runlabel.ts")],
   start: ["Start one or more containers", () => import("./container/start.ts")],
+  stats: ["Display a live stream of container resource usage statistics", () => import("./container/stats.ts")],
   stop: ["Stop one or more containers", () => import("./container/stop.ts")],
   top: ["Display the running processes of a container", () => import("./container/top.ts")],
   unmount: ["Unmount working container's root filesystem", () => import("./container/umount.ts"), { aliases: ["umount"] }],
   unpause: ["Unpause the processes in one or more containers", () => import("./container/unpause.ts")],
+  update: ["Update an existing container", () => import("./container/update.ts")],
   wait: ["Block on one or more containers", () => import("./container/wait.ts")],
 };
 
@@ -153,6 +157,7 @@ const contents: Contents = {
   save: image["save"]!,
   secret: group("Manage secrets", secret),
   start: container["start"]!,
+  stats: container["stats"]!,
   stop: container["stop"]!,
   system: group("Manage podman", system),
   tag: image["tag"]!,
@@ -160,6 +165,7 @@ const contents: Contents = {
   unmount: container["unmount"]!,
   unpause: container["unpause"]!,
   untag: image["untag"]!,
+  update: container["update"]!,
   version: ["Display the Podman version information", () => import("./system/version.ts")],
   volume: group("Manage volumes", volume, { about: "Volumes are created in and can be shared between containers" }),
   wait: container["wait"]!,
