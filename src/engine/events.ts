@@ -122,13 +122,21 @@ export async function* events(host: Host, options: EventOptions = {}): AsyncGene
   if (backend === "none") throw new Fault("usage.unsupported", 'cannot read events with the "none" backend', { hint: "set events_logger to file in containers.conf" });
   const test = eventTest(options.filters ?? []);
   const stream = options.stream ?? true;
-  const since = options.since ? momentNs(options.since) : undefined;
-  const until = options.until ? momentNs(options.until, { after: true }) : undefined;
+  const since = options.since ? momentOf(options.since) : undefined;
+  const until = options.until ? momentOf(options.until, { after: true }) : undefined;
   const reading: Reading = { stream, since, until, fromStart: !stream || since !== undefined || until !== undefined };
   for await (const event of backend === "journald" ? readJournal(host, reading) : readEventsFile(host, reading)) {
     if (!test(event)) continue;
     const at = parseRfc3339(event.Time) ?? 0n;
     if ((since === undefined || at >= since) && (until === undefined || at <= until)) yield event;
+  }
+}
+
+function momentOf(written: string, how: { after?: boolean } = {}): bigint {
+  try {
+    return momentNs(written, how);
+  } catch (cause) {
+    throw new Fault("usage.invalid", `failed to parse event filters: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -88,6 +88,7 @@ export async function startAttached(host: Host, nameOrId: string, options: Attac
     const before = fresh(host, id);
     if (isLive(before.state) && !hasEnded(host, before)) return undefined;
     const initialized = await ready(host, before);
+    containerEvent(host, initialized, "attach");
     const monitor = hasNoStreams(initialized, options) ? undefined : openMonitor(host, initialized);
     const terminal = monitor && initialized.spec.terminal ? holdTerminal(monitor, { raw: options.stdin ?? false }) : undefined;
     try {

@@ -69,7 +69,7 @@ export function configOf({ spec }: ContainerRecord): Record<string, unknown> {
     Labels: Object.keys(spec.labels ?? {}).length > 0 ? spec.labels : null,
     Annotations: annotationsOf(spec),
     StopSignal: signalName(spec.stopSignal ?? 15),
-    ...(health?.startup ? { StartupHealthCheck: checkOf(health.startup) } : {}),
+    StartupHealthCheck: health?.startup ? checkOf(health.startup) : undefined,
     ...(health?.check ? { Healthcheck: checkOf(health.check) } : {}),
     HealthcheckOnFailureAction: health?.onFailure ?? "none",
     HealthLogDestination: health?.logDestination ?? "local",
