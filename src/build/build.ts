@@ -23,12 +23,15 @@ export async function build(host: Host, request: BuildRequest): Promise<StoredIm
   });
   const plan = planBuild(files, request);
   for (const file of files) for (const warning of file.warnings) request.warn(warning);
+  for (const name of plan.missingArguments) request.warn(`missing ${JSON.stringify(name)} build argument. Try adding ${JSON.stringify(`--build-arg ${name}=<VALUE>`)} to the command line`);
   const shared = new Shared(host, request, plan);
   try {
     const result = await runStages(shared);
     if (plan.unusedArguments.length > 0 && !request.quiet) {
       request.out(`[Warning] one or more build args were not consumed: [${plan.unusedArguments.join(" ")}]\n`);
     }
+    // Without layers nothing on the way is for the next build.
+    if (!request.layers) for (const id of shared.made) if (host.store.images.get(id)?.names.length === 0 && id !== result.image!.id) host.store.images.remove(id);
     return result.image!;
   } finally {
     await shared.close();

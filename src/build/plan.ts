@@ -40,6 +40,8 @@ export interface Plan {
   readonly escape: string;
   /** Names of --build-arg that no ARG line takes. */
   readonly unusedArguments: readonly string[];
+  /** Names of ARG lines of needed stages that nobody gives a value. */
+  readonly missingArguments: readonly string[];
 }
 
 const stagesMax = 1000;
@@ -59,9 +61,10 @@ export function planBuild(files: readonly Containerfile[], request: PlanRequest)
   const stages = splitStages(instructions.slice(first), { request, scope, escape });
   const target = targetOf(stages, request.target);
   const kept = stages.slice(0, target + 1);
+  const needed = request.skipUnusedStages ? neededBy(kept, target) : new Set(kept.map(({ position }) => position));
   return {
-    stages: kept, target, scope, escape,
-    needed: request.skipUnusedStages ? neededBy(kept, target) : new Set(kept.map(({ position }) => position)),
+    stages: kept, target, scope, escape, needed,
+    missingArguments: missingOf(kept, needed, scope),
     unusedArguments: unusedOf(instructions, request.buildArgs, builtin),
   };
 }
@@ -215,6 +218,23 @@ function neededBy(stages: readonly PlannedStage[], target: number): Set<number> 
   };
   visit(target);
   return needed;
+}
+
+function missingOf(stages: readonly PlannedStage[], needed: ReadonlySet<number>, { given, builtin, heading }: ArgumentScope): string[] {
+  const known = new Set<string>();
+  const missing: string[] = [];
+  for (const { position, instructions } of stages) {
+    for (const { name, words } of instructions) {
+      if (name !== "arg") continue;
+      for (const word of words) {
+        const equals = word.indexOf("=");
+        if (equals > 0 && equals + 1 < word.length) known.add(word.slice(0, equals));
+        const isFree = equals >= 0 || known.has(word) || given.has(word) || builtin.has(word) || heading.has(word) || freeArguments.test(word);
+        if (!isFree && needed.has(position)) missing.push(word);
+      }
+    }
+  }
+  return missing;
 }
 
 const freeArguments = /^(?:(?:https?|ftp|no|all)_proxy|SOURCE_DATE_EPOCH)$/i;

@@ -121,7 +121,8 @@ async function bind(mount: RunMount, mounting: Mounting): Promise<MountSpec> {
 
 async function cache(mount: RunMount, mounting: Mounting, making: Making): Promise<MountSpec> {
   const target = targetOf(mount, mounting);
-  const id = hexOf(digestOf(Buffer.from(mount.id ?? target)));
+  const from = mount.from === undefined ? "" : ` ${(await mounting.treeOf(mount.from)).identity ?? mount.from} ${mount.source ?? ""}`;
+  const id = hexOf(digestOf(Buffer.from(`${mount.id ?? target}${from}`)));
   const directory = `${mounting.storeRoot}/build-cache/${id.slice(0, 32)}${mount.sharing === "private" ? `-${randomId().slice(0, 12)}` : ""}`;
   if (!existsSync(directory)) await fillCache(mount, mounting, directory);
   if (mount.sharing === "locked") {

@@ -12,7 +12,7 @@ import { malformed } from "./containerfile/lines.ts";
 import { readRunMount, type RunMount } from "./run-mount.ts";
 import { mountsFor, type Mounting } from "./run-mounts.ts";
 import type { Console, Shared } from "./shared.ts";
-import type { StageConfig } from "./stage-config.ts";
+import { proxyArguments, type StageConfig } from "./stage-config.ts";
 import { summarizeCopy } from "../engine/steps/copy.ts";
 
 export interface RunFlags {
@@ -71,8 +71,9 @@ export function commandOf(stage: StageConfig, instruction: Instruction, honoursS
   const { isJson, words, heredocs } = instruction;
   if (isJson) return { argv: [...words] };
   const shell = honoursShell && stage.defaults.Shell ? stage.defaults.Shell : ["/bin/sh", "-c"];
-  const line = words[0] ?? "";
-  if (line === "") throw malformed("RUN requires at least one argument");
+  const line = words[0];
+  // The shell complains.
+  if (line === undefined) return { argv: [...shell] };
   if (heredocs.length === 0) return { argv: [...shell, line] };
   const mark = heredocMark(line.trim());
   if (mark === undefined) return { argv: [...shell, `${line}\n${heredocs.map(({ content, name }) => `${content}${name}\n`).join("")}`] };
@@ -96,7 +97,7 @@ export async function executeRun(step: RunStep): Promise<void> {
   const { argv, script } = commandOf(stage, instruction, shared.request.format === "docker");
   using mounts = await mountsFor(flags.mounts, { ...step.mounting, root: root.path });
   const own = script === undefined ? { argv, mounts: [] as MountSpec[] } : mounts.script(script);
-  const env = [...stage.runEnv, ...mounts.env];
+  const env = [...proxies(shared.request.spec), ...stage.runEnv, ...mounts.env];
   const spec = specOf(step, [...own.mounts, ...mounts.specs], own.argv);
   const isShared = flags.network === undefined || flags.network === "default";
   const network = isShared ? await shared.takeNetwork() : await openStepNetwork(shared.host, spec);
@@ -117,6 +118,12 @@ export async function executeRun(step: RunStep): Promise<void> {
 function notStarted(thrown: unknown): never {
   if (!(thrown instanceof Fault) || !/^(runtime|process)\./.test(thrown.code)) throw thrown;
   throw new Fault(thrown.code, `while running runtime: ${thrown.message}`, { cause: thrown, exit: 1, ...(thrown.hint ? { hint: thrown.hint } : {}) });
+}
+
+/** The host's, which the image's own override. */
+function proxies({ httpProxy }: ContainerSpec): string[] {
+  if (httpProxy === false) return [];
+  return proxyArguments.flatMap(name => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
 }
 
 function specOf({ shared, stage, flags }: RunStep, mounts: readonly MountSpec[], argv: readonly string[]): ContainerSpec {

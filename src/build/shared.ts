@@ -26,6 +26,8 @@ export class Shared {
   readonly abort = new AbortController();
   /** By position; resolved when a stage is done. */
   readonly results: Promise<StageResult>[] = [];
+  /** IDs of images on the way. */
+  readonly made = new Set<string>();
   readonly #networks: StepNetwork[] = [];
   readonly #free: StepNetwork[] = [];
   readonly #trees = new Map<string, string>();

@@ -19,7 +19,7 @@ export interface StageBase {
 /** Waits for the stage it is based on, or finds or pulls its image. @throws Fault of pulling */
 export async function baseOf(shared: Shared, stage: PlannedStage): Promise<StageBase> {
   if (stage.baseStage !== undefined) return ofStage(shared, stage, stage.baseStage);
-  return stage.base === "scratch" ? ofNothing(shared) : ofImage(shared, stage);
+  return stage.base === "scratch" ? ofNothing(shared, stage) : ofImage(shared, stage);
 }
 
 const env = ({ host }: Shared): readonly string[] => host.conf.containers.env ?? [];
@@ -33,9 +33,10 @@ async function ofStage(shared: Shared, { inheritedArguments }: PlannedStage, pos
   return { image, config, standing };
 }
 
-function ofNothing(shared: Shared): StageBase {
+function ofNothing(shared: Shared, { platform }: PlannedStage): StageBase {
   const { scope, escape } = shared.plan;
-  const { os = "linux", architecture = hostPlatform().architecture, variant } = { ...hostPlatform(), ...shared.request.platform };
+  const asked = platform === undefined ? shared.request.platform : parsePlatform(platform);
+  const { os = "linux", architecture = hostPlatform().architecture, variant } = { ...hostPlatform(), ...asked };
   return {
     image: undefined,
     config: new StageConfig({ defaults: {}, env: env(shared) }, scope, escape),
@@ -50,7 +51,12 @@ async function ofImage(shared: Shared, { base, platform }: PlannedStage): Promis
     const { code, message, hint, errno } = thrown;
     throw new Fault(code, `creating build container: ${message}`, { cause: thrown, ...(hint ? { hint } : {}), ...(errno ? { errno } : {}) });
   });
-  const { config: defaults = {}, author } = storedConfig(host.store, image);
+  const { config: defaults = {}, author, os, architecture, variant } = storedConfig(host.store, image);
+  const wanted = request.platform?.variant;
+  if (wanted !== undefined && wanted !== (variant ?? "")) {
+    const text = (...parts: (string | undefined)[]): string => parts.filter(Boolean).join("/");
+    request.warn(`image platform (${text(os, architecture, variant)}) does not match the expected platform (${text(request.platform?.os ?? os, request.platform?.architecture ?? architecture, wanted)})`);
+  }
   const { Labels, ...others } = defaults;
   const kept = request.inheritLabels && Labels ? { ...others, Labels } : others;
   return {

@@ -31,7 +31,10 @@ export class StageConfig {
   author: string | undefined;
   readonly escape: string;
   readonly #scope: ArgumentScope;
-  #env = new Map<string, string>();
+  /** Of RUNs: containers.conf's, the base image's, and what ENV has set. */
+  readonly #env = new Map<string, string>();
+  /** Of the image: the last set comes last. */
+  readonly #own = new Map<string, string>();
   /** Declared arguments that have a value. */
   readonly #args = new Map<string, string>();
   /** Names that ARG lines declare, in this stage or one it is based on. */
@@ -44,22 +47,21 @@ export class StageConfig {
     this.author = base.author;
     this.#scope = scope;
     this.escape = escape;
-    for (const line of [...base.env, ...(base.defaults.Env ?? [])]) this.#setEnv(line);
-    if (!this.#env.has("PATH")) this.#env.set("PATH", defaultPath);
+    for (const line of base.env) enter(this.#env, line);
+    for (const line of base.defaults.Env ?? []) {
+      enter(this.#env, line);
+      enter(this.#own, line);
+    }
+    if (!this.#env.has("PATH")) this.setVariable("PATH", defaultPath);
     for (const name of proxyArguments) {
       const value = scope.given.get(name);
       if (value !== undefined) this.#args.set(name, value);
     }
   }
 
-  #setEnv(line: string): void {
-    const equals = line.indexOf("=");
-    if (equals > 0) this.#env.set(line.slice(0, equals), line.slice(equals + 1));
-  }
-
   /** Of the image: without arguments. */
   get env(): string[] {
-    return [...this.#env].map(([name, value]) => `${name}=${value}`);
+    return [...this.#own].map(([name, value]) => `${name}=${value}`);
   }
 
   /** Of a RUN, and for variables in words: ENV wins over ARG. */
@@ -126,6 +128,8 @@ export class StageConfig {
   setVariable(name: string, value: string): void {
     if (name === "") throw malformed("ENV names can not be blank");
     this.#env.set(name, value);
+    this.#own.delete(name);
+    this.#own.set(name, value);
   }
 
   setCommand(words: string[]): void {
@@ -148,6 +152,11 @@ export class StageConfig {
     if (path.startsWith("/")) return path;
     return `${joined(workdir, path)}${/(^|\/)$/.test(path) ? "/" : ""}`;
   }
+}
+
+function enter(variables: Map<string, string>, line: string): void {
+  const equals = line.indexOf("=");
+  if (equals > 0) variables.set(line.slice(0, equals), line.slice(equals + 1));
 }
 
 export function joined(...parts: readonly string[]): string {

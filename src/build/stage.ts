@@ -2,6 +2,7 @@
 // Source: buildah-build(1), "--layers"; Containerfile(5).
 
 import { Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import { nowNs, rfc3339Nano } from "../base/time.ts";
 import type { History } from "../base/oci-image.ts";
 import type { MadeLayer } from "../image/assemble.ts";
@@ -48,6 +49,7 @@ export class StageRun {
   readonly #console: Console;
   #config!: StageConfig;
   #standing!: Standing;
+  #baseId: string | undefined;
   #root: { id: string; path: string } | undefined;
   #pending: History[] = [];
   #executed = false;
@@ -73,6 +75,7 @@ export class StageRun {
     const { image: base, config, standing } = await baseOf(this.#shared, this.#plan);
     this.#config = config;
     this.#standing = standing;
+    this.#baseId = this.#plan.baseStage === undefined ? base?.id : undefined;
     const instructions = [...this.#extraEnv(), ...this.#triggers(), ...this.#plan.instructions, ...this.#extraLabels()];
     this.#total = instructions.length + 1;
     this.#log(`FROM ${this.#plan.shown}`);
@@ -184,20 +187,21 @@ export class StageRun {
 
   async #singleStep({ instruction, isLast, isFinal }: Step): Promise<StoredImage | undefined> {
     const text = await this.#perform(instruction, isFinal);
+    if (instruction.name === "volume") this.#opened();
     if (!isLast) {
       this.#pending.push({ created: this.#now(), created_by: text, empty_layer: true });
       return undefined;
     }
     if (this.#isTarget) this.#logCommit();
-    const layer = this.#root === undefined && this.#request.squash === "no" ? this.#emptyLayer() : undefined;
-    const image = await this.#commit({ createdBy: text, layer, isFinal, empty: false });
+    this.#open();
+    if (!this.#isTarget && !this.#shared.plan.stages.some(({ baseStage }) => baseStage === this.#plan.position)) {
+      // Others only take files from it: that needs no image.
+      this.#standing = { ...this.#standing, layers: [...this.#standing.layers, this.#takeLayer()] };
+      return undefined;
+    }
+    const image = await this.#commit({ createdBy: text, layer: undefined, isFinal, empty: false });
     this.#logId(image);
     return image;
-  }
-
-  #emptyLayer(): MadeLayer | undefined {
-    this.#open();
-    return undefined;
   }
 
   /** Carries the instruction out and answers its entry for the history. */
@@ -240,6 +244,7 @@ export class StageRun {
     const squashes = isFinal && this.#request.squash === "all";
     let image: StoredImage;
     if (made.cached !== undefined && !squashes) {
+      log.debug(`Found a cache hit in the first iteration with id ${made.cached.id}`);
       this.#say(`--> Using cache ${made.cached.id}\n`);
       if (isFinal) this.#logCommit();
       image = isFinal ? this.#tag(made.cached) : made.cached;
@@ -339,9 +344,11 @@ export class StageRun {
   /** The context, a named one, an earlier stage, or an image. */
   async #treeOf(written: string | undefined): Promise<Tree> {
     if (written === undefined) return { path: this.#request.contextDirectory, exclude: this.#request.ignore };
-    const context = this.#request.contexts.get(written);
+    const { stages } = this.#shared.plan;
+    const numbered = /^\d{1,4}$/.test(written) && Number(written) < this.#plan.position ? stages[Number(written)]!.name : written;
+    const context = this.#request.contexts.get(written) ?? this.#request.contexts.get(numbered);
     if (context?.kind === "directory") return { path: context.value, ...(context.ignore ? { exclude: context.ignore } : {}) };
-    const stage = context === undefined ? findStage(this.#shared.plan.stages, written, this.#plan.position) : undefined;
+    const stage = context === undefined ? findStage(stages, written, this.#plan.position) : undefined;
     if (stage !== undefined) {
       const { standing, executed } = await this.#shared.results[stage]!;
       return { ...this.#treeOfLayers(standing.layers.map(({ diffId }) => diffId)), isFresh: executed };
@@ -392,7 +399,8 @@ export class StageRun {
   /** With the working directory made, as whoever works in it needs it. */
   #opened(): { id: string; path: string } {
     const root = this.#open();
-    const { WorkingDir, User } = this.#config.defaults;
+    const { WorkingDir, User, Volumes } = this.#config.defaults;
+    for (const volume of Object.keys(Volumes ?? {})) ensureDirectory(root.path, volume, { uid: 0, gid: 0 });
     if (WorkingDir && WorkingDir !== "/") ensureDirectory(root.path, WorkingDir, ownerQuietly(root.path, User));
     return root;
   }
@@ -420,7 +428,10 @@ export class StageRun {
     const { host, lease, cache } = this.#shared;
     const squashed = isFinal && this.#request.squash === "all" ? this.#squash(layer) : undefined;
     const own = squashed === undefined && !empty ? layer ?? this.#takeLayer() : undefined;
-    const entries = [...this.#pending, { created: this.#now(), created_by: text, ...(empty ? { empty_layer: true } : {}) }];
+    const [first, ...rest] = [...this.#pending, { created: this.#now(), created_by: text, ...(empty ? { empty_layer: true } : {}) }];
+    // Of the first step on a base image alone, as Docker's history has it.
+    const isFirst = this.#standing.image !== undefined && this.#standing.image.id === this.#baseId;
+    const entries = [isFirst ? { ...first!, comment: `FROM ${this.#standing.annotations["org.opencontainers.image.base.name"] ?? ""}` } : first!, ...rest];
     this.#pending = [];
     const image = await commitStage(host, lease, {
       request: this.#request, stage: this.#config, standing: this.#standing, entries, isFinal,
@@ -430,6 +441,8 @@ export class StageRun {
     });
     this.#standing = { ...standingOf(host, image), annotations: this.#standing.annotations };
     cache.add(image);
+    log.debug(`created new image ID ${JSON.stringify(image.id)}`);
+    if (!isFinal) this.#shared.made.add(image.id);
     return image;
   }
 

@@ -26,7 +26,7 @@ export type PullPolicy = "always" | "missing" | "never" | "newer";
 /** @throws Fault "usage.invalid" */
 export function readPullPolicy(word: string): PullPolicy {
   const policy = word.toLowerCase();
-  if (policy === "true" || policy === "ifnotpresent") return "missing";
+  if (policy === "true" || policy === "ifnotpresent" || policy === "ifmissing" || policy === "") return "missing";
   if (policy === "false") return "never";
   if (policy === "ifnewer") return "newer";
   if (policy === "always" || policy === "missing" || policy === "never" || policy === "newer" ) return policy;

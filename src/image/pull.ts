@@ -38,7 +38,7 @@ export interface PullRequest {
 /** Reads --pull and --policy. @throws Fault "usage.invalid" worded `unsupported pull policy "x"` */
 export function parsePullPolicy(text: string): PullPolicy {
   const known: Readonly<Record<string, PullPolicy>> = {
-    "": "missing", true: "always", false: "missing", always: "always", missing: "missing", ifnotpresent: "missing",
+    "": "missing", ifmissing: "missing", true: "always", false: "missing", always: "always", missing: "missing", ifnotpresent: "missing",
     never: "never", newer: "newer", ifnewer: "newer",
   };
   const policy = Object.hasOwn(known, text.toLowerCase()) ? known[text.toLowerCase()] : undefined;

@@ -118,12 +118,24 @@ function verbText(how: Directive, value: unknown, shapes: Shapes): string | unde
   }
   if (Array.isArray(value)) return `[${value.map((item) => directive({ ...how, width: undefined }, item, shapes)).join(" ")}]`;
   if (typeof value === "string") return stringText(how, value);
+  if (typeof value === "object" && value !== null) return objectText(how, value, shapes);
   if (typeof value === "boolean") return verb === "t" ? String(value) : undefined;
   if (typeof value === "bigint" || Number.isInteger(value)) {
     const text = integerText(how, value as number | bigint);
     if (text !== undefined || typeof value === "bigint") return text;
   }
   return typeof value === "number" && !(Number.isInteger(value) && precision === undefined && verb === "s") ? floatText(how, value) : undefined;
+}
+
+/** Keys of a map and all values, each by the same verb. */
+function objectText(how: Directive, value: object, shapes: Shapes): string | undefined {
+  const isMap = shapes.kindOf(value) === "map";
+  const each = { ...how, width: undefined };
+  const parts = shapes.keys(value).map((key) => {
+    const text = directive(each, shapes.field(value, key).value, shapes);
+    return isMap ? `${directive(each, key, shapes)}:${text}` : text;
+  });
+  return isMap ? `map[${parts.join(" ")}]` : `{${parts.join(" ")}}`;
 }
 
 function stringText({ verb, precision, flags }: Directive, value: string): string | undefined {

@@ -7,6 +7,12 @@ import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { files } from "../../cli/complete.ts";
 import type { Host } from "../../engine/host.ts";
 import { atMost } from "../../cli/operands.ts";
+import { readOutput, writeOutput } from "../../build/output.ts";
+import type { PlatformChoice } from "../../image/platform.ts";
+import type { StoredImage } from "../../storage/store.ts";
+import { refuse } from "../container/written/refuse.ts";
+import { log } from "../../base/log.ts";
+import { push } from "../../image/push.ts";
 import type { BuildRequest } from "../../build/request.ts";
 import { plainProgress } from "../../image/progress.ts";
 import { isRemoteContext } from "../../build/git-source.ts";
@@ -14,7 +20,7 @@ import { checkAuthFile } from "../pulling.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { findContainerfiles, readContainerfile, readIgnoreFile, type ReadContainerfile } from "./containerfiles.ts";
 import { buildFlags } from "./flags.ts";
-import { platformsOf, requestOf, type BuildFiles } from "./request-of-line.ts";
+import { isElsewhere, platformsOf, requestOf, type BuildFiles } from "./request-of-line.ts";
 
 export default verb({
   usage: "[options] [CONTEXT]",
@@ -57,18 +63,40 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch): Pro
   const platforms = platformsOf(flags, given);
   const source = await filesOf(call, scratch);
   const { build } = await import("../../build/build.ts");
-  const request = logged(call, requestOf(call, source, platforms[0]));
-  const image = await build(hostFor(call), request);
+  if (given.has("retry") || given.has("retryDelay")) log.debug(`Setting MaxPullPushRetries to ${flags.retry ?? 3} and PullPushRetryDelay to ${flags.retryDelay ?? "2s"}`);
+  const outputs = flags.output.map(readOutput);
+  if (platforms.length > 1 && flags.iidfile) throw refuse(`building multiple images, but iidfile ${JSON.stringify(flags.iidfile)} can only be used to store one image ID`);
+  const built: { image: StoredImage; request: BuildRequest }[] = [];
+  for (const platform of platforms) {
+    const logPrefix = platforms.length > 1 ? `[${platformText(platform)}] ` : "";
+    const request = logged(call, { ...(await requestOf(call, source, { platform, scratch: () => scratch.path })), logPrefix }, platform);
+    built.push({ image: await build(hostFor(call), request), request });
+  }
+  const { image, request } = built[0]!;
+  for (const destination of flags.tag.filter(isElsewhere)) {
+    await push(image.id, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
+  }
+  for (const output of outputs) {
+    await writeOutput(context.host, image, output, {
+      out: data => context.write(data),
+      push: (name, destination) => push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress }),
+    });
+  }
+  if (flags.output.includes("-") || outputs.some(({ dest }) => dest === "-")) return;
   if (!flags.quiet) for (const name of image.names) request.out(`Successfully tagged ${name}\n`);
   if (flags.iidfile) writeFileSync(flags.iidfile, `sha256:${image.id}`);
   else if (flags.logfile === undefined) context.out(image.id);
   else request.out(`${image.id}\n`);
 }
 
+const platformText = (platform: PlatformChoice | undefined): string => [platform?.os, platform?.architecture, platform?.variant].filter(Boolean).join("/");
+
 /** With --logfile all that is said goes there. */
-function logged({ flags: { logfile } }: VerbCall<typeof buildFlags>, request: BuildRequest): BuildRequest {
+function logged({ flags }: VerbCall<typeof buildFlags>, request: BuildRequest, platform: PlatformChoice | undefined): BuildRequest {
+  const { logfile, logsplit } = flags;
   if (logfile === undefined) return request;
-  const fd = openSync(logfile, "w", 0o600);
+  const name = logsplit && platform ? `${logfile}_${platform.os ?? "linux"}_${platform.architecture ?? ""}` : logfile;
+  const fd = openSync(name, request.logPrefix === "" || logsplit ? "w" : "a", 0o600);
   const put = (data: string | Uint8Array): void => void writeSync(fd, data as string);
   return { ...request, out: put, err: put, warn: message => put(`${message}\n`), onProgress: plainProgress(line => put(`${line}\n`)) };
 }
@@ -84,13 +112,26 @@ async function filesOf({ flags, given, operands }: VerbCall<typeof buildFlags>, 
   const [written = "."] = operands;
   const web = { insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) };
   const isElsewhere = written === "-" || isRemoteContext(written);
-  const contextDirectory = isElsewhere ? await (await import("../../build/remote.ts")).bringContext(written, scratch.path, web) : directoryOf(written);
-  const paths = await findContainerfiles(contextDirectory, flags.file);
+  const lone = isElsewhere || flags.file.length > 0 ? undefined : fileOf(written);
+  const bring = async (): Promise<string> => (await import("../../build/remote.ts")).bringContext(written, scratch.path, web);
+  const besides = lone?.slice(0, lone.lastIndexOf("/")) || "/";
+  const contextDirectory = lone !== undefined ? besides : isElsewhere ? await bring() : directoryOf(written);
+  const paths = lone !== undefined ? [lone] : await findContainerfiles(contextDirectory, flags.file);
   const how = { context: contextDirectory, cppFlags: flags.cppFlag, scratch: () => scratch.path, web };
   const containerfiles: ReadContainerfile[] = [];
   for (const path of paths) containerfiles.push(await readContainerfile(path, how));
   const ignore = readIgnoreFile(contextDirectory, flags.ignorefile, paths);
   return { contextDirectory, containerfiles, ignore: ignoreRules(ignorePatterns(ignore.text)), ignoreFile: ignore.path };
+}
+
+/** A file in the place of the context is the Containerfile. */
+function fileOf(written: string): string | undefined {
+  const path = written.startsWith("/") ? written : `${process.cwd()}/${written}`;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function directoryOf(written: string): string {

@@ -28,7 +28,10 @@ const isFile = (path: string): boolean => find(path)?.isFile() ?? false;
 export async function findContainerfiles(context: string, written: readonly string[]): Promise<string[]> {
   if (written.length > 0) return written.map(name => findNamed(context, name));
   const found = ["Containerfile", "Dockerfile"].map(name => `${context}/${name}`).find(path => find(path) !== undefined);
-  if (found !== undefined) return [found];
+  if (found !== undefined) {
+    if (find(found)!.isDirectory()) throw refuse(`assumed Containerfile ${JSON.stringify(found)} is not a file`);
+    return [found];
+  }
   throw new Fault("system.not-found", `no Containerfile or Dockerfile specified or found in context directory, ${context}: no such file or directory`, {
     hint: "name one with --file",
   });

@@ -6,18 +6,21 @@ import { availableParallelism } from "node:os";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { parseGoDuration } from "../../base/duration.ts";
 import { errnoOf, Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { isRemoteContext } from "../../build/git-source.ts";
+import { bringContext } from "../../build/remote.ts";
 import { ignorePatterns, ignoreRules, type IgnoreRules } from "../../build/ignore.ts";
 import type { BuildRequest, BuildSecret, BuildSsh, NamedContext } from "../../build/request.ts";
 import { fill } from "../../cli/flag.ts";
 import { writeErr, writeOut } from "../../cli/output.ts";
 import { parsePlatform, type PlatformChoice } from "../../image/platform.ts";
-import { parsePullPolicy } from "../../image/pull.ts";
+import { findImageName } from "../../image/transport.ts";
 import { nameToGive, referenceText } from "../../image/reference.ts";
 import { readVariables } from "../container/written/environment.ts";
 import { readNetworks } from "../container/written/networks.ts";
 import { cut, refuse } from "../container/written/refuse.ts";
 import { readVolume } from "../container/written/volumes.ts";
-import { imageSystem, progressOf } from "../pulling.ts";
+import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
@@ -38,7 +41,7 @@ export interface BuildFiles {
 }
 
 /** @throws Fault "usage.invalid" */
-export function requestOf(line: BuildLine, files: BuildFiles, platform: PlatformChoice | undefined): BuildRequest {
+export async function requestOf(line: BuildLine, files: BuildFiles, { platform, scratch }: { platform: PlatformChoice | undefined; scratch: () => string }): Promise<BuildRequest> {
   const { context, flags, given } = line;
   refuseUndone(line);
   const [first] = flags.tag;
@@ -49,17 +52,17 @@ export function requestOf(line: BuildLine, files: BuildFiles, platform: Platform
     containerfiles: files.containerfiles,
     ignore: files.ignore,
     ...(files.ignoreFile ? { ignoreFile: files.ignoreFile } : {}),
-    tags: flags.tag.map(tagName),
+    tags: flags.tag.filter(tag => !isElsewhere(tag)).map(tagName),
     ...(first === undefined ? {} : { shownTag: first }),
     format: readFormat(flags.format ?? process.env["BUILDAH_FORMAT"] ?? "oci"),
     buildArgs: readBuildArgs(flags),
-    contexts: readContexts(flags.buildContext),
+    contexts: await readContexts(flags.buildContext, value => bringContext(value, scratch(), webOf(line))),
     secrets: readSecrets(flags.secret),
     ssh: readSsh(flags.ssh),
     ...(flags.target ? { target: flags.target } : {}),
     ...(flags.from ? { from: flags.from } : {}),
     ...(platform ? { platform } : {}),
-    pull: flags.pullAlways ? "always" : flags.pullNever ? "never" : parsePullPolicy(flags.pull),
+    pull: flags.pullAlways ? "always" : flags.pullNever ? "never" : flags.pull === "true" ? "always" : readPullPolicy(flags.pull),
     system: imageSystem(context, { ...flags, platform: undefined, os: undefined, arch: undefined, variant: undefined }, given),
     ...(prompt ? { prompt } : {}),
     onProgress: progressOf(context, isQuiet),
@@ -67,7 +70,7 @@ export function requestOf(line: BuildLine, files: BuildFiles, platform: Platform
     ...contentOf(line),
     ...timesOf(flags, given),
     spec: specOf(line),
-    web: { insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) },
+    web: webOf(line),
     stdin: flags.stdin,
     builderVersion: compatibleBuildah,
     quiet: isQuiet,
@@ -79,12 +82,18 @@ export function requestOf(line: BuildLine, files: BuildFiles, platform: Platform
   };
 }
 
+const webOf = ({ flags, given }: BuildLine): BuildRequest["web"] =>
+  ({ insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) });
+
+/** A tag with a transport other than the store's: the image is copied there. */
+export const isElsewhere = (tag: string): boolean => !["containers-storage", undefined].includes(findImageName(tag)?.transport);
+
 function tagName(written: string): string {
   if (written === "") throw refuse("tag : invalid reference format");
   try {
     return referenceText(nameToGive(written));
   } catch (cause) {
-    throw cause instanceof Fault ? new Fault(cause.code, `tag ${written}: ${cause.message.replace(/^parsing reference "[^"]*": /, "")}`, { cause }) : cause;
+    throw cause instanceof Fault ? new Fault(cause.code, `tag ${written}: invalid reference format${cause.message.replace(/^parsing reference "[^"]*": (invalid reference format)?(: )?/, ": ").replace(/: $/, "")}`, { cause }) : cause;
   }
 }
 
@@ -100,6 +109,7 @@ function cacheOf({ context, flags, given }: BuildLine): Pick<BuildRequest, "laye
   const squashesAll = flags.squashAll || (flags.squash && !isPodman);
   if (flags.squash && flags.squashAll) throw refuse("cannot specify --squash-all with --squash");
   const ttl = flags.cacheTtl === undefined ? undefined : parseGoDuration(flags.cacheTtl) / 1e6;
+  if (ttl === 0) log.debug("Setting --no-cache=true since --cache-ttl was set to 0 which effectively means user wants to ignore cache");
   return {
     layers: layers && !(flags.squash && isPodman),
     useCache: !flags.noCache && ttl !== 0,
@@ -178,12 +188,14 @@ export function readText(file: string, attempt: string): string {
   }
 }
 
-function readContexts(written: readonly string[]): Map<string, NamedContext> {
-  return new Map(written.map(one => {
+async function readContexts(written: readonly string[], bring: (value: string) => Promise<string>): Promise<Map<string, NamedContext>> {
+  const contexts = new Map<string, NamedContext>();
+  for (const one of written) {
     const [name, value] = cut(one);
     if (!value) throw refuse(`while parsing build context: expected name=value, got ${JSON.stringify(one)}`);
-    return [name, contextOf(value)];
-  }));
+    contexts.set(name, isRemoteContext(value) ? { kind: "directory", value: await bring(value) } : contextOf(value));
+  }
+  return contexts;
 }
 
 function contextOf(value: string): NamedContext {
@@ -229,14 +241,31 @@ function readSsh(written: readonly string[]): Map<string, BuildSsh> {
 /** What every RUN has. */
 function specOf({ flags, given }: BuildLine): ContainerSpec {
   const spec: ContainerSpec = {};
+  checkNetwork(flags, given);
+  if (flags.noHosts && given.has("addHost")) throw refuse("--no-hosts and --add-host conflict, can not be used together");
   fill(runFlags, { flags, given }, spec);
-  if (flags.network.length > 0) spec.network = readNetworks(flags.network);
+  // A network that no container has yet is a new one.
+  if (flags.network.length > 0) spec.network = readNetworks(flags.network.map(one => (one === "container" ? "private" : one)));
   if (flags.volume.length > 0) spec.mounts = flags.volume.map(written => readVolume(written));
   const isolation = flags.isolation ?? process.env["BUILDAH_ISOLATION"] ?? "oci";
   if (!["oci", "rootless", "chroot", "default", ""].includes(isolation)) throw refuse(`unrecognized isolation type ${JSON.stringify(isolation)}`);
-  // A chroot shares the host's network.
-  if (isolation === "chroot" && spec.network === undefined) spec.network = { mode: "host" };
+  // A chroot shares all of the host's namespaces but that of mounts.
+  if (isolation === "chroot") {
+    spec.network = { mode: "host" };
+    spec.namespaces = { ...spec.namespaces, pid: { kind: "host" }, ipc: { kind: "host" }, uts: { kind: "host" } };
+  }
   return spec;
+}
+
+function checkNetwork(flags: BuildFlags, given: ReadonlySet<string>): void {
+  const isNone = flags.network.at(-1) === "none";
+  for (const [key, name] of [["dns", "dns"], ["dnsOption", "dns-option"], ["dnsSearch", "dns-search"]] as const) {
+    if (isNone && given.has(key)) throw refuse(`the --${name} option cannot be used with --network=none`);
+  }
+  const network = flags.network.at(-1) ?? "host";
+  if (flags.isolation === "chroot" && !["host", "private", "default", ""].includes(network)) {
+    throw refuse(`cannot set --network other than host with --isolation chroot`);
+  }
 }
 
 const undone: readonly (keyof BuildFlags)[] = [
@@ -252,10 +281,20 @@ function refuseUndone({ flags, given }: BuildLine): void {
   if (flags.userns !== undefined && !["host", "container", "private", ""].includes(flags.userns)) throw new Fault("usage.unsupported", `cannot build with --userns ${flags.userns}: it is not part of this version`);
 }
 
+/** Parts that are left empty are this machine's. */
+function readPlatform(written: string): PlatformChoice | undefined {
+  const [os = "", architecture = "", ...rest] = written.split("/");
+  if (os === "" && architecture === "") return undefined;
+  if (!written.includes("/")) return os === "local" ? undefined : parsePlatform(written);
+  return parsePlatform([os || "linux", architecture, ...rest].join("/"));
+}
+
 /** --platform, or --os, --arch and --variant; one build each. */
 export function platformsOf(flags: BuildFlags, given: ReadonlySet<string>): (PlatformChoice | undefined)[] {
-  if (given.has("platform") && (given.has("os") || given.has("arch"))) throw refuse("--platform option can not be specified with --arch or --os");
-  if (flags.platform.length > 0) return flags.platform.map(written => parsePlatform(written.includes("/") ? written : `linux/${written}`));
+  if (given.has("platform") && (given.has("os") || given.has("arch") || given.has("variant"))) {
+    throw refuse("invalid --platform may not be used with --os, --arch, or --variant");
+  }
+  if (flags.platform.length > 0) return flags.platform.map(readPlatform);
   if (!flags.os && !flags.arch && !flags.variant) return [undefined];
   const { os, architecture, variant } = parsePlatform(`${flags.os ?? "linux"}${flags.arch ? `/${flags.arch}` : ""}${flags.arch && flags.variant ? `/${flags.variant}` : ""}`);
   return [{ ...(os ? { os } : {}), ...(architecture ? { architecture } : {}), ...(variant ? { variant } : {}) }];

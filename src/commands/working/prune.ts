@@ -2,6 +2,7 @@
 // Source: buildah-prune(1).
 
 import { toggle } from "../../cli/flag.ts";
+import { removeBuildCaches } from "../../engine/steps/cache-directory.ts";
 import { removeImagesOf } from "../../engine/images.ts";
 import { verb } from "../verb.ts";
 import { ordered } from "./operands.ts";
@@ -18,6 +19,7 @@ export default verb({
   },
   examples: ["buildah prune", "buildah prune --force"],
   async run({ context, flags, operands }) {
+    removeBuildCaches(context.host);
     const filters = flags.all ? (flags.force ? [] : ["containers=false"]) : ["dangling=true"];
     report(context, await removeImagesOf(context.host, operands, { force: flags.force, filters }));
   },

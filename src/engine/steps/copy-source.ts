@@ -53,12 +53,17 @@ function leadsOut(written: string): boolean {
  * The items of each source, in order; sources may have wildcards.
  *
  * @param tree a directory of the host; links in it lead nowhere else
- * @throws Fault "system.not-found" where a source names nothing
+ * @throws Fault "system.not-found" where a source without wildcards names nothing, or all of them together do
  */
 export function findSources(tree: string, sources: readonly string[]): SourceItem[] {
   const rootFd = openDirectory(tree);
   try {
-    return sources.flatMap(written => itemsOf(rootFd, tree, written));
+    const items = sources.flatMap(written => itemsOf(rootFd, tree, written));
+    if (items.length > 0 || sources.length === 0) return items;
+    const shown = sources.length === 1 ? "" : ` for [${sources.join(" ")}]`;
+    throw new Fault("system.not-found", `checking source under ${JSON.stringify(tree)}: no glob matches${shown}: no such file or directory`, {
+      hint: "see what the wildcards shall match",
+    });
   } finally {
     closeQuietly(rootFd);
   }
@@ -82,10 +87,7 @@ function itemsOf(rootFd: number, tree: string, written: string): SourceItem[] {
   });
   if (items.length > 0) return items;
   const plain = look(rootFd, path);
-  if (plain !== undefined) return [{ path, stat: plain, written }];
-  throw new Fault("system.not-found", `checking source under ${JSON.stringify(tree)}: no glob matches: no such file or directory`, {
-    hint: `see what ${JSON.stringify(written)} shall match`,
-  });
+  return plain === undefined ? [] : [{ path, stat: plain, written }];
 }
 
 export function look(rootFd: number, path: string): Stat | undefined {

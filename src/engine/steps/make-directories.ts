@@ -55,7 +55,7 @@ function makeOne(rootFd: number, { above, name, path, owner, links }: One): void
       return;
     }
     if ((found.mode & 0o170000) !== 0o120000) throw refused(`"${name}" is no directory`);
-    if (links === 0) throw refused("too many links");
+    if (links === 0) throw new Fault("system.failed", `open ${path}: too many levels of symbolic links`, { errno: "ELOOP" });
     const target = new TextDecoder().decode(readlinkat(parent, name));
     makeDirectories(rootFd, target.startsWith("/") ? target : `${above}/${target}`, owner, links - 1);
   } finally {

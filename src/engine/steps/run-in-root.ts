@@ -5,13 +5,16 @@ import { existsSync, mkdirSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
-import type { Child, Stdio } from "../../base/spawn.ts";
+import type { Stdio } from "../../base/spawn.ts";
+import { closeQuietly, pipe2 } from "../../kernel/files.ts";
 import { writeBundle } from "../../runtime/bundle.ts";
 import { lastError, runtimeFault } from "../../runtime/complaint.ts";
+import type { ConfigFacts } from "../../runtime/facts.ts";
+import type { OciConfig } from "../../runtime/oci.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { deleteContainer } from "../../runtime/oci-runtime.ts";
 import { spawnRuntime } from "../../runtime/program.ts";
-import { gatherFacts } from "../containers/config-facts.ts";
+import { cgroupManagerOf, gatherFacts } from "../containers/config-facts.ts";
 import { copyDefaultMounts } from "../containers/default-mounts.ts";
 import { writeEtcFiles } from "../containers/etc-files.ts";
 import { resolve } from "../containers/resolve.ts";
@@ -68,7 +71,7 @@ export async function runInRoot(host: Host, run: RootRun): Promise<number> {
     const facts = await gatherFacts(host, record, {
       root: root.path, mounts: root.mounts, bindMounts, ...(network.namespace === undefined ? {} : { namespace: network.namespace }),
     });
-    const config = ociConfig(record.spec, facts);
+    const config = stepConfig(ociConfig(record.spec, { ...facts, cgroups: { ...facts.cgroups, ...cgroupOf(host, record, facts) } }));
     const bundle = `${runDir}/bundle`;
     writeBundle(bundle, config);
     const made = run.keepMountpoints ? undefined : missingMountpoints(root.path, config.mounts.map(({ destination }) => destination));
@@ -84,9 +87,23 @@ export async function runInRoot(host: Host, run: RootRun): Promise<number> {
   }
 }
 
+/** Added capabilities are root's: no other user gets them without being asked for. */
+function stepConfig(config: OciConfig): OciConfig {
+  const { process } = config;
+  if (process.user.uid === 0 || !process.capabilities) return config;
+  return { ...config, process: { ...process, capabilities: { ...process.capabilities, ambient: [] } } };
+}
+
+/** No monitor needs a common parent. */
+function cgroupOf(host: Host, { id, spec }: ContainerRecord, { cgroups }: ConfigFacts): { path?: string } {
+  if (cgroups.path === undefined || cgroupManagerOf(host) === "systemd") return {};
+  return { path: `${(spec.cgroupParent ?? "").replace(/\/+$/, "")}/buildah-${id}` };
+}
+
 /** Of a container that no list shows. */
 function recordOf(host: Host, { id, name = id.slice(0, 12), spec: asked, env }: RootRun): ContainerRecord {
-  const { spec } = resolve(host, { ...asked, log: { driver: "none" } }, { id, name });
+  const isAlone = asked.network?.mode === "none" && !asked.dnsServers;
+  const { spec } = resolve(host, { ...asked, ...(isAlone ? { noHosts: true, dnsServers: ["none"] } : {}), log: { driver: "none" } }, { id, name });
   const variables = Object.fromEntries(env.map(line => {
     const equals = line.indexOf("=");
     return equals < 0 ? [line, ""] : [line.slice(0, equals), line.slice(equals + 1)];
@@ -109,13 +126,14 @@ async function runBundle(host: Host, { record, bundle, run }: BundleRun): Promis
   const logFile = `${bundle}/oci-log`;
   const pidFile = `${bundle}/pid`;
   const { stdin = "ignore", stdout = "inherit", stderr = "inherit" } = run.streams ?? {};
-  const stdio: Stdio[] = [stdin, ...[stdout, stderr].map((one): Stdio => (one === "inherit" ? "inherit" : "pipe"))];
   run.signal?.throwIfAborted();
-  const child = spawnRuntime(program, ["--log-format=json", "--log", logFile, "run", "--pid-file", pidFile, "--bundle", bundle, record.id], stdio);
+  const outputs = [new Output(stdout), new Output(stderr)];
+  const args = ["--log-format=json", "--log", logFile, "run", "--pid-file", pidFile, "--bundle", bundle, record.id];
+  const child = spawnRuntime(program, args, [stdin, ...outputs.map(({ theirs }) => theirs)]);
   const stop = (): void => void deleteContainer(program, record.id, { force: true }).catch(() => child.kill(9));
   run.signal?.addEventListener("abort", stop, { once: true });
   try {
-    const status = await followed(child, stdout, stderr);
+    const [status] = await Promise.all([child.exited, ...outputs.map(output => output.pump())]);
     if (status !== 0) throwComplaint(program.name, { logFile, pidFile });
     return status;
   } finally {
@@ -125,13 +143,29 @@ async function runBundle(host: Host, { record, bundle, run }: BundleRun): Promis
   }
 }
 
-async function followed(child: Child, stdout: "inherit" | Sink, stderr: "inherit" | Sink): Promise<number> {
-  const pump = async (stream: AsyncIterable<Uint8Array> | undefined, sink: "inherit" | Sink): Promise<void> => {
-    if (stream === undefined || sink === "inherit") return;
-    for await (const chunk of stream) sink(chunk);
-  };
-  const [status] = await Promise.all([child.exited, pump(child.stdout, stdout), pump(child.stderr, stderr)]);
-  return status;
+/** A real pipe, which the program may open again as /dev/stdout. */
+class Output {
+  readonly theirs: Stdio;
+  readonly #sink: "inherit" | Sink;
+  readonly #ours: number = -1;
+
+  constructor(sink: "inherit" | Sink) {
+    this.#sink = sink;
+    this.theirs = "inherit";
+    if (sink === "inherit") return;
+    [this.#ours, this.theirs] = pipe2();
+  }
+
+  /** To be called once the child runs: passes on what it prints until all who have its end are gone. */
+  async pump(): Promise<void> {
+    if (this.#sink === "inherit") return;
+    closeQuietly(this.theirs as number);
+    try {
+      for await (const chunk of Bun.file(this.#ours).stream()) this.#sink(chunk);
+    } finally {
+      closeQuietly(this.#ours);
+    }
+  }
 }
 
 /** The runtime logs only its own failures; a program that failed by itself leaves the log without an error. */

@@ -222,13 +222,14 @@ export class Unpacker implements TarHandler {
     const entry = this.#entry!;
     const target = cleanName(entry.linkName);
     if (target === path) return;
+    // Before anything is opened: making way lets handles go.
+    if (findStat(parent, toPath(name)) !== undefined) this.#clear(parent, name);
     const { directory, name: last } = splitPath(target);
     const opened = directory === "" ? this.#options.rootFd : (this.#handles.get(directory) ?? this.#open(directory));
     if (target === "" || opened < 0 || findStat(opened, toPath(last)) === undefined) {
       throw refused(entry, `the hard link leads to "${showName(entry.linkName)}", which is not in this layer`);
     }
     try {
-      if (findStat(parent, toPath(name)) !== undefined) this.#clear(parent, name);
       linkat({ dirfd: opened, path: toPath(last) }, { dirfd: parent, path: toPath(name) });
     } finally {
       if (opened !== this.#options.rootFd && this.#handles.get(directory) !== opened) closeQuietly(opened);
