@@ -13,12 +13,12 @@ import { StageRun, type StageResult } from "./stage.ts";
 
 /** @throws Fault "build.failed", "containerfile.malformed", … ; nothing half made is visible then */
 export async function build(host: Host, request: BuildRequest): Promise<StoredImage> {
-  const files = request.containerfiles.map(({ name, text }) => {
+  const files = request.containerfiles.map(({ name, text }, at) => {
     try {
       return parseContainerfile(text);
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
-      throw new Fault(thrown.code, `parsing main Dockerfile: ${name}: ${thrown.message}`, { cause: thrown, ...(thrown.hint ? { hint: thrown.hint } : {}) });
+      throw new Fault(thrown.code, `parsing ${at === 0 ? "main Dockerfile:" : "additional Dockerfile"} ${name}: ${thrown.message}`, { cause: thrown, ...(thrown.hint ? { hint: thrown.hint } : {}) });
     }
   });
   const plan = planBuild(files, request);

@@ -104,7 +104,11 @@ const fields: Readonly<Record<string, Read>> = {
   "tmpfs-size": (mount, value, key) => void (mount.size = need(value, key)),
   "tmpfs-mode": (mount, value, key) => void (mount.mode = number(value, key, 8)),
   env: (mount, value, key) => void (mount.env = need(value, key)),
-  "bind-propagation": (mount, value, key) => void mount.options.push(need(value, key)),
+  "bind-propagation"(mount, value, key) {
+    const option = need(value, key);
+    if (!/^(r?shared|r?private|r?slave|r?unbindable)$/.test(option)) throw invalid(`${key}: invalid mount option ${JSON.stringify(option)}`);
+    mount.options.push(option);
+  },
   relabel(mount, value) {
     if (value !== "shared" && value !== "private") throw invalid("relabel: must be shared or private");
     mount.relabel = value;

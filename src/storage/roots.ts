@@ -14,6 +14,7 @@ import { layerPath, randomName, rootPath, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
+import { pruneUpper } from "./prune-upper.ts";
 import { tarOfDiff } from "./tar/tree.ts";
 import { removePath, treeBytes } from "./tree.ts";
 
@@ -58,7 +59,12 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     upperPath: upper,
     remove: id => row(id) !== undefined && remove(place, id),
     changes: id => changesOf(upper(id), lowers(need(id))),
-    takeUpper: (id, lease) => takeUpper(place, need(id).id, lease),
+    takeUpper(id, lease) {
+      const lower = lowers(need(id));
+      const taken = takeUpper(place, id, lease);
+      if (lower.length > 0) pruneUpper(taken, lower);
+      return taken;
+    },
     diff: (id, options) => tarOfDiff(upper(need(id).id), options),
     size: id => treeBytes(upper(need(id).id)),
     mountLayers: (top, target) => mountLayers(layers.chain(top).map(({ chainId }) => layerPath(place, chainId)), target),

@@ -296,7 +296,10 @@ export interface Roots {
   upperPath(id: string): string;
   /** Unmounts by force and removes; true when it was there. */
   remove(id: string): boolean;
-  /** Unmounts by force, moves the writable directory into the lease and removes the rest. Where the directory is now. */
+  /**
+   * Unmounts by force, moves the writable directory into the lease and removes the rest. Where the directory is now;
+   * directories that were only copied up are gone from it.
+   */
   takeUpper(id: string, lease: Lease): string;
   /** What differs from the image, parents before children. */
   changes(id: string): Change[];

@@ -11,6 +11,7 @@ import { readOutput, writeOutput } from "../../build/output.ts";
 import type { PlatformChoice } from "../../image/platform.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { signalNumber } from "../../base/signals.ts";
 import { log } from "../../base/log.ts";
 import { push } from "../../image/push.ts";
 import type { BuildRequest } from "../../build/request.ts";
@@ -37,10 +38,30 @@ export default verb({
 
 export async function runBuild(call: VerbCall<typeof buildFlags>): Promise<void> {
   const scratch = new Scratch();
+  const interruption = new Interruption();
   try {
-    await buildIn(call, scratch);
+    await buildIn(call, scratch, interruption.signal);
   } finally {
+    interruption.end();
     scratch.remove();
+  }
+}
+
+/** Ends the build in order when a signal asks for it; the second signal ends us at once. */
+class Interruption {
+  readonly #controller = new AbortController();
+  readonly #handlers = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map(name => {
+    const handle = (): void => this.#controller.abort(new Fault("build.failed", `interrupted by ${name}`, { exit: 128 + signalNumber(name)! }));
+    process.once(name, handle);
+    return { name, handle };
+  });
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    for (const { name, handle } of this.#handlers) process.removeListener(name, handle);
   }
 }
 
@@ -57,7 +78,7 @@ class Scratch {
   }
 }
 
-async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<void> {
+async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, signal: AbortSignal): Promise<void> {
   const { context, flags, given } = call;
   if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
   const platforms = platformsOf(flags, given);
@@ -69,7 +90,7 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch): Pro
   const built: { image: StoredImage; request: BuildRequest }[] = [];
   for (const platform of platforms) {
     const logPrefix = platforms.length > 1 ? `[${platformText(platform)}] ` : "";
-    const request = logged(call, { ...(await requestOf(call, source, { platform, scratch: () => scratch.path })), logPrefix }, platform);
+    const request = logged(call, { ...(await requestOf(call, source, { platform, scratch: () => scratch.path })), logPrefix, signal }, platform);
     built.push({ image: await build(hostFor(call), request), request });
   }
   const { image, request } = built[0]!;

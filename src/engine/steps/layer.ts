@@ -5,7 +5,7 @@ import type { MadeLayer } from "../../image/assemble.ts";
 import { chainIds } from "../../storage/chain.ts";
 import type { Lease } from "../../storage/store.ts";
 import type { WrittenEntry } from "../../storage/tar/writer.ts";
-import { tarOfTree } from "../../storage/tar/tree.ts";
+import { tarOfDiff, tarOfTree } from "../../storage/tar/tree.ts";
 import type { Host } from "../host.ts";
 
 type Time = WrittenEntry["mtime"];
@@ -25,8 +25,8 @@ export interface LayerOptions extends TimeOption {
 
 /** The root is gone afterwards. */
 export function layerOfRoot(host: Host, id: string, lease: Lease, { below, mtime }: LayerOptions): MadeLayer {
-  const layer = storeArchive(host, host.store.roots.diff(id, altering(mtime)), lease);
   const tree = host.store.roots.takeUpper(id, lease);
+  const layer = storeArchive(host, tarOfDiff(tree, altering(mtime)), lease);
   // With other times than its own the tree is not what the archive says: it is unpacked anew.
   if (mtime !== undefined) return layer;
   const chain = chainIds([...below, layer.diffId]);
