@@ -5,6 +5,7 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { fill, list, text, texts, toggle } from "../../cli/flag.ts";
 import { isTerminal } from "../../cli/prompt.ts";
+import type { Host } from "../../engine/host.ts";
 import { changeWorking, getWorking, type WorkingContainer } from "../../engine/working/records.ts";
 import { runWorking } from "../../engine/working/run.ts";
 import { field } from "../container/spec-flag.ts";
@@ -34,9 +35,7 @@ const flags = {
     spec.noHosts = on;
   }),
   noPivot: toggle({ help: "do not use pivot root to jail process inside rootfs" }),
-  runtime: field(text({ value: "path", help: "path to an alternate OCI runtime", shown: '"crun"' }), (spec, runtime) => {
-    spec.runtime = runtime;
-  }),
+  runtime: text({ value: "path", help: "path to an alternate OCI runtime", shown: '"crun"' }),
   runtimeFlag: list({ help: "add global flags for the container runtime" }),
   terminal: toggle({ short: "t", help: "allocate a pseudo-TTY in the container", aliases: ["tty"] }),
   user: field(text({ value: "user[:group]", help: "user[:group] to run the command as" }), (spec, user) => {
@@ -64,7 +63,7 @@ export default verb({
     const record = recordNamed(line, name!);
     checkIsolation(line, record);
     using mounts = await readRunMounts(context.host, asked.mount, asked.contextdir);
-    const status = await runWorking(context.host, record, {
+    const status = await runWorking(await hostFor(line), record, {
       argv,
       spec: specOf(line, mounts.mounts),
       env: variablesOf(asked.env),
@@ -84,6 +83,14 @@ function recordNamed({ context }: Line, name: string): WorkingContainer {
   } catch (thrown) {
     throw inFront(`reading build container ${JSON.stringify(name)}`, thrown);
   }
+}
+
+/** With the runtime and its options as this line wants them. */
+async function hostFor({ context: { host }, flags: asked }: Line): Promise<Host> {
+  const runtime = asked.runtime || process.env["BUILDAH_RUNTIME"];
+  if (!runtime && asked.runtimeFlag.length === 0) return host;
+  const { openHost } = await import("../../engine/host.ts");
+  return openHost({ ...host.options, ...(runtime ? { runtime } : {}), ...(asked.runtimeFlag.length > 0 ? { runtimeFlags: asked.runtimeFlag } : {}) });
 }
 
 function checkIsolation({ flags: asked, given }: Line, record: WorkingContainer): void {
