@@ -7,11 +7,13 @@ import { globals, inheritedGlobals } from "./working/globals.ts";
 export { buildahHooks } from "./working/invocation.ts";
 
 const contents: Contents = {
+  add: ["Add content to the container", () => import("./working/add.ts")],
   build: ["Build an image using instructions in a Containerfile", () => import("./build/build.ts"), { aliases: ["build-using-dockerfile", "bud"] }],
   commit: ["Create an image from a working container", () => import("./working/commit.ts")],
   completion: ["Generate the autocompletion script for the specified shell", () => import("./system/completion.ts"), { hidden: true }],
   config: ["Update image configuration settings", () => import("./working/config.ts")],
   containers: ["List working containers and their base images", () => import("./working/containers.ts"), { aliases: ["list", "ls", "ps"] }],
+  copy: ["Copy content into the container", () => import("./working/copy.ts")],
   from: ["Create a working container based on an image", () => import("./working/from.ts")],
   help: ["Help about any command", () => import("./system/help.ts")],
   images: ["List images in local storage", () => import("./working/images.ts")],

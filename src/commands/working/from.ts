@@ -59,6 +59,10 @@ export default verb({
       ...(asked.suffix ? { suffix: asked.suffix } : {}),
       pull: { system, policy, onProgress: progressOf(context, asked.quiet), ...(prompt ? { prompt } : {}) },
     });
+    if ((record.config.config?.OnBuild ?? []).length > 0) {
+      const { runOnBuild } = await import("./on-build.ts");
+      await runOnBuild(context, record, asked.quiet);
+    }
     if (asked.cidfile) writeFileSync(asked.cidfile, record.id, { mode: 0o644 });
     context.out(record.name);
   },
