@@ -52,7 +52,8 @@ async function runOne(context: Invocation, id: string, { line, quiet }: { line: 
     if (status !== 0) throw new Fault("runtime.failed", `while running runtime: exit status ${status}`, { exit: status });
   } else if (name === "ADD" || name === "COPY") {
     const isAlone = words.length === 1;
-    await addInto(context.host, record, { sources: isAlone ? words : words.slice(0, -1), destination: isAlone ? "" : words.at(-1)!, unpack: name === "ADD", web: { insecure: false } });
+    const [sources, destination] = isAlone ? [words, ""] : [words.slice(0, -1), words.at(-1)!];
+    await addInto(context.host, record, { sources, destination, unpack: name === "ADD", web: { insecure: false } });
   } else if (name === "MAINTAINER") {
     changeWorking(context.host, id, before => ({ ...before, config: { ...before.config, author: joined(words) } }));
   } else if (Object.hasOwn(changes, name)) {
