@@ -41,6 +41,9 @@ const container: Contents = {
   wait: ["Block on one or more containers", () => import("./container/wait.ts")],
 };
 
+const trustAbout = `Manages which registries you trust as a source of container images based on their location.
+  The location is determined by the transport and the registry host of the image.  Using this container image docker://quay.io/podman/stable as an example, docker is the transport and quay.io is the registry host.`;
+
 const image: Contents = {
   build: ["Build an image using instructions from Containerfiles", () => import("./build/build.ts")],
   diff: ["Inspect changes to the image's file systems", () => import("./image/diff.ts")],
@@ -56,7 +59,13 @@ const image: Contents = {
   push: ["Push an image to a specified destination", () => import("./image/push.ts")],
   rm: ["Remove one or more images from local storage", () => import("./image/rmi.ts")],
   save: ["Save image(s) to an archive", () => import("./image/save.ts")],
+  search: ["Search registry for image", () => import("./image/search.ts")],
+  sign: ["Sign an image", () => import("./image/sign.ts")],
   tag: ["Add an additional name to a local image", () => import("./image/tag.ts")],
+  trust: group("Manage container image trust policy", {
+    set: ["Set default trust policy or a new trust policy for a registry", () => import("./image/trust/set.ts")],
+    show: ["Display trust policy for the system", () => import("./image/trust/show.ts")],
+  }, { about: trustAbout }),
   unmount: ["Unmount an image's root filesystem", () => import("./image/unmount.ts"), { aliases: ["umount"] }],
   untag: ["Remove a name from a local image", () => import("./image/untag.ts")],
 };
@@ -156,6 +165,7 @@ const contents: Contents = {
   run: container["run"]!,
   save: image["save"]!,
   secret: group("Manage secrets", secret),
+  search: image["search"]!,
   start: container["start"]!,
   stats: container["stats"]!,
   stop: container["stop"]!,

@@ -1,7 +1,9 @@
 // From the flags about images to what the image room wants: credentials, platform, progress lines.
 
 import { accessSync } from "node:fs";
+import { goDuration, parseGoDuration } from "../base/duration.ts";
 import { Fault, errnoOf } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import { plainProgress, type OnProgress } from "../image/progress.ts";
 import type { ImageSystem } from "../image/system.ts";
 import type { Invocation } from "./verb.ts";
@@ -51,6 +53,44 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
     ...(platform ? { platform } : {}),
     ...(flags.decryptionKey?.length ? { decryptionKeys: flags.decryptionKey } : {}),
   };
+}
+
+interface Retrying {
+  readonly flags: RegistryFlags;
+  readonly given: ReadonlySet<string>;
+}
+
+const retriesDefault = 3;
+
+/**
+ * Tries again when a registry cannot be reached, where the person asked for retries: without a wish a closed port is
+ * told at once.
+ *
+ * @throws Fault "usage.invalid" for a delay that is none
+ */
+export async function withRetries<T>({ flags, given }: Retrying, work: () => Promise<T>): Promise<T> {
+  const delayMs = flags.retryDelay ? readDelayMs(flags.retryDelay) : undefined;
+  const attempts = given.has("retry") || given.has("retryDelay") ? (flags.retry ?? retriesDefault) : 0;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.code !== "registry.unreachable" || attempt > attempts) throw thrown;
+      const waitMs = Math.min(delayMs ?? 1000 * 2 ** (attempt - 1), waitMsMax);
+      log.warn(`Failed, retrying in ${goDuration(waitMs * 1e6)} ... (${attempt}/${attempts}). Error: ${thrown.message}`);
+      await Bun.sleep(waitMs);
+    }
+  }
+}
+
+const waitMsMax = 600_000;
+
+function readDelayMs(written: string): number {
+  try {
+    return parseGoDuration(written) / 1e6;
+  } catch (cause) {
+    throw new Fault("usage.invalid", (cause as Error).message, { cause });
+  }
 }
 
 /** @throws Fault "config.invalid" when it cannot be read */

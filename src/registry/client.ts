@@ -7,6 +7,7 @@ import { findBlob, openBlob, takeBlob } from "./blob.ts";
 import { fetchManifest, fetchManifestHead, removeManifest, storeManifest, type ManifestWish } from "./manifest.ts";
 import { listReferrers, noteReferrer } from "./referrers.ts";
 import { refusalOf } from "./refusal.ts";
+import { searchRepositories, type FoundRepository } from "./search.ts";
 import { newSession, requestHead, type Session } from "./session.ts";
 import { listRepositories, listTags } from "./tags.ts";
 import { sendBlob } from "./upload.ts";
@@ -124,6 +125,8 @@ export interface RegistryClient {
   tags(repository: string): Promise<string[]>;
   /** Repository names, at most `limit`. */
   catalog(limit: number): Promise<string[]>;
+  /** Repositories found by a term, by Docker's old search where the registry has it, else by looking through its catalog. */
+  search(term: string, limit: number): Promise<FoundRepository[]>;
   referrers(repository: string, digest: Digest, artifactType?: string): Promise<Descriptor[]>;
   /** By digest; a tag is resolved first. */
   deleteManifest(repository: string, reference: string): Promise<Digest>;
@@ -149,6 +152,7 @@ export function newRegistryClient(options: RegistryClientOptions): RegistryClien
     putManifest: (repository, reference, manifest) => putListed(session, { repository, reference }, manifest),
     tags: repository => listTags(session, repository),
     catalog: limit => listRepositories(session, limit),
+    search: (term, limit) => searchRepositories(session, term, limit),
     referrers: (repository, digest, artifactType) =>
       listReferrers(session, { repository, digest, ...(artifactType && { artifactType }) }),
     deleteManifest: (repository, reference) => removeManifest(session, { repository, reference }),

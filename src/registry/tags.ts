@@ -35,9 +35,11 @@ export interface PagedList {
   readonly scopes: readonly string[];
   readonly field: "tags" | "repositories";
   readonly limit: number;
+  /** Others are passed over, and do not count against the limit. */
+  readonly keeps?: (entry: string) => boolean;
 }
 
-async function listPages(session: Session, list: PagedList): Promise<string[]> {
+export async function listPages(session: Session, list: PagedList): Promise<string[]> {
   const entries: string[] = [];
   let target: string | undefined = list.target;
   for (let pages = 0; target !== undefined && entries.length < list.limit; pages++) {
@@ -48,7 +50,7 @@ async function listPages(session: Session, list: PagedList): Promise<string[]> {
       limits.tagsPageBytesMax,
     );
     const page = entriesOf(reply.bytes, list);
-    for (const entry of page) entries.push(entry);
+    for (const entry of page) if (list.keeps?.(entry) ?? true) entries.push(entry);
     const next = nextTarget(reply.headers, reply.url);
     // A page that leads to itself would never end.
     target = next === target ? undefined : next;

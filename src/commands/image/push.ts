@@ -7,7 +7,7 @@ import { imageEvent } from "../../engine/images.ts";
 import { push } from "../../image/push.ts";
 import { findImage } from "../../image/resolve.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { imageSystem, progressOf } from "../pulling.ts";
+import { imageSystem, progressOf, withRetries } from "../pulling.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
 import { encryptionOf } from "../layer-encryption.ts";
@@ -48,15 +48,16 @@ export default verb({
     const asked = unbuilt.find((name) => given.has(name));
     if (asked) throw refuse(`cannot push: --${asked.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is not built yet`);
     const [image, destination] = operands;
-    const digest = await push(image!, destination, {
+    const encryption = await encryptionOf(flags);
+    const digest = await withRetries({ flags, given }, () => push(image!, destination, {
       store: context.host.store,
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
-      ...(await encryptionOf(flags)),
+      ...encryption,
       removeSignatures: flags.removeSignatures,
       signer: (identity) => signerOf(flags, identity),
       onProgress: progressOf(context, flags.quiet),
-    });
+    }));
     imageEvent(context.host, "push", { id: findImage(context.host.store, image!, context.host.imageSystem)?.id, name: destination ?? image! });
     if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, digest);
   },

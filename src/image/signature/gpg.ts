@@ -90,3 +90,21 @@ function importKey(gpg: string, own: readonly string[], { key, file }: { key: Ui
   const { status, complaint } = run([gpg, "--batch", "--no-tty", ...own, "--import", file]);
   if (status !== 0) throw new Fault("config.invalid", `cannot read public key: ${reasonIn(complaint)}`);
 }
+
+/** Mail addresses, or whole user IDs without one, of exported public keys. */
+export function ownersOfKeys(key: Uint8Array): string[] {
+  const gpg = needProgram("gpg", "gpg");
+  const aside = scratch(undefined);
+  try {
+    const home = join(aside.path, "home");
+    mkdirSync(home, { mode: 0o700 });
+    const file = join(aside.path, "key");
+    writeFileSync(file, key);
+    const { status, stdout, complaint } = run([gpg, "--batch", "--no-tty", "--homedir", home, "--no-autostart", "--with-colons", "--show-keys", file]);
+    if (status !== 0) throw new Fault("config.invalid", `cannot read public key: ${reasonIn(complaint)}`);
+    const users = new TextDecoder().decode(stdout).split("\n").filter(line => line.startsWith("uid:")).map(line => line.split(":")[9] ?? "");
+    return users.filter(Boolean).map(user => /<([^>]*)>/.exec(user)?.[1] ?? user);
+  } finally {
+    aside.remove();
+  }
+}
