@@ -41,7 +41,28 @@ const lines: readonly Line[] = [
   { name: "run --rm IMAGE true", times: 9, ratioMax: 0.5, words: ["run", "--rm", image, "true"] },
   { name: "exec CONTAINER true", times: 9, ratioMax: 0.5, words: ["exec", "bench-up", "true"] },
   { name: "pull of 300 MB in 8 layers", times: 4, ratioMax: 0.45, words: ["pull", "-q", "127.0.0.1:5000/heavy"], before: ["rmi", "-f", "127.0.0.1:5000/heavy"] },
+  { name: "build of 10 steps, cold", times: 5, ratioMax: 0.5, words: ["build", "-q", "--no-cache", "--network", "none", "/tmp/bench-steps"] },
+  { name: "build of 10 steps, cached", times: 9, ratioMax: 0.25, words: ["build", "-q", "--network", "none", "/tmp/bench-steps"] },
+  { name: "build: COPY of 20,000 files", times: 4, ratioMax: 0.5, words: ["build", "-q", "--no-cache", "/tmp/bench-files"], before: ["image", "prune", "-f"] },
+  { name: "build: two stages of 2 seconds", times: 3, ratioMax: 0.6, words: ["build", "-q", "--no-cache", "--network", "none", "/tmp/bench-stages"] },
 ];
+
+/** Contexts of the builds, where both programs see them. */
+function writeContexts(): void {
+  const write = (file: string, text: string): void => {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
+  };
+  const steps = Array.from({ length: 5 }, (_, at) => `RUN echo ${at} > /made-${at}\nENV STEP=${at}\n`).join("");
+  write("/tmp/bench-steps/Containerfile", `FROM ${image}\n${steps}`);
+  write("/tmp/bench-stages/Containerfile", `FROM ${image} AS one\nRUN sleep 2\nFROM ${image} AS two\nRUN sleep 2\nFROM scratch\nCOPY --from=one /etc/passwd /1\nCOPY --from=two /etc/passwd /2\n`);
+  write("/tmp/bench-files/Containerfile", "FROM scratch\nCOPY files /files\n");
+  for (let at = 0; at < 20_000; at++) {
+    const file = `/tmp/bench-files/files/${at % 200}/${at}.txt`;
+    if (at < 200) fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, `file ${at}\n`.repeat(20));
+  }
+}
 
 /** Outside: makes the namespaces and starts itself in them. */
 async function outside(words: readonly string[]): Promise<number> {
@@ -76,16 +97,19 @@ function must(program: Program, words: readonly string[]): void {
 
 /** Limits that are allowed here; both programs' defaults may be above the hard ones. */
 function allowLimits(): void {
-  const nofile = Bun.spawnSync(["bash", "-c", "ulimit -Hn"]).stdout.toString().trim();
+  const hard = (letter: string): string => Bun.spawnSync(["bash", "-c", `ulimit -H${letter}`]).stdout.toString().trim();
+  const nofile = hard("n");
   if (nofile === "unlimited") return;
+  const nproc = hard("u") === "unlimited" ? "" : `, "nproc=${hard("u")}:${hard("u")}"`;
   fs.mkdirSync("/etc/containers/containers.conf.d", { recursive: true });
-  fs.writeFileSync("/etc/containers/containers.conf.d/bench.conf", `[containers]\ndefault_ulimits = ["nofile=${nofile}:${nofile}"]\n`);
+  fs.writeFileSync("/etc/containers/containers.conf.d/bench.conf", `[containers]\ndefault_ulimits = ["nofile=${nofile}:${nofile}"${nproc}]\n`);
 }
 
 async function prepare(chosen: readonly Line[], all: readonly Program[]): Promise<() => Promise<void>> {
   const { startRegistry } = await import("../tests/fixtures/registry.ts");
   const { busybox, heavy } = await import("../tests/fixtures/images.ts");
   const registry = await startRegistry();
+  if (chosen.some(line => line.name.startsWith("build"))) writeContexts();
   await registry.push(busybox(), "busybox");
   if (chosen.some(line => line.name.startsWith("pull"))) await registry.push(heavy(7, 43), "heavy");
   for (const program of all) {
