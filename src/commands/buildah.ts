@@ -1,5 +1,6 @@
 // Buildah's table of contents: every verb's name, its summary, and where it lies.
 
+import { manifestVerbs } from "./manifest/contents.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleBuildah } from "./version.ts";
 import { globals, inheritedGlobals } from "./working/globals.ts";
@@ -21,6 +22,7 @@ const contents: Contents = {
   inspect: ["Inspect the configuration of a container or image", () => import("./working/inspect.ts")],
   login: ["Login to a container registry", () => import("./working/login.ts")],
   logout: ["Logout of a container registry", () => import("./working/logout.ts")],
+  manifest: manifestVerbs("Manipulate manifest lists and image indexes"),
   mkcw: ["Convert a conventional image to a confidential workload image", () => import("./working/mkcw.ts")],
   mount: ["Mount a working container's root filesystem", () => import("./working/mount.ts")],
   prune: ["Cleanup intermediate images as well as build and mount cache", () => import("./working/prune.ts")],

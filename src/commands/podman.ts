@@ -2,6 +2,7 @@
 
 import { group } from "../cli/command.ts";
 import { globals, inheritedGlobals } from "./globals.ts";
+import { manifestVerbs } from "./manifest/contents.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleVersion } from "./version.ts";
 
@@ -150,6 +151,7 @@ const contents: Contents = {
   login: ["Log in to a container registry", () => import("./system/login.ts")],
   logout: ["Log out of a container registry", () => import("./system/logout.ts")],
   logs: container["logs"]!,
+  manifest: manifestVerbs("Manipulate manifest lists and image indexes"),
   mount: container["mount"]!,
   network: group("Manage networks", network),
   pause: container["pause"]!,

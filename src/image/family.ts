@@ -1,6 +1,7 @@
 // Which image was made from which: a child has its parent's layers and history, and one step more.
 
 import type { History, ImageConfig } from "../base/oci-image.ts";
+import { isIndexMediaType } from "../base/media-types.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { storedConfig } from "./stored-config.ts";
 
@@ -28,6 +29,7 @@ export function familyOf(store: Store): Family {
   let byParentHistory: Map<string, StoredImage[]> | undefined;
   const historyOf = (image: StoredImage): readonly History[] => config(image).history ?? [];
   const children = (image: StoredImage): StoredImage[] => {
+    if (isIndexMediaType(image.manifest.mediaType)) return [];
     byParentHistory ??= grouped(images, one => (historyOf(one).length === 0 ? undefined : keyOf(historyOf(one).slice(0, -1))));
     return (byParentHistory.get(keyOf(historyOf(image))) ?? []).filter(one => one.id !== image.id && goesOn(one, image));
   };

@@ -1,5 +1,6 @@
 // The rows of `podman images`, with all that its templates and JSON can ask for.
 
+import { isIndexMediaType } from "../base/media-types.ts";
 import { familyOf } from "./family.ts";
 import type { Family } from "./family.ts";
 import { createdMs, filterImages } from "./filters.ts";
@@ -72,7 +73,7 @@ function summarize(family: Family, image: StoredImage, context: FilterContext): 
     Arch: config.architecture,
     Digest: image.manifest.digest,
     History: image.namesHistory,
-    IsManifestList: false,
+    IsManifestList: isIndexMediaType(image.manifest.mediaType),
     Names: image.names,
     Os: config.os,
   };

@@ -3,12 +3,12 @@
 import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { nameToGive, referenceText } from "./reference.ts";
-import { getImage } from "./resolve.ts";
+import { getAny } from "./resolve.ts";
 import type { ImageSystem } from "./system.ts";
 
 /** @throws Fault "image.not-found", "reference.malformed" */
 export function tagImage(store: Store, image: string, names: readonly string[], system?: ImageSystem): void {
-  const { id } = getImage(store, image, system);
+  const { id } = getAny(store, image, system).image;
   for (const name of names) store.images.tag(id, tagText(name));
 }
 
@@ -20,7 +20,7 @@ function tagText(name: string): string {
 
 /** Without `names` all names go. @throws Fault "image.not-found"; "image.not-found" worded `NAME: tag not known` */
 export function untagImage(store: Store, image: string, names: readonly string[], system?: ImageSystem): void {
-  const { id, names: all } = getImage(store, image, system);
+  const { id, names: all } = getAny(store, image, system).image;
   for (const name of names.length > 0 ? names : all) {
     if (name.startsWith("sha256:")) throw new Fault("reference.malformed", `${name}: untag by digest not supported`);
     const whole = referenceText(nameToGive(name));

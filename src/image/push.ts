@@ -2,7 +2,7 @@
 // Source: podman-push(1).
 
 import type { Digest } from "../base/digest.ts";
-import { mediaTypes } from "../base/media-types.ts";
+import { isIndexMediaType, mediaTypes } from "../base/media-types.ts";
 import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
 import { copyImage } from "./copy.ts";
@@ -11,7 +11,8 @@ import type { OnProgress } from "./progress.ts";
 import type { Packing } from "./pack.ts";
 import { findReference } from "./reference.ts";
 import type { Reference } from "./reference.ts";
-import { getFound } from "./resolve.ts";
+import { getFound, lookupAny } from "./resolve.ts";
+import type { FoundImage } from "./resolve.ts";
 import type { ImageSystem } from "./system.ts";
 import { dockerReference, findImageName, openSink } from "./transport.ts";
 import type { World } from "./transport.ts";
@@ -53,6 +54,8 @@ export function manifestTypeOf(format: string | undefined): string | undefined {
  */
 export async function push(image: string, destination: string | undefined, request: PushRequest): Promise<Digest> {
   const { store, system, onProgress } = request;
+  const any = lookupAny(store, image, system);
+  if (any !== undefined && isIndexMediaType(any.image.manifest.mediaType)) return pushWhole(any, destination, request);
   const found = getFound(store, image, system);
   const target = destination || found.name;
   const name = findImageName(target) ?? { transport: "docker" as const, rest: target };
@@ -73,4 +76,14 @@ export async function push(image: string, destination: string | undefined, reque
     ...(system?.signal ? { signal: system.signal } : {}),
   });
   return raw.digest;
+}
+
+async function pushWhole({ image, name: own }: FoundImage, destination: string | undefined, request: PushRequest): Promise<Digest> {
+  const [{ pushList }, { read }] = await Promise.all([import("./manifest-list-push.ts"), import("./manifest-list.ts")]);
+  const { store, system = {}, signer, format, all = true, ...rest } = request;
+  const target = destination || own;
+  const name = findImageName(target) ?? { transport: "docker" as const, rest: target };
+  const mediaType = manifestTypeOf(format);
+  const signing = (await signer?.(name.transport === "docker" ? dockerReference(name.rest) : undefined)) ?? {};
+  return pushList(read(store, image), name, { ...rest, store, system, all, signing, ...(mediaType ? { mediaType } : {}) });
 }

@@ -4,7 +4,7 @@ import { Fault } from "../base/fault.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { familyOf } from "./family.ts";
 import { filterImages } from "./filters.ts";
-import { getFound } from "./resolve.ts";
+import { getAny } from "./resolve.ts";
 import { nameToGive, referenceText } from "./reference.ts";
 import type { ImageSystem } from "./system.ts";
 
@@ -61,7 +61,7 @@ export async function removeImages(store: Store, names: readonly string[], optio
   };
   for (const name of names) {
     await collect(() => {
-      const found = getFound(store, name, options.system);
+      const found = getAny(store, name, options.system);
       wish(found.image).writtenAs.push(found.name);
     });
   }

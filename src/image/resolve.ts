@@ -9,6 +9,9 @@ import {
   findReference, isShort, parseReference, referenceText, repositoryOf, withDefaultTag, withoutTagBesideDigest,
 } from "./reference.ts";
 import type { Reference } from "./reference.ts";
+import { isIndexMediaType } from "../base/media-types.ts";
+import { rawManifest, readManifest } from "./manifest.ts";
+import { choosePlatform } from "./platform.ts";
 import type { PlatformChoice } from "./platform.ts";
 import { localCandidates, registriesOf } from "./short-names.ts";
 import type { ImageSystem } from "./system.ts";
@@ -22,8 +25,19 @@ export interface FoundImage {
 /** No hint: scripts compare the whole of what is printed. */
 const unknown = (name: string): Fault => new Fault("image.not-found", `${name}: image not known`);
 
-/** undefined when there is none. @throws Fault "image.ambiguous", "reference.malformed" */
+/** As `lookupAny`; of a manifest list the member for the wanted platform. @throws Fault "image.wrong-platform" where it has none here */
 export function lookupImage(store: Store, written: string, system: ImageSystem = {}): FoundImage | undefined {
+  const found = lookupAny(store, written, system);
+  if (found === undefined || !isIndexMediaType(found.image.manifest.mediaType)) return found;
+  const parsed = readManifest(rawManifest(store.images.manifest(found.image), found.image.manifest.mediaType));
+  if (parsed.kind !== "index") return found;
+  const { digest } = choosePlatform(parsed.index, system.platform);
+  const image = store.images.findByDigest(digest).find(one => !isIndexMediaType(one.manifest.mediaType));
+  return image && { image, name: found.name };
+}
+
+/** An image or a manifest list; undefined when there is none. @throws Fault "image.ambiguous", "reference.malformed" */
+export function lookupAny(store: Store, written: string, system: ImageSystem = {}): FoundImage | undefined {
   const name = written.replace(/^containers-storage:(?:\[[^\]]*\])?@?/, "");
   const hex = name.replace(/^sha256:/, "");
   if (/^[0-9a-f]{64}$/.test(hex)) {
@@ -57,6 +71,7 @@ function byWholeName(store: Store, reference: Reference): StoredImage | undefine
 /** Only a platform that was asked for can make a found image the wrong one. */
 function fitsChoice(store: Store, image: StoredImage, choice: PlatformChoice | undefined): boolean {
   if (!choice || !(choice.os || choice.architecture || choice.variant)) return true;
+  if (isIndexMediaType(image.manifest.mediaType)) return true;
   return servesChoice(imagePlatform(store, image), choice);
 }
 
@@ -89,6 +104,13 @@ function bySuffix(store: Store, reference: Reference): FoundImage | undefined {
 export const findImage = (store: Store, name: string, system?: ImageSystem): StoredImage | undefined =>
   lookupImage(store, name, system)?.image;
 
+/** A manifest list too. @throws Fault "image.not-found" worded `NAME: image not known` */
+export function getAny(store: Store, name: string, system?: ImageSystem): FoundImage {
+  const found = lookupAny(store, name, system);
+  if (found) return found;
+  throw unknown(isDigest(name) ? name : normalWords(name));
+}
+
 /** @throws Fault "image.not-found" worded `NAME: image not known` */
 export function getFound(store: Store, name: string, system?: ImageSystem): FoundImage {
   const found = lookupImage(store, name, system);
@@ -106,4 +128,4 @@ export const getImage = (store: Store, name: string, system?: ImageSystem): Stor
 
 /** `podman image exists`: what cannot be a name is not there. */
 export const imageExists = (store: Store, name: string, system?: ImageSystem): boolean =>
-  findImage(store, name, system) !== undefined;
+  lookupAny(store, name, system) !== undefined;

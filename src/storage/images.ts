@@ -7,7 +7,7 @@ import { limits } from "../base/limits.ts";
 import { close, openDirectory, syncfs } from "../kernel/files.ts";
 import { deleteImageRows } from "./collect.ts";
 import type { StorePlace } from "./place.ts";
-import type { Blobs, Collected, Images, ManifestSignatures, PutImage, StoredImage, StoredManifest } from "./store.ts";
+import type { Blobs, Collected, Images, ManifestSignatures, PutImage, PutList, StoredImage, StoredManifest } from "./store.ts";
 
 interface ImageRow {
   id: string;
@@ -41,6 +41,7 @@ export function openImages(place: StorePlace, { blobs, collect }: ImagesNeeds): 
     findByName: name => rows("WHERE id = (SELECT image FROM names WHERE name = ?)", name)[0],
     findByDigest: digest => rows("WHERE id IN (SELECT image FROM image_manifests WHERE digest = ?) ORDER BY seq", digest),
     put: image => put(place, image),
+    putList: list => putList(place, list, blobs),
     tag: (id, name) => place.transaction(() => setNames(db, id, [name])),
     untag: (id, name) =>
       place.transaction(() => db.query("DELETE FROM names WHERE name = ? AND image = ?").run(name, id).changes > 0),
@@ -145,6 +146,29 @@ function put(place: StorePlace, image: PutImage): StoredImage {
     setNames(db, id, image.names ?? []);
     const row = db.query<ImageRow, [string]>("SELECT * FROM images WHERE id = ?").get(id)!;
     return imageOf(db, row);
+  });
+}
+
+/** What a list has in place of an image's config. */
+const listConfig = '{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}';
+
+function putList(place: StorePlace, { id, manifest, names, blobs: more }: PutList, blobs: Blobs): StoredImage {
+  const config = blobs.put(new TextEncoder().encode(listConfig));
+  return place.transaction(() => {
+    const { db } = place;
+    needRows(db, [config, manifest.digest, ...more], "blobs WHERE digest = ?");
+    const size = blobs.size(manifest.digest) ?? 0;
+    const old = db.query<{ manifest: string }, [string]>("SELECT manifest FROM images WHERE id = ?").get(id)?.manifest;
+    db.query(`INSERT INTO images (id, config, manifest, media_type, created, added_at, size, layers, history)
+      VALUES (?, ?, ?, ?, ?, ?, ?, '[]', '[]')
+      ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, media_type = excluded.media_type, size = excluded.size`)
+      .run(id, config, manifest.digest, manifest.mediaType, new Date().toISOString(), Date.now(), size);
+    db.query("DELETE FROM image_manifests WHERE image = ?").run(id);
+    db.query("INSERT INTO image_manifests VALUES (?, ?, ?)").run(id, manifest.digest, manifest.mediaType);
+    if (old !== undefined) db.query("DELETE FROM image_blobs WHERE image = ? AND digest = ?").run(id, old);
+    for (const digest of [config, manifest.digest, ...more]) db.query("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)").run(id, digest);
+    setNames(db, id, names);
+    return imageOf(db, db.query<ImageRow, [string]>("SELECT * FROM images WHERE id = ?").get(id)!);
   });
 }
 

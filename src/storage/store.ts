@@ -217,6 +217,16 @@ export interface ManifestSignatures {
   readonly signatures: readonly Uint8Array[];
 }
 
+export interface PutList {
+  /** 64 hex digits. */
+  readonly id: string;
+  /** The index, in the store already. */
+  readonly manifest: StoredManifest;
+  readonly names: readonly string[];
+  /** Further blobs that are to stay as long as the list does; those of earlier writings stay too. */
+  readonly blobs: readonly Digest[];
+}
+
 export interface RemovedImage {
   readonly image: StoredImage;
   readonly collected: Collected;
@@ -235,6 +245,8 @@ export interface Images {
    * What it replaces (names moved away) stays as a dangling image.
    */
   put(image: PutImage): StoredImage;
+  /** A manifest list made by hand, under an ID of its own; what an earlier writing had and this one has not, goes. */
+  putList(list: PutList): StoredImage;
   tag(id: string, name: string): void;
   /** The image stays, dangling where it was the last name. False when the image has no such name. */
   untag(id: string, name: string): boolean;

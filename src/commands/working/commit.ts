@@ -208,6 +208,8 @@ function addFilesOf(written: readonly string[]): Map<string, string> {
   return found;
 }
 
-async function addToList(context: Invocation, list: string, id: string): Promise<void> {
-  throw new Fault("usage.unsupported", `cannot add ${id} to the manifest list ${JSON.stringify(list)}: not done yet`);
+async function addToList({ host }: Invocation, name: string, id: string): Promise<void> {
+  const [{ createList, findList, write }, { addToList: add }] = await Promise.all([import("../../image/manifest-list.ts"), import("../../image/manifest-list-add.ts")]);
+  const list = findList(host.store, name, host.imageSystem) ?? createList(host.store, name);
+  write(host.store, (await add(list, id, { store: host.store, system: host.imageSystem })).list);
 }

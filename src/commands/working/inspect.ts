@@ -63,8 +63,10 @@ async function factsOf(context: Invocation, name: string, { type, isTyped }: { t
   }
 }
 
-async function inspectList(_context: Invocation, name: string): Promise<undefined> {
-  throw new Fault("image.not-found", `${name}: manifest list not known`);
+async function inspectList(context: Invocation, name: string): Promise<undefined> {
+  const { showList } = await import("../manifest/inspect.ts");
+  await showList(context, name, context.host.imageSystem);
+  return undefined;
 }
 
 function needRecord({ host }: Invocation, name: string): WorkingContainer {
