@@ -77,7 +77,7 @@ export async function withRetries<T>({ flags, given }: Retrying, work: () => Pro
     } catch (thrown) {
       if (!(thrown instanceof Fault) || thrown.code !== "registry.unreachable" || attempt > attempts) throw thrown;
       const waitMs = Math.min(delayMs ?? 1000 * 2 ** (attempt - 1), waitMsMax);
-      log.warn(`Failed, retrying in ${goDuration(waitMs * 1e6)} ... (${attempt}/${attempts}). Error: ${thrown.message}`);
+      log.warn(`Failed, retrying in ${goDuration(waitMs * 1e6)} ... (${attempt}/${attempts}). Error: ${thrown.message.replace(/^unable to copy from source \S+: /, "")}`);
       await Bun.sleep(waitMs);
     }
   }

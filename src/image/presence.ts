@@ -14,8 +14,8 @@ export async function digestThere(
 ): Promise<Digest | undefined> {
   if (!sink.holds) return undefined;
   const top = readManifest(await source.manifest());
-  await source.admit?.(top.raw);
   const isWhole = top.kind === "image" || (instances !== undefined && instances !== "system");
+  if (isWhole) await source.admit?.(top.raw);
   const wanted = isWhole ? top.raw : choosePlatform(top.index, platform);
   // The member's digest stands in its index: its manifest is fetched only where the policy wants to see it.
   if (!isWhole && source.admit) await source.admit(await source.manifest(wanted.digest), wanted.digest);
