@@ -3,6 +3,7 @@
 import { group } from "../cli/command.ts";
 import { globals, inheritedGlobals } from "./globals.ts";
 import { manifestVerbs } from "./manifest/contents.ts";
+import { refusedConnections, refusedContents, refusedPods, refusedService } from "./refused.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleVersion } from "./version.ts";
 
@@ -103,6 +104,7 @@ const pod: Contents = {
   kill: ["Send the specified signal or SIGKILL to containers in pod", () => import("./pod/kill.ts")],
   ps: ["List pods", () => import("./pod/ps.ts"), { aliases: ["ls", "list"] }],
   rm: ["Remove one or more pods", () => import("./pod/rm.ts")],
+  ...refusedPods,
 };
 
 const secret: Contents = {
@@ -114,15 +116,25 @@ const secret: Contents = {
 };
 
 const system: Contents = {
+  check: ["Check storage consistency", () => import("./system/check.ts")],
   connection: group("Manage remote API service destinations", {
     list: ["List destination for the Podman service(s)", () => import("./system/connections.ts"), { aliases: ["ls"] }],
+    ...refusedConnections,
   }),
+  df: ["Show podman disk usage", () => import("./system/df.ts")],
   events: ["Show podman system events", () => import("./system/events.ts")],
   "health-timer": ["Run health checks when they are due", () => import("./system/health-timer.ts"), { hidden: true }],
   info: ["Display podman system information", () => import("./system/info.ts")],
+  migrate: ["Migrate containers", () => import("./system/migrate.ts")],
+  prune: ["Remove unused data", () => import("./system/prune.ts")],
+  renumber: ["Migrate lock numbers", () => import("./system/renumber.ts")],
+  reset: ["Reset podman storage", () => import("./system/reset.ts")],
+  service: refusedService,
+  "service-install": ["Start containers at boot", () => import("./system/service-install.ts")],
 };
 
 const contents: Contents = {
+  ...refusedContents,
   attach: container["attach"]!,
   build: image["build"]!,
   buildx: group("Build images", buildx, { aliases: ["builder"], hidden: true }),

@@ -1,0 +1,37 @@
+// podman system check: looks for damage in the store.
+// Source: podman-system-check(1).
+
+import { Fault } from "../../base/fault.ts";
+import { duration, toggle } from "../../cli/flag.ts";
+import { none } from "../../cli/operands.ts";
+import { check, repair, type Damage } from "../../engine/check.ts";
+import { verb } from "../verb.ts";
+
+const title = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+
+export default verb({
+  usage: "[options]",
+  about: "podman system check\n\n        Check storage for consistency and remove anything that looks damaged",
+  operands: none(),
+  flags: {
+    force: toggle({ short: "f", help: "Remove inconsistent images and containers" }),
+    max: duration({ short: "m", help: "Maximum allowed age of unreferenced layers", shown: "24h0m0s" }),
+    quick: toggle({ short: "q", help: "Skip time-consuming checks. The default is to include time-consuming checks" }),
+    repair: toggle({ short: "r", help: "Remove inconsistent images" }),
+  },
+  examples: ["podman system check", "podman system check --quick", "podman system check --repair --force"],
+  async run({ context, flags }) {
+    const damages = await check(context.host, { quick: flags.quick });
+    // Leavings that no row counts are swept as they are met; --max 0 sweeps now, whatever their age.
+    if (flags.max === 0) context.host.store.collect({ partials: true });
+    for (const damage of damages) context.out(describe(damage));
+    if (damages.length === 0) return 0;
+    if (!flags.repair && !flags.force) throw new Fault("store.damaged", "damage detected in local storage", { hint: "remove what is damaged with: podman system check --repair" });
+    const { removed } = await repair(context.host, damages, { force: flags.force });
+    for (const { kind, id } of removed) context.out(`Deleted damaged ${kind}: ${id}`);
+    if ((await check(context.host, { quick: flags.quick })).length > 0) throw new Fault("store.damaged", "damage in local storage still present after repair attempt", { hint: "add --force to remove containers too" });
+    return 0;
+  },
+});
+
+const describe = ({ kind, id, reasons }: Damage): string => [`Damaged ${title(kind)} ${id}:`.replace("Database", "database"), ...reasons.map((reason) => `\t* ${reason}`)].join("\n");
