@@ -3,6 +3,7 @@
 
 import { statSync } from "node:fs";
 import { parseDigest } from "../base/digest.ts";
+import { log } from "../base/log.ts";
 import type { StoredImage } from "../storage/store.ts";
 import type { Host } from "./host.ts";
 import type { ContainerRecord } from "./state/state.ts";
@@ -96,7 +97,8 @@ export async function repair(host: Host, damages: readonly Damage[], { force }: 
   for (const damage of damages) {
     if (damage.kind === "container" && force) {
       const [outcome] = await remove(host, { names: [damage.id] }, { force: true, timeout: 0 });
-      if (!outcome?.fault) removed.push(damage);
+      if (outcome?.fault) log.error(outcome.fault.message);
+      else removed.push(damage);
     }
     if (damage.kind === "image") {
       const done = await removeImagesOf(host, [damage.id], { force });

@@ -97,6 +97,8 @@ function create(place: StorePlace, layers: Layers, { id, topLayer }: CreateRoot)
 
 /** Mounting and counting must go together; other roots need not wait. */
 function locked<T>(place: StorePlace, id: string, act: () => T): T {
+  // A root whose directory someone took away can still be unmounted and removed.
+  fs.mkdirSync(rootPath(place, id), { recursive: true, mode: 0o700 });
   using _lock = lockFile(`${rootPath(place, id)}/lock`, { exclusive: true, wait: true });
   return act();
 }
