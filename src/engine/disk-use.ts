@@ -71,7 +71,8 @@ function imagesOf(host: Host): { images: ImageUse[]; imagesSize: number } {
     const image = own.get(summary.Id);
     const sharedSize = sum([...new Set(image?.layers ?? [])].filter(chainId => (users.get(chainId) ?? 0) > 1));
     return {
-      repository, tag, id: summary.Id, createdMs: summary.Created * 1000, size: summary.Size, sharedSize, uniqueSize: Math.max(0, summary.Size - sharedSize), containers: summary.Containers,
+      repository, tag, id: summary.Id, createdMs: summary.Created * 1000, size: summary.Size, sharedSize,
+      uniqueSize: Math.max(0, summary.Size - sharedSize), containers: summary.Containers,
     };
   });
   const metadata = stored.reduce((total, image) => total + Math.max(0, image.size - sum(image.layers)), 0);
