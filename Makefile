@@ -6,7 +6,7 @@ IMAGE ?=
 CMD ?=
 SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
 
-.PHONY: setup setup-test build run test ok system peers bench install clean
+.PHONY: setup setup-test build run test ok system peers bench test-selinux install clean
 
 setup:
 	@tools/setup.sh run
@@ -40,6 +40,10 @@ ok: setup
 # make system VERB=run: the system tests of one verb.
 system: setup-test build
 	@$(bun) tools/test.ts tests/system/$(VERB).test.ts
+
+# In an emulated guest whose kernel enforces SELinux; builds the guest once (some minutes), then needs two to three.
+test-selinux: build
+	@tests/selinux/run.sh
 
 bench: setup-test build
 	@$(bun) tools/bench.ts

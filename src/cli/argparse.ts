@@ -17,14 +17,21 @@ export interface Reading<O extends Options> {
   readonly operands: readonly string[];
 }
 
-/** @param operands the names of those that must be there. @throws Misuse */
-export function readArguments<O extends Options>(args: readonly string[], options: O, operands: readonly string[]): Reading<O> {
+export interface Wanted {
+  /** Names of operands that must be there. */
+  readonly operands: readonly string[];
+  /** Options that need none of them; default help. */
+  readonly alone?: readonly string[];
+}
+
+/** @throws Misuse */
+export function readArguments<O extends Options>(args: readonly string[], options: O, { operands, alone = ["help"] }: Wanted): Reading<O> {
   const flags: Record<string, unknown> = {};
   for (const name in options) flags[name] = options[name]!.fallback;
   const line: Line = { args, options, flags, given: new Set(), operands: [], at: 0, unknown: [] };
   while (line.at < args.length) readWord(line, args[line.at++]!);
   const missing = operands.slice(line.operands.length);
-  if (missing.length > 0 && !line.given.has("help") && !line.given.has("version")) throw new Misuse(`the following arguments are required: ${missing.join(", ")}`);
+  if (missing.length > 0 && !alone.some(name => line.given.has(name))) throw new Misuse(`the following arguments are required: ${missing.join(", ")}`);
   const left = [...line.unknown, ...line.operands.slice(operands.length)];
   if (left.length > 0 && !line.given.has("help")) throw new Misuse(`unrecognized arguments: ${left.join(" ")}`);
   return { flags: flags as Read<O>, given: line.given, operands: line.operands };

@@ -44,10 +44,7 @@ export function address(bytes: Uint8Array): number {
 
 /** Writes the thunk into a fresh page, which then becomes executable and read-only. */
 function makeThunk(): Enter {
-  const { symbols: libc } = dlopen("libc.so.6", {
-    mmap: { args: ["u64", "u64", "i32", "i32", "i32", "i64"], returns: "ptr" },
-    mprotect: { args: ["u64", "u64", "i32"], returns: "i32" },
-  });
+  const libc = openLibc();
   const readWrite = 3;
   const readExecute = 5;
   const privateAnonymous = 0x22;
@@ -64,6 +61,17 @@ function makeThunk(): Enter {
     enter: { ptr: page, args: [i64, i64, i64, i64, i64, i64, i64], returns },
   });
   return linked.symbols.enter as unknown as Enter;
+}
+
+function openLibc() {
+  try {
+    return dlopen("libc.so.6", {
+      mmap: { args: ["u64", "u64", "i32", "i32", "i32", "i64"], returns: "ptr" },
+      mprotect: { args: ["u64", "u64", "i32"], returns: "i32" },
+    }).symbols;
+  } catch (cause) {
+    throw new Fault("system.denied", "cannot make code at run time: the system denies this program executable memory; where that is SELinux, allow it by: udica --engine-policy", { cause });
+  }
 }
 
 function machineCode(): Uint8Array {

@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { spawn, needProgram, type Environment } from "../base/spawn.ts";
 import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
+import { isSelinuxEnabled, lowestOwnContext } from "../security/labels.ts";
+import { atContext } from "../security/selinux/exec-context.ts";
 import { cgroupMode, makeRoomForPayload } from "./cgroups.ts";
 import { runtimeFault, lastError } from "./complaint.ts";
 import { runtimeForConmon, type ConmonRuntime, type RuntimeProgram } from "./program.ts";
@@ -164,11 +166,11 @@ class Monitor {
     };
     const preserve = kept.length > 0 ? ["--runtime-opt", "--preserve-fds", "--runtime-opt", String(kept.length)] : [];
     try {
-      const child = spawn([program, ...commonArgs(asked, runtime), ...args, ...preserve], {
+      const child = atContext(lowestContext(), () => spawn([program, ...commonArgs(asked, runtime), ...args, ...preserve], {
         stdio: [streams, streams, streams, ...kept, syncTheirs, startTheirs, ...(attach ? [attach[1]] : [])],
         env,
         cwd: asked.bundle,
-      });
+      }));
       return new Monitor(asked, { sync: syncOurs, start: startOurs, attach: attach?.[0] }, { exited: child.exited, closeRuntime: runtime.close });
     } catch (thrown) {
       runtime.close();
@@ -211,6 +213,9 @@ class Monitor {
     return runtimeFault(this.#asked.runtime.name.includes("runc") ? "runc" : this.#asked.runtime.name, said);
   }
 }
+
+/** Its pipes have its level, and containers write to none above their own. */
+const lowestContext = (): string | undefined => (isSelinuxEnabled() ? lowestOwnContext() : undefined);
 
 /** What stands at 3, 4, … of conmon: the kept ones at their own numbers, nothing between them. */
 function places(fds: readonly number[]): (number | "ignore")[] {

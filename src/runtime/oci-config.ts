@@ -81,7 +81,7 @@ export function execProcess(spec: ContainerSpec, facts: ConfigFacts, asked: Exec
     args: asked.args,
     env: asked.env,
     cwd: asked.cwd,
-    ...(asked.privileged ? { capabilities: { bounding: all, effective: all, permitted: all, inheritable: all, ambient: all } } : {}),
+    ...(asked.privileged ? { selinuxLabel: undefined, capabilities: { bounding: all, effective: all, permitted: all, inheritable: all, ambient: all } } : {}),
   };
 }
 
@@ -164,10 +164,10 @@ function namespacesOf(facts: ConfigFacts): OciConfig["linux"]["namespaces"] {
 }
 
 function hiddenPaths(spec: ContainerSpec): { maskedPaths?: string[]; readonlyPaths?: string[] } {
-  const { privileged, mask = [], unmask = [] } = spec.security ?? {};
+  const { privileged, mask = [], unmask = [], labels = [] } = spec.security ?? {};
   if (privileged) return mask.length > 0 ? { maskedPaths: [...mask] } : {};
   const isShown = (path: string): boolean =>
-    unmask.some(pattern => pattern.toUpperCase() === "ALL" || new Bun.Glob(pattern).match(path));
+    path === "/sys/fs/selinux" && labels.includes("nested") || unmask.some(pattern => pattern.toUpperCase() === "ALL" || new Bun.Glob(pattern).match(path));
   return {
     maskedPaths: [...maskedPathsDefault.filter(path => !isShown(path)), ...mask],
     readonlyPaths: readonlyPathsDefault.filter(path => !isShown(path)),

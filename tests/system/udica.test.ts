@@ -222,7 +222,7 @@ test("templates are written out where there are none, whole, for the policy's fl
   const folder = newFolder("bare");
   const ran = run(["udica", "-j", "-", "web"], { cwd: folder, input: inspect({ Mounts: [mount("/home")] }) });
   const place = /semodule -i web\.cil (\S+)\/\{base_container\.cil,home_container\.cil\}/.exec(ran.out)?.[1];
-  expect(place).toBe("/var/lib/udica/templates");
+  expect(place).toBe("/usr/local/share/udica/templates");
   expect(readFileSync(`${place}/base_container.cil`, "utf8")).toContain("(block container\n");
   expect(readFileSync(`${place}/home_container.cil`, "utf8")).toContain("(block home_manage_container\n");
   rmSync(place!, { recursive: true });

@@ -31,7 +31,7 @@ export function makeConfinedUser(args: readonly string[], out: (line: string) =>
 
 function readOwn(args: readonly string[]) {
   try {
-    return readArguments(args, userOptions, ["confined_user", "uname"]);
+    return readArguments(args, userOptions, { operands: ["confined_user", "uname"] });
   } catch (thrown) {
     throw thrown instanceof Misuse ? new UserMisuse(thrown.message) : thrown;
   }

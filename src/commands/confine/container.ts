@@ -27,11 +27,12 @@ class Ended extends Error {
 
 /** @param labels the host's when absent. @returns the exit status */
 export async function confineContainer(args: readonly string[], out: Out, labels?: LabelSource): Promise<number> {
-  const { flags, operands } = readArguments(args, containerOptions, ["ContainerName"]);
+  const { flags, operands } = readArguments(args, containerOptions, { operands: ["ContainerName"], alone: ["help", "version", "engine-policy"] });
   if (flags.help || flags.version) {
     out(flags.help ? containerHelp().trimEnd() : compatibleUdica);
     return 0;
   }
+  if (flags["engine-policy"]) return (await import("./load.ts")).loadEnginePolicy(out);
   const name = operands[0]!;
   if (flags.remove) return (await import("./load.ts")).removePolicy(name, out);
   try {

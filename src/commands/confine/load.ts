@@ -2,10 +2,11 @@
 // Source: udica(8), semodule(8), secilc(8).
 
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { needProgram } from "../../base/spawn.ts";
+import { Fault } from "../../base/fault.ts";
+import { needProgram, spawnSync } from "../../base/spawn.ts";
 import { compileWithHost, installModules, removeModule } from "../../security/selinux/modules.ts";
 import type { Policy } from "../../security/udica/policy.ts";
-import { templatesPlace, templateText } from "../../security/udica/templates.ts";
+import { engineType, policyFlavour, templatesPlace, templateText, writeEngineModule } from "../../security/udica/templates.ts";
 import { checkModuleName } from "../../security/udica/words.ts";
 
 /** As it is printed: braces only around several templates. */
@@ -34,6 +35,20 @@ export function checkPolicy({ name, templates }: Policy, text: string): void {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** For policies of refpolicy; Fedora's has what an engine needs. Works before the engine itself does: only by programs. */
+export async function loadEnginePolicy(out: (line: string) => void): Promise<number> {
+  if (policyFlavour() === "fedora") {
+    out("Nothing to do: this host's policy knows container engines");
+    return 0;
+  }
+  const file = writeEngineModule();
+  await installModules([file]);
+  const labelled = spawnSync([needProgram("chcon", "coreutils"), "-t", engineType, process.execPath]);
+  if (labelled.status !== 0) throw new Fault("system.failed", `cannot label "${process.execPath}": ${labelled.complaint()}`);
+  out(`\nLoaded ${file}, and labelled ${process.execPath} ${engineType}`);
+  return 0;
 }
 
 export async function removePolicy(name: string, out: (line: string) => void): Promise<number> {

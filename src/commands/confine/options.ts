@@ -22,6 +22,7 @@ export const containerOptions = {
   "container-engine": text({ short: "e", value: "CONTAINERENGINE", fallback: "-", help: "whose inspect it is: podman, CRI-O, docker, containerd; else it is detected" }),
   explain: toggle({ help: "write a comment before each rule that says what asked for it" }),
   check: toggle({ help: "compile the policy with this host's, and write it only if that succeeds" }),
+  "engine-policy": toggle({ help: "load what this program itself needs on this host's policy, and label the program; no name is needed" }),
   remove: toggle({ help: "remove the policy of this name from the host, and its file here" }),
 } as const;
 

@@ -15,6 +15,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { findUses, keepSecrets } from "../secrets/uses.ts";
 import { createVolume, dropVolume } from "../volumes/volumes.ts";
 import { imageEvent } from "../images.ts";
+import { withLabels } from "./labels.ts";
 import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
 import { containerEvent } from "./container-event.ts";
@@ -124,9 +125,10 @@ function writeCidfile(spec: ContainerSpec, id: string): void {
 }
 
 function insert(host: Host, record: ContainerRecord, image: StoredImage | undefined): void {
-  const { id, spec } = record;
+  const { id } = record;
   host.store.transaction(() => {
-    host.state.insert(record);
+    const spec = withLabels(host, record.spec);
+    host.state.insert({ ...record, spec });
     for (const { kind, source } of spec.mounts ?? []) if (kind === "volume") host.state.useVolume(source, id);
     const topLayer = image?.layers.at(-1);
     if (!spec.rootfs) host.store.roots.create({ id, ...(topLayer ? { topLayer } : {}) });

@@ -11,6 +11,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { isBacked, mountVolume } from "../volumes/backing.ts";
 import { fillVolume } from "../volumes/fill.ts";
 import { getVolume } from "../volumes/volumes.ts";
+import { relabelMount } from "./labels.ts";
 
 export interface MountedRoot {
   readonly path: string;
@@ -92,6 +93,7 @@ function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, root:
   if (mount.kind === "image") source = mountImageAt(host, mount, base);
   source = under(source, mount.subpath);
   if (mount.chown) chownTree(source, ownerOf(record.spec));
+  relabelMount(record.spec, mount, source);
   if (mount.overlay || mount.kind === "overlay") source = overlayOver(`${base}/overlay`, source, mount.options);
   const readOnly = mount.readOnly ?? (mount.kind === "image" ? !mount.options.includes("rw") : undefined);
   const options = mount.options.filter(option => !/^(upperdir|workdir)=/.test(option));
@@ -110,7 +112,8 @@ export function mountShm(host: Host, { id, spec }: ContainerRecord): string {
   const target = shmDirectory(host, id);
   mkdirSync(target, { recursive: true, mode: 0o1777 });
   if (!isMountpoint(target)) {
-    const data = `mode=1777,size=${spec.shmBytes ?? 65_536_000}`;
+    const label = spec.security?.mountLabel;
+    const data = `mode=1777,size=${spec.shmBytes ?? 65_536_000}${label ? `,context="${label}"` : ""}`;
     mount({ source: "shm", target, type: "tmpfs", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, data });
   }
   return target;

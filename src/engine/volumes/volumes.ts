@@ -6,6 +6,7 @@ import { Fault } from "../../base/fault.ts";
 import { nowRfc3339Nano, parseRfc3339 } from "../../base/time.ts";
 import type { Outcome } from "../batch.ts";
 import { groupFilters, labelTest, regex } from "../containers/filters.ts";
+import { labelVolume } from "../containers/labels.ts";
 import { randomId } from "../containers/names.ts";
 import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
@@ -71,6 +72,7 @@ export function createVolume(host: Host, options: CreateVolume = {}): Volume {
   if (existing && options.ignore) return volumeOf(host, existing);
   if (existing) throw new Fault("volume.exists", `volume with name ${name} already exists: volume already exists`);
   mkdirSync(volumeOf(host, record).mountpoint, { recursive: true, mode: 0o755 });
+  labelVolume(volumeOf(host, record).mountpoint);
   if (!host.state.insertVolume(record)) return createVolume(host, options);
   writeEvent(host, { Type: "volume", Status: "create", Name: name });
   return volumeOf(host, record);

@@ -26,7 +26,7 @@ async function change(wanted: { install?: readonly string[]; remove?: readonly s
     log.debug(`libsemanage cannot be used (${(thrown as Error).message}); semodule is`);
   }
   const ran = spawnSync([needProgram("semodule", "policycoreutils"), ...words]);
-  if (ran.status !== 0) throw new Fault("system.failed", `cannot change the policy: ${ran.complaint()}`);
+  if (ran.status !== 0) throw new Fault("system.failed", `cannot change the policy: ${ran.complaint() || `semodule ended with status ${ran.status}`}`);
 }
 
 /** Compiles module files together with all modules of the host's policy; loads nothing. @throws Fault "usage.invalid" */

@@ -39,8 +39,15 @@ const texts: Readonly<Record<Flavour, Readonly<Record<string, string>>>> = {
 
 export const templateNames = Object.keys(texts.refpolicy) as readonly string[];
 
-/** What the engine itself needs on refpolicy; Fedora's policy has it. */
-export const engineModule = (): string => engine;
+/** What the engine itself needs on refpolicy, written out; Fedora's policy has it. */
+export function writeEngineModule(): string {
+  const file = `${ownPlace()}/coracle_engine.cil`;
+  writeOut(file, engine);
+  return file;
+}
+
+/** Of the program's file: by it the program may make code at run time. */
+export const engineType = "unconfined_execmem_exec_t";
 
 /** By the attributes that the loaded policy defines: their names stand in it as they are. */
 export function policyFlavour(etc = "/etc/selinux"): Flavour {
@@ -68,9 +75,10 @@ export function templatesPlace(names: readonly string[]): string {
   return place;
 }
 
+/** Files under /usr are of a type that semodule's own domain may read, unlike those under /var. */
 function ownPlace(): string {
   const home = process.env["XDG_DATA_HOME"] ?? `${process.env["HOME"] ?? "/tmp"}/.local/share`;
-  return process.getuid?.() === 0 ? "/var/lib/udica/templates" : `${home}/udica/templates`;
+  return process.getuid?.() === 0 ? "/usr/local/share/udica/templates" : `${home}/udica/templates`;
 }
 
 /** Whole or not at all, and only where it differs. */

@@ -1,0 +1,72 @@
+#!/bin/bash
+# What must hold on a kernel that enforces SELinux; one line "ok WHAT" or "not ok WHAT" each. Runs in the guest.
+export PATH=/usr/local/bin:/usr/sbin:/usr/bin
+failed=0
+held() { # held WHAT COMMAND…
+  local what=$1; shift
+  if said=$("$@" 2>&1); then echo "ok $what"; else echo "not ok $what"; echo "$said" | tail -12 | sed 's/^/    /'; failed=$((failed + 1)); fi
+}
+says() { local pattern=$1; shift; local said; said=$("$@" 2>&1); echo "$said"; grep -qE -- "$pattern" <<<"$said"; }
+fails() { local said; if said=$("$@" 2>&1); then echo "$said"; return 1; fi; }
+runs() { podman run --rm --network none "$@"; }
+
+install -m 755 coracle /usr/local/bin/coracle
+for name in podman udica; do ln -sf coracle /usr/local/bin/$name; done
+restorecon -F /usr/local/bin/coracle
+held "without its own module the program says what SELinux denies" says "udica --engine-policy" podman ps
+held "udica --engine-policy loads what the engine needs" udica --engine-policy
+podman import -q -c 'CMD ["sh"]' image.tar ubi8 >/dev/null
+
+held "podman info says that SELinux is on" says "^true v2$" podman info --format '{{.Host.Security.SELinuxEnabled}} {{.Host.CgroupsVersion}}'
+held "a container's process is confined, and its output arrives" says "^system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+" runs ubi8 cat /proc/self/attr/current
+held "the same at a range of levels" says "^system_u:system_r:container_t:s0:c" runcon -l s0-s0:c0.c1023 podman run --rm --network none ubi8 cat /proc/self/attr/current
+held "level: and type: are taken" says "container_t:s0:c7,c8" runs --security-opt label=level:s0:c7,c8 ubi8 cat /proc/self/attr/current
+held "label=disable and --privileged leave it unconfined" says "unconfined" runs --security-opt label=disable ubi8 cat /proc/self/attr/current
+held "an unknown label option is refused" says "invalid label option" podman create --security-opt label=colour:red ubi8
+held "root, /dev/shm, tmpfs, mqueue and files under /etc can be used" runs --tmpfs /t ubi8 sh -c \
+  'echo 1 >/new && echo 1 >/dev/shm/x && echo 1 >/t/x && cat /etc/hosts /etc/resolv.conf /etc/hostname >/dev/null && ls /dev/mqueue && echo 1 >>/etc/hosts'
+held "a named volume can be used by two containers" sh -c 'podman run --rm --network none -v v:/v ubi8 sh -c "echo one >/v/f" && podman run --rm --network none -v v:/v ubi8 cat /v/f'
+
+podman run -d --name a --network none ubi8 sleep 1000 >/dev/null
+podman run -d --name b --network none ubi8 sleep 1000 >/dev/null
+differ() { [ "$(podman inspect a --format '{{.ProcessLabel}}')" != "$(podman inspect b --format '{{.ProcessLabel}}')" ]; }
+held "two live containers have different categories" differ
+held "exec has the container's label" says "container_t:s0:c" podman exec a cat /proc/self/attr/current
+podman rm -f -t 0 a b >/dev/null
+
+mkdir -p /srv/shared/deep /srv/private
+echo 1 >/srv/shared/deep/f
+echo 2 >/srv/private/f
+held "a directory of the host is denied" fails runs -v /srv/shared:/m ubi8 cat /m/deep/f
+held ":z relabels it for all" runs -v /srv/shared:/m:z ubi8 cat /m/deep/f
+held ":z leaves it without categories" says "container_file_t:s0 " ls -Z /srv/shared/deep/f
+held "and then every container reads it" runs -v /srv/shared:/m ubi8 cat /m/deep/f
+podman run -d --name owner --network none -v /srv/private:/m:Z ubi8 sleep 1000 >/dev/null
+held ":Z relabels it for one" podman exec owner cat /m/f
+held "and another container cannot read it" fails runs -v /srv/private:/m ubi8 cat /m/f
+podman rm -f -t 0 owner >/dev/null
+held "directories of the system are not relabelled" says "SELinux relabeling of /usr is not allowed" podman run --rm --network none -v /usr:/m:Z ubi8 true
+
+mkdir -p /home/someone
+held "/home is denied before" fails podman run --name home-test --network none -v /home/:/home:ro ubi8 ls -al /home
+podman inspect home-test >home-test.json
+held "udica makes a policy" says 'label=type:home_test.process' udica -j home-test.json home_test
+command=$(udica -j home-test.json home_test | sed -n 's/^# //p')
+held "--check compiles it with the host's policy" udica --check -j home-test.json home_test
+held "--check compiles all nine templates" udica --check -j all.json --full-network-access --virt-access --X-access --tty-access everything
+held "the command it prints loads it" bash -c "$command"
+podman run --name home-test-2 --network none --security-opt label=type:home_test.process -v /home/:/home:ro -id ubi8 sh >/dev/null
+held "/home is allowed after" says "someone" podman exec -t home-test-2 ls /home
+held "its process runs in the new domain" says "home_test.process" sh -c 'ps -efZ | grep home_tes[t]'
+held "the loaded policy says so" says "allow home_test.process home_root_t:dir .* read" sesearch -A -s home_test.process -t home_root_t -c dir -p read
+held "writing stays denied" fails podman exec home-test-2 sh -c 'echo 1 >/home/someone/f'
+podman rm -fa -t 0 >/dev/null
+
+podman create --name port-test -p 21:21 ubi8 sleep 1000 >/dev/null
+held "udica -i -l loads a policy for a port in one transaction" udica -i port-test -l port_test
+held "port 21 binds" runs --security-opt label=type:port_test.process --cap-add net_bind_service ubi8 timeout 2 sh -c 'nc -l -p 21 & sleep 1; kill $! && echo bound'
+held "port 8080 does not" says "[Pp]ermission denied" runs --security-opt label=type:port_test.process ubi8 nc -l -p 8080
+held "--remove undoes it" udica --remove port_test
+held "and the domain is gone" fails sesearch -A -s port_test.process -c process
+echo "failed: $failed"
+exit "$failed"
