@@ -19,13 +19,13 @@ podman import -q -c 'CMD ["sh"]' image.tar ubi8 >/dev/null
 
 held "podman info says that SELinux is on" says "^true v2$" podman info --format '{{.Host.Security.SELinuxEnabled}} {{.Host.CgroupsVersion}}'
 held "a container's process is confined, and its output arrives" says "^system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+" runs ubi8 cat /proc/self/attr/current
-held "the same at a range of levels" says "^system_u:system_r:container_t:s0:c" runcon -l s0-s0:c0.c1023 podman run --rm --network none ubi8 cat /proc/self/attr/current
+held "the same at a range of levels" says "^system_u:system_r:container_t:s0:c" runcon -l s0-s0:c0.c1023 bash -c 'podman run --rm --network none ubi8 cat /proc/self/attr/current'
 held "level: and type: are taken" says "container_t:s0:c7,c8" runs --security-opt label=level:s0:c7,c8 ubi8 cat /proc/self/attr/current
 held "label=disable and --privileged leave it unconfined" says "unconfined" runs --security-opt label=disable ubi8 cat /proc/self/attr/current
 held "an unknown label option is refused" says "invalid label option" podman create --security-opt label=colour:red ubi8
 held "root, /dev/shm, tmpfs, mqueue and files under /etc can be used" runs --tmpfs /t ubi8 sh -c \
-  'echo 1 >/new && echo 1 >/dev/shm/x && echo 1 >/t/x && cat /etc/hosts /etc/resolv.conf /etc/hostname >/dev/null && ls /dev/mqueue && echo 1 >>/etc/hosts'
-held "a named volume can be used by two containers" sh -c 'podman run --rm --network none -v v:/v ubi8 sh -c "echo one >/v/f" && podman run --rm --network none -v v:/v ubi8 cat /v/f'
+  'echo 1 >/tmp/new && echo 1 >/dev/shm/x && echo 1 >/t/x && cat /etc/hosts /etc/resolv.conf /etc/hostname >/dev/null && ls /dev/mqueue && echo 1 >>/etc/hosts'
+held "a named volume can be used by two containers" sh -c 'podman run --rm --network none -v v:/v ubi8 sh -c "echo one >/v/f" && podman run --rm --network none -v v:/v:z ubi8 cat /v/f'
 
 podman run -d --name a --network none ubi8 sleep 1000 >/dev/null
 podman run -d --name b --network none ubi8 sleep 1000 >/dev/null

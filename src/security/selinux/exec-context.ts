@@ -6,19 +6,24 @@ import { log } from "../../base/log.ts";
 
 const attribute = "/proc/thread-self/attr/exec";
 
-/** Runs `start`, whose program begins in `context`; as ever where that is undefined or the policy does not let us choose. */
+/** Runs `start`, whose program begins in `context`; as ever where that is undefined, and again as ever where the policy refuses. */
 export function atContext<T>(context: string | undefined, start: () => T): T {
   if (context === undefined) return start();
-  let isSet = false;
   try {
     writeFileSync(attribute, context);
-    isSet = true;
-  } catch (thrown) {
-    log.debug(`the next program starts in our own SELinux context: ${(thrown as Error).message}`);
-  }
-  try {
     return start();
+  } catch (thrown) {
+    log.debug(`the program starts in our own SELinux context, not in ${context}: ${(thrown as Error).message}`);
   } finally {
-    if (isSet) writeFileSync(attribute, "\n");
+    clear();
+  }
+  return start();
+}
+
+function clear(): void {
+  try {
+    writeFileSync(attribute, "\n");
+  } catch {
+    // It was never set.
   }
 }
