@@ -7,7 +7,7 @@ import { Fault } from "../base/fault.ts";
 import { copyIntoRoot, summarizeCopy, type CopyJob } from "../engine/steps/copy.ts";
 import type { Excluding } from "../engine/steps/copy-source.ts";
 import { readModeChange } from "../engine/steps/mode-change.ts";
-import { copyOwner } from "../engine/steps/tree.ts";
+import { copyOwner, touchDirectories } from "../engine/steps/tree.ts";
 import { expandWord } from "./containerfile/expand.ts";
 import { heredocMark } from "./containerfile/heredoc.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
@@ -186,6 +186,17 @@ export async function summarize(prepared: PreparedCopy): Promise<string> {
 export async function execute(prepared: PreparedCopy, root: string): Promise<string> {
   const all: string[] = [];
   for (const job of prepared.jobs) all.push((await copyIntoRoot(root, job)).summary);
+  return joinSummaries(all);
+}
+
+/** Into a root of its own: the directories it had to make are as old as what is in them, so that the layer is always the same. */
+export async function executeAlone(prepared: PreparedCopy, root: string): Promise<string> {
+  const all: string[] = [];
+  for (const job of prepared.jobs) {
+    const { summary, newest } = await copyIntoRoot(root, job);
+    all.push(summary);
+    touchDirectories(root, job.destination, newest);
+  }
   return joinSummaries(all);
 }
 

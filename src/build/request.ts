@@ -89,6 +89,8 @@ export interface BuildRequest {
   /** What every RUN has besides its own: limits, capabilities, mounts, network, names. */
   readonly spec: ContainerSpec;
   readonly stdin: boolean;
+  /** What RUNs write into VOLUMEs goes with them. */
+  readonly compatVolumes: boolean;
   readonly quiet: boolean;
   readonly logPrefix: string;
   readonly warn: (message: string) => void;

@@ -5,7 +5,6 @@ import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, statSync, writeFil
 import type { MountSpec } from "../base/container-spec.ts";
 import { digestOf, hexOf } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
-import { copyIntoRoot } from "../engine/steps/copy.ts";
 import type { Excluding } from "../engine/steps/copy-source.ts";
 import { lockCache } from "../engine/steps/cache-directory.ts";
 import { resolveInTree } from "../engine/steps/tree.ts";
@@ -120,11 +119,12 @@ async function bind(mount: RunMount, mounting: Mounting): Promise<MountSpec> {
 }
 
 async function cache(mount: RunMount, mounting: Mounting, making: Making): Promise<MountSpec> {
+  // Of another tree: what is written goes with the step.
+  if (mount.from !== undefined) return bind({ ...mount, readOnly: false }, mounting);
   const target = targetOf(mount, mounting);
-  const from = mount.from === undefined ? "" : ` ${(await mounting.treeOf(mount.from)).identity ?? mount.from} ${mount.source ?? ""}`;
-  const id = hexOf(digestOf(Buffer.from(`${mount.id ?? target}${from}`)));
+  const id = hexOf(digestOf(Buffer.from(mount.id ?? target)));
   const directory = `${mounting.storeRoot}/build-cache/${id.slice(0, 32)}${mount.sharing === "private" ? `-${randomId().slice(0, 12)}` : ""}`;
-  if (!existsSync(directory)) await fillCache(mount, mounting, directory);
+  if (!existsSync(directory)) makeCache(mount, directory);
   if (mount.sharing === "locked") {
     const unlock = await lockCache(`${directory}.lock`);
     making.undo(unlock);
@@ -133,12 +133,8 @@ async function cache(mount: RunMount, mounting: Mounting, making: Making): Promi
   return { kind: "bind", source: directory, target, options: ["rbind", "rprivate", ...mount.options.filter(option => option.startsWith("no"))], readOnly: mount.readOnly ?? false };
 }
 
-async function fillCache(mount: RunMount, mounting: Mounting, directory: string): Promise<void> {
+function makeCache(mount: RunMount, directory: string): void {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
-  if (mount.from !== undefined) {
-    const tree = await mounting.treeOf(mount.from);
-    await copyIntoRoot(directory, { tree: tree.path, sources: [mount.source ?? "."], destination: "/" });
-  }
   chownSync(directory, mount.uid ?? 0, mount.gid ?? 0);
   chmodSync(directory, mount.mode ?? 0o755);
 }

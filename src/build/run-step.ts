@@ -4,6 +4,7 @@
 import { newHasher, hexOf } from "../base/digest.ts";
 import type { ContainerSpec, MountSpec } from "../base/container-spec.ts";
 import { Fault } from "../base/fault.ts";
+import { resolveInTree } from "../engine/steps/tree.ts";
 import { runInRoot } from "../engine/steps/run-in-root.ts";
 import { openStepNetwork } from "../engine/steps/step-network.ts";
 import { heredocMark } from "./containerfile/heredoc.ts";
@@ -126,15 +127,22 @@ function proxies({ httpProxy }: ContainerSpec): string[] {
   return proxyArguments.flatMap(name => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
 }
 
-function specOf({ shared, stage, flags }: RunStep, mounts: readonly MountSpec[], argv: readonly string[]): ContainerSpec {
+/** A volume's directory as it is, over which a RUN writes in vain. */
+function throwAway(root: string, target: string): MountSpec[] {
+  const source = resolveInTree(root, target);
+  return source === undefined ? [] : [{ kind: "bind", source, target, options: [], overlay: true }];
+}
+
+function specOf({ shared, stage, flags, root }: RunStep, mounts: readonly MountSpec[], argv: readonly string[]): ContainerSpec {
   const { spec } = shared.request;
+  const kept = shared.request.compatVolumes ? Object.keys(stage.defaults.Volumes ?? {}).flatMap(target => throwAway(root.path, target)) : [];
   const hidden = new Set(mounts.map(({ target }) => target));
   return {
     ...spec,
     command: [...argv],
     workdir: stage.defaults.WorkingDir || "/",
     ...(stage.defaults.User ? { user: stage.defaults.User } : {}),
-    mounts: [...(spec.mounts ?? []).filter(({ target }) => !hidden.has(target)), ...mounts],
+    mounts: [...(spec.mounts ?? []).filter(({ target }) => !hidden.has(target)), ...kept.filter(({ target }) => !hidden.has(target)), ...mounts],
     ...(flags.network === "none" ? { network: { mode: "none" as const } } : flags.network === "host" ? { network: { mode: "host" as const } } : {}),
     ...(flags.security === "insecure" ? { security: { ...spec.security, privileged: true } } : {}),
     ...(flags.devices.length > 0 ? { devices: [...(spec.devices ?? []), ...flags.devices.map(device => ({ source: device, target: device, access: "rwm" }))] } : {}),

@@ -31,10 +31,10 @@ export class StageConfig {
   author: string | undefined;
   readonly escape: string;
   readonly #scope: ArgumentScope;
-  /** Of RUNs: containers.conf's, the base image's, and what ENV has set. */
-  readonly #env = new Map<string, string>();
+  /** Of containers.conf: for RUNs alone, and all else wins over it. */
+  readonly #host = new Map<string, string>();
   /** Of the image: the last set comes last. */
-  readonly #own = new Map<string, string>();
+  readonly #env = new Map<string, string>();
   /** Declared arguments that have a value. */
   readonly #args = new Map<string, string>();
   /** Names that ARG lines declare, in this stage or one it is based on. */
@@ -47,11 +47,8 @@ export class StageConfig {
     this.author = base.author;
     this.#scope = scope;
     this.escape = escape;
-    for (const line of base.env) enter(this.#env, line);
-    for (const line of base.defaults.Env ?? []) {
-      enter(this.#env, line);
-      enter(this.#own, line);
-    }
+    for (const line of base.env) enter(this.#host, line);
+    for (const line of base.defaults.Env ?? []) enter(this.#env, line);
     if (!this.#env.has("PATH")) this.setVariable("PATH", defaultPath);
     for (const name of proxyArguments) {
       const value = scope.given.get(name);
@@ -61,7 +58,7 @@ export class StageConfig {
 
   /** Of the image: without arguments. */
   get env(): string[] {
-    return [...this.#own].map(([name, value]) => `${name}=${value}`);
+    return [...this.#env].map(([name, value]) => `${name}=${value}`);
   }
 
   /** Of a RUN, and for variables in words: ENV wins over ARG. */
@@ -70,7 +67,7 @@ export class StageConfig {
   }
 
   get runEnv(): string[] {
-    return [...this.variables].map(([name, value]) => `${name}=${value}`);
+    return [...new Map([...this.#host, ...this.variables])].map(([name, value]) => `${name}=${value}`);
   }
 
   /** Declared arguments with their values, ENV's where it has the same name; sorted, as the history has them. */
@@ -127,9 +124,8 @@ export class StageConfig {
 
   setVariable(name: string, value: string): void {
     if (name === "") throw malformed("ENV names can not be blank");
+    this.#env.delete(name);
     this.#env.set(name, value);
-    this.#own.delete(name);
-    this.#own.set(name, value);
   }
 
   setCommand(words: string[]): void {

@@ -14,7 +14,7 @@ import type { Digest } from "../base/digest.ts";
 import type { StoredImage } from "../storage/store.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
 import { parseContainerfile, atLine } from "./containerfile/parse.ts";
-import { execute, prepareCopy, readCopyFlags, summarize, type CopyFlags, type CopyPlace, type PreparedCopy } from "./copy-step.ts";
+import { execute, executeAlone, prepareCopy, readCopyFlags, summarize, type CopyFlags, type CopyPlace, type PreparedCopy } from "./copy-step.ts";
 import { copyPrefix, createdBy, layerTime, type StepFacts } from "./history.ts";
 import { findStage, type PlannedStage } from "./plan.ts";
 import { bringSource } from "./remote.ts";
@@ -295,7 +295,7 @@ export class StageRun {
     this.#executed = true;
     if (isLinked) {
       const alone = this.#shared.newRoot(undefined);
-      const text = entry(await execute(copy.prepared, alone.path));
+      const text = entry(await executeAlone(copy.prepared, alone.path));
       return { text, cached: undefined, layer: this.#layerOf(alone.id, []) };
     }
     const text = entry(await execute(copy.prepared, this.#opened().path));

@@ -77,10 +77,14 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     logPrefix: "",
     showsStepId: !given.has("iidfile"),
     warn,
-    out: isQuiet ? () => {} : writeOut,
-    err: data => (typeof data === "string" ? writeErr(data) : writeErr(new TextDecoder().decode(data))),
+    // Standard output is the archive's where one goes there.
+    out: isQuiet ? () => {} : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : writeOut,
+    err: toErr,
+    compatVolumes: flags.compatVolumes,
   };
 }
+
+const toErr = (data: string | Uint8Array): void => writeErr(typeof data === "string" ? data : new TextDecoder().decode(data));
 
 const webOf = ({ flags, given }: BuildLine): BuildRequest["web"] =>
   ({ insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) });
@@ -175,7 +179,8 @@ export function readBuildArgs(flags: Pick<BuildFlags, "buildArg" | "buildArgFile
     for (const line of readText(file, "reading build arg file").split("\n")) if (line.trim() !== "" && !line.trim().startsWith("#")) put(line.trim());
   }
   for (const written of flags.buildArg) put(written);
-  if (flags.sourceDateEpoch && !args.has("SOURCE_DATE_EPOCH")) args.set("SOURCE_DATE_EPOCH", flags.sourceDateEpoch);
+  const epoch = flags.sourceDateEpoch ?? process.env["SOURCE_DATE_EPOCH"];
+  if (epoch && !args.has("SOURCE_DATE_EPOCH")) args.set("SOURCE_DATE_EPOCH", epoch);
   return args;
 }
 
@@ -270,7 +275,7 @@ function checkNetwork(flags: BuildFlags, given: ReadonlySet<string>): void {
 
 const undone: readonly (keyof BuildFlags)[] = [
   "cw", "sbom", "sbomImageOutput", "sbomImagePurlOutput", "sbomMergeStrategy", "sbomOutput", "sbomPurlOutput", "sbomScannerCommand", "sbomScannerImage",
-  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "compatVolumes",
+  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "hooksDir", "allPlatforms", "manifest", "cacheFrom", "cacheTo",
 ];
 
 function refuseUndone({ flags, given }: BuildLine): void {

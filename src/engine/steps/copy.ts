@@ -35,6 +35,8 @@ export interface Copied {
   /** "file:HEX", "dir:HEX" or "multi:HEX": the same for the same names, modes, owners and contents, whatever the times. */
   readonly summary: string;
   readonly entries: number;
+  /** The latest time among the sources. */
+  readonly newest: { readonly sec: number; readonly nsec: number };
 }
 
 /** What would be copied, read but put nowhere. @throws Fault "system.not-found" */
@@ -42,7 +44,11 @@ export async function summarizeCopy(job: CopyJob): Promise<Copied> {
   const items = findSources(job.tree, job.sources);
   const digest = new EntryDigest();
   const entries = await tell(job, items, { handler: digest, fileName: undefined });
-  return { summary: digest.summary(items), entries };
+  return { summary: digest.summary(items), entries, newest: newestOf(items) };
+}
+
+function newestOf(items: readonly SourceItem[]): Copied["newest"] {
+  return items.map(({ stat }) => stat.mtime).reduce((a, b) => (b.sec > a.sec || (b.sec === a.sec && b.nsec > a.nsec) ? b : a), { sec: 0, nsec: 0 });
 }
 
 /**
@@ -60,7 +66,7 @@ export async function copyIntoRoot(root: string, job: CopyJob): Promise<Copied> 
     place.directory = toByteText(Buffer.from(cleanSource(directory)));
     const entries = await tell(job, items, { handler: new Both(digest, place), fileName });
     place.finish();
-    return { summary: digest.summary(items), entries };
+    return { summary: digest.summary(items), entries, newest: newestOf(items) };
   } finally {
     place.dispose();
     closeQuietly(rootFd);

@@ -42,6 +42,8 @@ interface One {
   readonly links: number;
 }
 
+const loop = (path: string): Fault => new Fault("system.failed", `open ${path}: too many levels of symbolic links`, { errno: "ELOOP" });
+
 function makeOne(rootFd: number, { above, name, path, owner, links }: One): void {
   const refused = (reason: string): Fault => new Fault("system.failed", `cannot make directory "${path}": ${reason}`, { errno: "ENOTDIR" });
   const parent = tryOpenat2(rootFd, below(above), { flags: O_PATH | O_DIRECTORY, resolve: inTree });
@@ -55,9 +57,13 @@ function makeOne(rootFd: number, { above, name, path, owner, links }: One): void
       return;
     }
     if ((found.mode & 0o170000) !== 0o120000) throw refused(`"${name}" is no directory`);
-    if (links === 0) throw new Fault("system.failed", `open ${path}: too many levels of symbolic links`, { errno: "ELOOP" });
+    if (links === 0) throw loop(path);
     const target = new TextDecoder().decode(readlinkat(parent, name));
-    makeDirectories(rootFd, target.startsWith("/") ? target : `${above}/${target}`, owner, links - 1);
+    try {
+      makeDirectories(rootFd, target.startsWith("/") ? target : `${above}/${target}`, owner, links - 1);
+    } catch (thrown) {
+      throw thrown instanceof Fault && thrown.errno === "ELOOP" ? loop(path) : thrown;
+    }
   } finally {
     closeQuietly(parent);
   }

@@ -1,7 +1,7 @@
 // Small acts inside a tree that nothing may lead out of: where a path really lies, and making a working directory.
 
 import { readlinkSync } from "node:fs";
-import { closeQuietly, O_PATH, openDirectory, tryOpenat2 } from "../../kernel/files.ts";
+import { closeQuietly, O_DIRECTORY, O_PATH, O_RDONLY, openDirectory, tryOpenat2, utimensat } from "../../kernel/files.ts";
 import { identityOf } from "../../runtime/identity.ts";
 import { inTree, cleanSource } from "./copy-source.ts";
 import { makeDirectories, type Owner } from "./make-directories.ts";
@@ -15,6 +15,22 @@ export function resolveInTree(tree: string, path: string): string | undefined {
     try {
       return readlinkSync(`/proc/self/fd/${fd}`);
     } finally {
+      closeQuietly(fd);
+    }
+  } finally {
+    closeQuietly(rootFd);
+  }
+}
+
+/** Gives each directory on the way to a path this time. */
+export function touchDirectories(root: string, path: string, mtime: { readonly sec: number; readonly nsec: number }): void {
+  const parts = cleanSource(path).split("/").filter(Boolean);
+  const rootFd = openDirectory(root);
+  try {
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const fd = tryOpenat2(rootFd, parts.slice(0, depth).join("/"), { flags: O_RDONLY | O_DIRECTORY, resolve: inTree });
+      if (fd < 0) return;
+      utimensat(fd, "", { mtime });
       closeQuietly(fd);
     }
   } finally {
