@@ -10,7 +10,7 @@ import type { Sink, Source } from "./source.ts";
 export async function digestThere(
   source: Source,
   sink: Sink,
-  { instances, platform }: Pick<CopyOptions, "instances" | "platform">,
+  { instances, platform, removeSignatures }: Pick<CopyOptions, "instances" | "platform" | "removeSignatures">,
 ): Promise<Digest | undefined> {
   if (!sink.holds) return undefined;
   const top = readManifest(await source.manifest());
@@ -19,5 +19,8 @@ export async function digestThere(
   const wanted = isWhole ? top.raw : choosePlatform(top.index, platform);
   // The member's digest stands in its index: its manifest is fetched only where the policy wants to see it.
   if (!isWhole && source.admit) await source.admit(await source.manifest(wanted.digest), wanted.digest);
+  // Whether the other side has the same signatures is not to be seen from here: then the copy sees to it.
+  const signatures = removeSignatures ? undefined : await source.signatures?.(isWhole ? undefined : wanted.digest);
+  if (signatures?.length) return undefined;
   return (await sink.holds(wanted)) ? wanted.digest : undefined;
 }

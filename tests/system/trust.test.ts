@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
 import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
+import { architecture, makeIndex } from "../fixtures/image.ts";
 import { busybox } from "../fixtures/images.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
@@ -251,6 +252,60 @@ describe("simple signing", () => {
     expect(withKeys("image", "sign", "--sign-by", gpg.address("alice"), "--all", at("later:1")).err).toContain("is not a multi-architecture image");
     ok("rmi", "127.0.0.1:5000/plain");
   }, 60_000);
+
+  test("one of several keys is enough, several requirements need several, and a name can be given to sign under", () => {
+    const { directory } = signaturePlaces();
+    const where = { registriesDir: directory };
+    const both = [gpg.publicKey("alice"), gpg.publicKey("bob")];
+    const keyData = readFileSync(both[0]!).toString("base64");
+    const named = { signedIdentity: { type: "exactReference", dockerReference: "release.test/app:1" } };
+    done(where, "copy", "--sign-by", gpg.address("alice"), "--sign-identity", "release.test/app:1", at("plain"), at("keys:1"));
+    const policyOf = (...requirements: object[]) => policyFile({ "127.0.0.1:5000": requirements.map(one => ({ type: "signedBy", keyType: "GPGKeys", ...named, ...one })) });
+    expect(entry({ ...where, policy: policyOf({ keyPaths: both }) }, at("keys:1"))).toBe("");
+    expect(entry({ ...where, policy: policyOf({ keyData }) }, at("keys:1"))).toBe("");
+    expect(entry({ ...where, policy: policyOf({ keyData, signedIdentity: { type: "matchRepository" } }) }, at("keys:1"))).toContain("is not accepted");
+    const twice = policyOf({ keyPath: both[0] }, { keyPath: both[1] });
+    expect(entry({ ...where, policy: twice }, at("keys:1"))).toContain("Invalid GPG signature");
+    done(where, "copy", "--sign-by", gpg.address("bob"), "--sign-identity", "release.test/app:1", at("plain"), at("keys:1"));
+    expect(entry({ ...where, policy: twice }, at("keys:1"))).toBe("");
+    expect(entry({ ...where, policy: policyOf({ keyPath: "/none.gpg" }) }, at("keys:1"))).toContain("cannot read public key");
+    const unchecked = policyFile({ "127.0.0.1:5000": [{ type: "signedBy", keyType: "X509Certificates", keyPath: both[0] }] });
+    expect(entry({ ...where, policy: unchecked }, at("keys:1"))).toContain('Unimplemented "keyType" value');
+    expect(skopeo(where, "copy", "--sign-by", gpg.address("alice"), "--sign-identity", "release.test/app", at("plain"), at("keys:2")).err).toContain("fully specified reference");
+    expect(skopeo(where, "copy", "--sign-by", gpg.address("nobody"), at("plain"), at("keys:2")).err).toContain("cannot sign with key");
+    expect(skopeo(where, "copy", "--sign-by", gpg.address("alice"), at("plain"), `oci:${newFolder()}/l`).err).toContain("Cannot determine canonical Docker reference for destination");
+  }, 60_000);
+
+  test("members of an index are signed and judged each, and the index with them", async () => {
+    const { directory } = signaturePlaces();
+    const where = { registriesDir: directory };
+    const foreign = busybox({ form: "oci", architecture: "s390x" });
+    const index = makeIndex([{ image, architecture }, { image: foreign, architecture: "s390x" }]);
+    for (const one of [image, foreign]) await registry.push(one, "many", one.digest);
+    await registry.push(index, "many", "1");
+    done(where, "copy", "--all", "--sign-by", gpg.address("alice"), at("many:1"), at("manysigned:1"));
+    const policy = policyFile({ "127.0.0.1:5000": signedBy("alice") });
+    expect(entry({ ...where, policy }, at("manysigned:1"))).toBe("");
+    const kept = `${newFolder()}/d`;
+    done({ ...where, policy }, "copy", "--all", at("manysigned:1"), `dir:${kept}`);
+    expect(readdirSync(kept).filter(name => name.includes("signature")).sort()).toEqual([
+      `${image.digest.slice(7)}.signature-1`, `${foreign.digest.slice(7)}.signature-1`, "signature-1",
+    ].sort());
+    expect(skopeo({ ...where, policy }, "copy", "--all", at("many:1"), `dir:${newFolder()}/d`).err).toContain("A signature was required");
+  }, 60_000);
+
+  test("a signature that came later reaches what was synced before", () => {
+    const { directory } = signaturePlaces();
+    const where = { registriesDir: directory };
+    done(where, "copy", at("plain"), at("synced:1"));
+    const folder = newFolder();
+    const sync = () => done(where, "sync", "--src", "docker", "--dest", "dir", "127.0.0.1:5000/synced:1", folder);
+    sync();
+    expect(existsSync(`${folder}/synced:1/signature-1`)).toBe(false);
+    done(where, "copy", "--sign-by", gpg.address("alice"), at("plain"), at("synced:1"));
+    sync();
+    expect(existsSync(`${folder}/synced:1/signature-1`)).toBe(true);
+  }, 30_000);
 
   test("truncated messages, links and expired keys do not count", () => {
     const { directory, lookaside } = signaturePlaces();

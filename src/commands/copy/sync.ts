@@ -158,7 +158,9 @@ async function look({ image, target, system }: Leg, { context, flags, given, des
   const source = await openSource(image.name, worldOf(context, system));
   try {
     const sink = await openSink(target, worldOf(context, destination));
-    return await digestThere(source, sink, { instances: flags.all ? "all" : "system", ...(system.platform ? { platform: system.platform } : {}) });
+    return await digestThere(source, sink, {
+      instances: flags.all ? "all" : "system", removeSignatures: flags.removeSignatures, ...(system.platform ? { platform: system.platform } : {}),
+    });
   } finally {
     await source.close();
   }

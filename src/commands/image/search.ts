@@ -8,7 +8,7 @@ import { completesFormat, showRows, view } from "../../cli/view.ts";
 import { readSearchFilter, searchImages, type SearchResult } from "../../image/search.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem } from "../pulling.ts";
-import { authfile, certDir, creds, noTrunc, tlsVerify } from "../shared-flags.ts";
+import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 import { verb } from "../verb.ts";
 
 const names = ["Index", "Name", "Description", "Stars", "Official", "Automated", "Tag"] as const;
@@ -34,7 +34,7 @@ export default verb({
     format: text({ help: "Change the output format to JSON or a Go template", complete: completesFormat(names) }),
     limit: whole({ help: "Limit the number of results" }),
     listTags: toggle({ help: "List the tags of the input registry" }),
-    noTrunc,
+    noTrunc: toggle({ help: "Do not truncate the output" }),
     tlsVerify,
   },
   examples: [

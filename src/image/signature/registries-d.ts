@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { limits } from "../../base/limits.ts";
+import { log } from "../../base/log.ts";
 import { asRecord, findRecord, findText } from "../../base/shape.ts";
 import type { Fields, Subject } from "../../base/shape.ts";
 import { parseYaml } from "../../base/yaml.ts";
@@ -56,7 +57,8 @@ export function readSignaturePlaces(directory: string): SignaturePlaces {
 
 function readPlace(fields: Fields, file: string, about: Subject): SignaturePlace {
   const unknown = Object.keys(fields).find(key => !namespaceKeys.includes(key));
-  if (unknown !== undefined) throw new Fault("config.invalid", `cannot read ${file}: unknown key ${JSON.stringify(unknown)}`);
+  // Others pass such keys over; a newer file must not stop every pull, nor a misspelt one go unseen.
+  if (unknown !== undefined) log.warn(`Unknown key ${JSON.stringify(unknown)} in ${file}`);
   const lookaside = findText(fields, "lookaside", about) ?? findText(fields, "sigstore", about);
   const staging = findText(fields, "lookaside-staging", about) ?? findText(fields, "sigstore-staging", about);
   const uses = fields["use-sigstore-attachments"];
@@ -81,7 +83,14 @@ function namesIn(directory: string): string[] {
 }
 
 function readYaml(file: string): unknown {
-  const text = readFileSync(file, "utf8");
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (thrown) {
+    // Removed since the directory was listed.
+    if (errnoOf(thrown) === "ENOENT") return undefined;
+    throw fileFault(`cannot read ${JSON.stringify(file)}`, thrown);
+  }
   if (text.length <= limits.configFileBytesMax) return parseYaml(text, file);
   throw new Fault("config.invalid", `cannot read ${file}: larger than ${limits.configFileBytesMax} bytes`);
 }
