@@ -67,8 +67,9 @@ async function runStages(shared: Shared): Promise<StageResult> {
   }
   const all = await Promise.allSettled(results);
   output.flush();
-  if (failed !== undefined) throw failed.thrown;
+  // Whatever failed because of it.
   request.signal?.throwIfAborted();
+  if (failed !== undefined) throw failed.thrown;
   const last = all[plan.target]!;
   if (last.status === "rejected") throw last.reason;
   return last.value;

@@ -91,6 +91,10 @@ export interface BuildRequest {
   readonly stdin: boolean;
   /** What RUNs write into VOLUMEs goes with them. */
   readonly compatVolumes: boolean;
+  /** What to do in a RUN that has failed. */
+  readonly onFail: "stop" | "shell";
+  /** Whether our standard streams are a terminal. */
+  readonly hasTerminal: boolean;
   readonly quiet: boolean;
   readonly logPrefix: string;
   readonly warn: (message: string) => void;

@@ -6,10 +6,11 @@ import type { ContainerSpec, MountSpec } from "../base/container-spec.ts";
 import { Fault } from "../base/fault.ts";
 import { resolveInTree } from "../engine/steps/tree.ts";
 import { runInRoot } from "../engine/steps/run-in-root.ts";
-import { openStepNetwork } from "../engine/steps/step-network.ts";
+import { openStepNetwork, type StepNetwork } from "../engine/steps/step-network.ts";
 import { heredocMark } from "./containerfile/heredoc.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
 import { malformed } from "./containerfile/lines.ts";
+import { failureReport, LastOutput, stepFailed } from "./failure.ts";
 import { readRunMount, type RunMount } from "./run-mount.ts";
 import { mountsFor, type Mounting } from "./run-mounts.ts";
 import type { Console, Shared } from "./shared.ts";
@@ -102,17 +103,37 @@ export async function executeRun(step: RunStep): Promise<void> {
   const spec = specOf(step, [...own.mounts, ...mounts.specs], own.argv);
   const isShared = flags.network === undefined || flags.network === "default";
   const network = isShared ? await shared.takeNetwork() : await openStepNetwork(shared.host, spec);
+  const last = new LastOutput();
+  const kept = (print: (chunk: Uint8Array) => void) => (chunk: Uint8Array): void => {
+    last.add(chunk);
+    print(chunk);
+  };
   try {
     const status = await runInRoot(shared.host, {
       id: root.id, spec, env, network,
-      streams: { stdin: shared.request.stdin ? "inherit" : "ignore", stdout: chunk => console.out(chunk), stderr: chunk => console.err(chunk) },
+      streams: { stdin: shared.request.stdin ? "inherit" : "ignore", stdout: kept(chunk => console.out(chunk)), stderr: kept(chunk => console.err(chunk)) },
       signal: shared.abort.signal,
     }).catch(notStarted);
-    if (status !== 0) throw new Fault("build.failed", `while running runtime: exit status ${status}`, { exit: status });
+    if (status === 0) return;
+    console.err(failureReport(instruction, status, last));
+    if (shared.request.onFail === "shell") await shellIn(step, { spec, env, network });
+    throw stepFailed(status);
   } finally {
     if (isShared) shared.returnNetwork(network);
     else await network.close();
   }
+}
+
+/** The step as it failed, with its mounts and its environment, for a person to look around in. */
+async function shellIn({ shared, root, console }: RunStep, { spec, env, network }: { spec: ContainerSpec; env: readonly string[]; network: StepNetwork }): Promise<void> {
+  console.err("opening a shell in the failed step; leave it to end the build\n");
+  const terminal = shared.request.hasTerminal;
+  await runInRoot(shared.host, {
+    id: root.id, network, env: terminal ? [...env, "TERM=xterm"] : env,
+    spec: { ...spec, command: ["/bin/sh"], ...(terminal ? { terminal: true } : {}) },
+    streams: { stdin: "inherit", stdout: "inherit", stderr: "inherit" },
+    signal: shared.abort.signal,
+  }).catch((thrown: Error) => console.err(`no shell: ${thrown.message}\n`));
 }
 
 /** Whatever kept it from starting, scripts know 1. */

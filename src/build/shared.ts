@@ -8,6 +8,7 @@ import type { Digest } from "../base/digest.ts";
 import type { Lease, StoredImage } from "../storage/store.ts";
 import { BuildCache } from "./cache.ts";
 import type { Plan } from "./plan.ts";
+import { RemoteCache } from "./remote-cache.ts";
 import type { BuildRequest } from "./request.ts";
 import type { StageResult } from "./stage.ts";
 
@@ -23,6 +24,7 @@ export class Shared {
   readonly plan: Plan;
   readonly lease: Lease;
   readonly cache: BuildCache;
+  readonly remoteCache: RemoteCache;
   readonly abort = new AbortController();
   /** By position; resolved when a stage is done. */
   readonly results: Promise<StageResult>[] = [];
@@ -40,6 +42,7 @@ export class Shared {
     this.lease = host.store.lease();
     const [os, architecture] = [plan.scope.builtin.get("TARGETOS")!, plan.scope.builtin.get("TARGETARCH")!];
     this.cache = new BuildCache(host, { format: request.format, os, architecture, ...(request.cacheTtlMs === undefined ? {} : { ttlMs: request.cacheTtlMs }) });
+    this.remoteCache = new RemoteCache(host, request);
     request.signal?.addEventListener("abort", () => this.abort.abort(request.signal!.reason), { once: true });
   }
 

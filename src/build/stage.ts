@@ -50,6 +50,8 @@ export class StageRun {
   #config!: StageConfig;
   #standing!: Standing;
   #baseId: string | undefined;
+  /** The image that came last from a registry's cache. */
+  #pulled: string | undefined;
   #root: { id: string; path: string } | undefined;
   #pending: History[] = [];
   #executed = false;
@@ -240,8 +242,9 @@ export class StageRun {
 
   async #layeredStep(step: Step): Promise<StoredImage | undefined> {
     const { instruction, isFinal } = step;
-    const made = addsLayer(instruction) ? await this.#layered(instruction, step) : this.#unlayered(instruction, step);
+    const made = addsLayer(instruction) ? await this.#layered(instruction, step) : await this.#unlayered(instruction, step);
     const squashes = isFinal && this.#request.squash === "all";
+    const base = this.#cacheBase();
     let image: StoredImage;
     if (made.cached !== undefined && !squashes) {
       log.debug(`Found a cache hit in the first iteration with id ${made.cached.id}`);
@@ -254,14 +257,17 @@ export class StageRun {
       if (isFinal) this.#logCommit();
       image = await this.#commit({ createdBy: made.text, layer: made.layer, isFinal, empty: !addsLayer(instruction) });
     }
+    if (this.#request.cacheTo.length > 0 && !squashes && this.#pulled !== image.id) {
+      await this.#shared.remoteCache.store(image, { base, createdBy: made.text, addsLayer: addsLayer(instruction) }, line => this.#say(line));
+    }
     this.#logId(image);
     return image;
   }
 
-  #unlayered(instruction: Instruction, { isFinal }: Step): MadeStep {
+  async #unlayered(instruction: Instruction, { isFinal }: Step): Promise<MadeStep> {
     this.#apply(instruction);
     const text = createdBy(instruction, this.#facts(isFinal));
-    const cached = this.#lookUp(text, false, isFinal);
+    const cached = await this.#lookUp(text, false, isFinal);
     if (cached === undefined) this.#executed = true;
     return { text, cached, layer: undefined };
   }
@@ -273,7 +279,7 @@ export class StageRun {
   async #layeredRun(instruction: Instruction, { isFinal }: Step): Promise<MadeStep> {
     const { facts, act, usesFresh } = await this.#prepareRun(instruction, isFinal);
     const text = createdBy(instruction, facts);
-    const cached = usesFresh ? undefined : this.#lookUp(text, true, isFinal);
+    const cached = usesFresh ? undefined : await this.#lookUp(text, true, isFinal);
     if (cached !== undefined) return { text, cached, layer: undefined };
     this.#executed = true;
     await act();
@@ -287,7 +293,7 @@ export class StageRun {
     // Read twice only where a first reading can spare the copying.
     if (isLinked || this.#mayBeCached(copyPrefix(instruction, isLinked))) {
       const text = entry(await summarize(copy.prepared));
-      const cached = this.#lookUp(text, true, isFinal);
+      const cached = await this.#lookUp(text, true, isFinal);
       if (cached !== undefined) return { text, cached, layer: undefined };
       const linked = isLinked && this.#request.useCache ? this.#shared.cache.linkedLayer(text) : undefined;
       if (linked !== undefined) return { text, cached, layer: linked };
@@ -302,13 +308,19 @@ export class StageRun {
     return { text, cached: undefined, layer: this.#takeLayer() };
   }
 
-  #lookUp(text: string, adds: boolean, isFinal: boolean): StoredImage | undefined {
+  async #lookUp(text: string, addsLayer: boolean, isFinal: boolean): Promise<StoredImage | undefined> {
     if (!this.#looksUp || (isFinal && this.#request.squash === "all")) return undefined;
-    return this.#shared.cache.find(this.#cacheBase(), text, adds);
+    const { cache, remoteCache } = this.#shared;
+    const base = this.#cacheBase();
+    const here = cache.find(base, text, addsLayer);
+    if (here !== undefined || !remoteCache.isUsed) return here;
+    const image = await remoteCache.fetch({ base, createdBy: text, addsLayer }, line => this.#say(line));
+    this.#pulled = image?.id;
+    return image;
   }
 
   #mayBeCached(prefix: string): boolean {
-    return this.#looksUp && this.#shared.cache.candidates(this.#cacheBase(), true).some(candidate => candidate.createdBy.startsWith(prefix));
+    return this.#looksUp && (this.#shared.remoteCache.isUsed || this.#shared.cache.candidates(this.#cacheBase(), true).some(candidate => candidate.createdBy.startsWith(prefix)));
   }
 
   #cacheBase(): { history: readonly History[]; diffIds: readonly Digest[] } {

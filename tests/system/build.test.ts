@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ok, podman, run } from "../fixtures/coracle.ts";
+import { begin, ok, podman, run, until } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -234,4 +234,61 @@ test("fixed times give the same image twice, whatever the files' own times", () 
   });
   expect(ids[0]).toBe(ids[1]!);
   expect(existsSync("/var/lib/containers/coracle")).toBe(true);
+});
+
+test("a cache in a registry serves a store that has nothing", () => {
+  const directory = context(`FROM ${IMAGE}\nCOPY data /data\nRUN echo once > /once\n`, { data: "1" });
+  const first = build(directory, "--cache-to", "127.0.0.1:5000/cache/of", "-t", "cached");
+  expect(first.match(/--> Pushing cache/g)).toHaveLength(2);
+  ok("rmi", "-fa");
+  ok("pull", "-q", IMAGE);
+  const second = build(directory, "--cache-from", "127.0.0.1:5000/cache/of", "-t", "cached");
+  expect(second.match(/--> Cache pulled from remote 127\.0\.0\.1:5000\/cache\/of:[0-9a-f]{64}/g)).toHaveLength(2);
+  expect(second.match(/--> Using cache/g)).toHaveLength(2);
+  expect(inImage("cached", "cat /once")).toBe("once");
+  expect(podman("build", "--cache-from", "127.0.0.1:5000/cache/of:tag", directory).err).toContain("repository must contain neither a tag nor digest");
+});
+
+test("a failing step says where it stands and what it said last, and opens a shell where one is asked for", () => {
+  const directory = context(`FROM ${IMAGE}\n\nRUN echo reason; mkdir /left; exit 3\n`);
+  const { status, err } = podman("build", "--network", "none", directory);
+  expect(status).toBe(3);
+  expect(err).toContain("line 3 failed with status 3: RUN echo reason; mkdir /left; exit 3\n  it printed last:\n    | reason\n");
+  const looked = run(["podman", "build", "--network", "none", "--on-fail", "shell", directory], { input: "ls -d /left\n" });
+  expect(looked.status).toBe(3);
+  expect(looked.out).toContain("/left");
+});
+
+test("independent stages run at the same time, and say what they say in their order", () => {
+  const directory = context(`FROM ${IMAGE} AS one\nRUN sleep 1; echo first\nFROM ${IMAGE} AS two\nRUN sleep 1; echo second\nFROM scratch\nCOPY --from=one /etc/passwd /1\nCOPY --from=two /etc/passwd /2\n`);
+  const begun = Date.now();
+  const said = build(directory, "--no-cache", "--jobs", "2");
+  expect(Date.now() - begun).toBeLessThan(1950);
+  expect(said.indexOf("first")).toBeLessThan(said.indexOf("[2/3] STEP 1/2"));
+  expect(said.indexOf("[2/3] STEP 1/2")).toBeLessThan(said.indexOf("second"));
+});
+
+test("an interrupted build leaves nothing running and nothing half-made", async () => {
+  const directory = context(`FROM ${IMAGE}\nRUN echo begun; sleep 300\n`);
+  const running = begin(["podman", "build", "--network", "none", "-t", "halfway", directory]);
+  await until("the step to begin", () => running.out().includes("\nbegun\n"));
+  running.child.kill("SIGTERM");
+  expect(await running.exited).toBe(143);
+  expect(run(["pgrep", "-f", "sleep 300"]).out).toBe("");
+  expect(podman("image", "exists", "halfway").status).toBe(1);
+  expect(readdirSync("/var/lib/containers/coracle/staging")).toEqual([]);
+});
+
+test("a build that was killed is swept away by the next command", async () => {
+  const directory = context(`FROM ${IMAGE}\nRUN echo begun; sleep 301\n`);
+  const running = begin(["podman", "build", "--network", "none", directory]);
+  await until("the step to begin", () => running.out().includes("\nbegun\n"));
+  running.child.kill("SIGKILL");
+  await running.exited;
+  run(["pkill", "-KILL", "-f", "sleep 301"]);
+  await until("the step to end", () => run(["pgrep", "-f", "sleep 301"]).out === "");
+  ok("images");
+  const store = "/var/lib/containers/coracle";
+  expect([...readdirSync(`${store}/staging`), ...readdirSync(`${store}/roots`)]).toEqual([]);
+  expect(run(["grep", "-c", `${store}/roots`, "/proc/mounts"]).out.trim()).toBe("0");
 });

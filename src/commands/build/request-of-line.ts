@@ -8,10 +8,12 @@ import { parseGoDuration } from "../../base/duration.ts";
 import { errnoOf, Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { isRemoteContext } from "../../build/git-source.ts";
+import { cacheRepository } from "../../build/remote-cache.ts";
 import { bringContext } from "../../build/remote.ts";
 import { ignorePatterns, ignoreRules, type IgnoreRules } from "../../build/ignore.ts";
 import type { BuildRequest, BuildSecret, BuildSsh, NamedContext } from "../../build/request.ts";
 import { fill } from "../../cli/flag.ts";
+import { isTerminal } from "../../cli/prompt.ts";
 import { writeErr, writeOut } from "../../cli/output.ts";
 import { parsePlatform, type PlatformChoice } from "../../image/platform.ts";
 import { findImageName } from "../../image/transport.ts";
@@ -81,10 +83,17 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     out: isQuiet ? () => {} : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : writeOut,
     err: toErr,
     compatVolumes: flags.compatVolumes,
+    onFail: readOnFail(flags.onFail),
+    hasTerminal: isTerminal(0) && isTerminal(1),
   };
 }
 
 const toErr = (data: string | Uint8Array): void => writeErr(typeof data === "string" ? data : new TextDecoder().decode(data));
+
+function readOnFail(written: string): BuildRequest["onFail"] {
+  if (written === "stop" || written === "shell") return written;
+  throw refuse(`unrecognized --on-fail ${JSON.stringify(written)}`, "use stop or shell");
+}
 
 const webOf = ({ flags, given }: BuildLine): BuildRequest["web"] =>
   ({ insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) });
@@ -118,8 +127,8 @@ function cacheOf({ context, flags, given }: BuildLine): Pick<BuildRequest, "laye
     layers: layers && !(flags.squash && isPodman),
     useCache: !flags.noCache && ttl !== 0,
     noCacheStages: flags.noCacheFilter,
-    cacheFrom: flags.cacheFrom,
-    cacheTo: flags.cacheTo,
+    cacheFrom: flags.cacheFrom.map(cacheRepository),
+    cacheTo: flags.cacheTo.map(cacheRepository),
     ...(ttl ? { cacheTtlMs: ttl } : {}),
     squash: squashesAll ? "all" : flags.squash ? "new" : "no",
     skipUnusedStages: flags.skipUnusedStages,
@@ -275,7 +284,7 @@ function checkNetwork(flags: BuildFlags, given: ReadonlySet<string>): void {
 
 const undone: readonly (keyof BuildFlags)[] = [
   "cw", "sbom", "sbomImageOutput", "sbomImagePurlOutput", "sbomMergeStrategy", "sbomOutput", "sbomPurlOutput", "sbomScannerCommand", "sbomScannerImage",
-  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "hooksDir", "allPlatforms", "manifest", "cacheFrom", "cacheTo",
+  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "hooksDir", "allPlatforms", "manifest",
 ];
 
 function refuseUndone({ flags, given }: BuildLine): void {
