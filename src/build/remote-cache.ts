@@ -46,7 +46,7 @@ export class RemoteCache {
   }
 
   /** The first repository that has the step; where nothing answers, it is only logged. */
-  async fetch(key: StepKey, say: (text: string) => void): Promise<StoredImage | undefined> {
+  async find(key: StepKey, say: (text: string) => void): Promise<StoredImage | undefined> {
     const tag = tagOf(key, this.#request);
     for (const repository of this.#request.cacheFrom) {
       const name = `${repository}:${tag}`;

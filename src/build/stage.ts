@@ -314,7 +314,7 @@ export class StageRun {
     const base = this.#cacheBase();
     const here = cache.find(base, text, addsLayer);
     if (here !== undefined || !remoteCache.isUsed) return here;
-    const image = await remoteCache.fetch({ base, createdBy: text, addsLayer }, line => this.#say(line));
+    const image = await remoteCache.find({ base, createdBy: text, addsLayer }, line => this.#say(line));
     this.#pulled = image?.id;
     return image;
   }
