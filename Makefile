@@ -6,7 +6,7 @@ IMAGE ?=
 CMD ?=
 SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
 
-.PHONY: setup setup-test build run test ok system peers bench test-selinux install clean
+.PHONY: setup setup-test build run test ok system peers bench test-selinux udica-peers install clean
 
 setup:
 	@tools/setup.sh run
@@ -44,6 +44,10 @@ system: setup-test build
 # In an emulated guest whose kernel enforces SELinux; builds the guest once (some minutes), then needs two to three.
 test-selinux: build
 	@tests/selinux/run.sh
+
+# Generated inspect files, the original udica beside ours; needs python3 and a checkout of the original.
+udica-peers: build
+	@$(bun) tests/peers/udica.ts 500
 
 bench: setup-test build
 	@$(bun) tools/bench.ts

@@ -31,6 +31,7 @@ podman run -d --name a --network none ubi8 sleep 1000 >/dev/null
 podman run -d --name b --network none ubi8 sleep 1000 >/dev/null
 differ() { [ "$(podman inspect a --format '{{.ProcessLabel}}')" != "$(podman inspect b --format '{{.ProcessLabel}}')" ]; }
 held "two live containers have different categories" differ
+held "on pure cgroup v2 stats, pause and update work" sh -c 'podman stats --no-stream a && podman pause a && podman unpause a && podman update -m 64m a && podman exec a cat /sys/fs/cgroup/memory.max | grep 67108864'
 held "exec has the container's label" says "container_t:s0:c" podman exec a cat /proc/self/attr/current
 podman rm -f -t 0 a b >/dev/null
 
