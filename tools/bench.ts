@@ -4,6 +4,7 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { compareUdica } from "./bench-udica.ts";
 
 const top = path.resolve(import.meta.dir, "..");
 const peers = process.env["PEERS"] || path.join(process.env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache"), "coracle-peers");
@@ -16,6 +17,7 @@ interface Line {
   readonly words: readonly string[];
   /** Run before each measured run, unmeasured. */
   readonly before?: readonly string[];
+  readonly cwd?: string;
 }
 
 interface Figure {
@@ -71,12 +73,24 @@ async function outside(words: readonly string[]): Promise<number> {
   const there = fs.existsSync(path.join(root, "usr/bin/podman"));
   if (!there && !Bun.which("podman")) console.log(`no podman in PATH and none in ${root}: measuring ours alone`);
   const folder = fs.mkdtempSync(path.join(top, "out", "bench-"));
+  // Here, where its Python is: inside is the peers' own root.
+  const udica = words.length === 0 || words.some(word => "udica -j".includes(word)) ? udicaResult() : undefined;
+  if (udica && words.length > 0) console.error(rowOf(udica));
   const child = Bun.spawn(["unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
-    path.join(top, "tests/fixtures/peer-world.sh"), folder, there ? root : "", "env", "CORACLE_BENCH=inside", "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
+    path.join(top, "tests/fixtures/peer-world.sh"), folder, there ? root : "", "env", "CORACLE_BENCH=inside", `CORACLE_BENCH_UDICA=${JSON.stringify(udica ?? null)}`, "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
     process.execPath, path.join(top, "tools/bench.ts"), ...words], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
   const status = await child.exited;
   Bun.spawnSync(["rm", "-rf", "--one-file-system", folder]);
   return status;
+}
+
+function udicaResult(): Result | undefined {
+  const found = compareUdica();
+  if (!found) return undefined;
+  const peak = (argv: readonly string[]): number => peakMegabytes({ name: "ours", path: argv[0]! }, { name: "", times: 1, ratioMax: 1, words: argv.slice(1), cwd: found.folder });
+  const result = { name: "udica -j (beside the original in Python)", ratioMax: 0.1, ours: figureOf(found.oursMs, peak(found.ours)), podman: figureOf(found.theirsMs, peak(found.theirs)) };
+  fs.rmSync(found.folder, { recursive: true });
+  return result;
 }
 
 interface Program {
@@ -136,7 +150,7 @@ function measure(program: Program, line: Line): number {
 function peakMegabytes(program: Program, line: Line): number {
   if (line.before) Bun.spawnSync([program.path, ...line.before], { stdout: "ignore", stderr: "ignore" });
   const launcher = path.join(top, "tools/peak-memory.pl");
-  const ran = Bun.spawnSync(["bash", "-c", 'exec 4>&1; perl "$@" 3>&4 >/dev/null 2>&1', "bash", launcher, program.path, ...line.words], { stdin: "ignore" });
+  const ran = Bun.spawnSync(["bash", "-c", 'exec 4>&1; perl "$@" 3>&4 >/dev/null 2>&1', "bash", launcher, program.path, ...line.words], { stdin: "ignore", ...(line.cwd ? { cwd: line.cwd } : {}) });
   return round((Number(ran.stdout.toString()) * 1024) / 1e6);
 }
 
@@ -197,7 +211,8 @@ async function inside(words: readonly string[]): Promise<number> {
       console.error(rowOf(result));
       return result;
     });
-    if (words.length === 0) report(results, peer ? Bun.spawnSync([peer.path, "--version"]).stdout.toString().trim() : "");
+    const udica = JSON.parse(process.env["CORACLE_BENCH_UDICA"] ?? "null") as Result | null;
+    if (words.length === 0) report(udica ? [...results, udica] : results, peer ? Bun.spawnSync([peer.path, "--version"]).stdout.toString().trim() : "");
   } finally {
     await end();
   }

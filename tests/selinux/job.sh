@@ -10,6 +10,8 @@ says() { local pattern=$1; shift; local said; said=$("$@" 2>&1); echo "$said"; g
 fails() { local said; if said=$("$@" 2>&1); then echo "$said"; return 1; fi; }
 runs() { podman run --rm --network none "$@"; }
 
+ln -sfn /proc/self/fd /dev/fd
+for name in stdin:0 stdout:1 stderr:2; do ln -sfn "fd/${name#*:}" "/dev/${name%:*}"; done
 install -m 755 coracle /usr/local/bin/coracle
 for name in podman udica; do ln -sf coracle /usr/local/bin/$name; done
 restorecon -F /usr/local/bin/coracle
