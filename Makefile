@@ -6,7 +6,7 @@ IMAGE ?=
 CMD ?=
 SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
 
-.PHONY: setup setup-test build run test ok system peers bench test-selinux udica-peers install clean
+.PHONY: setup setup-test build run test ok system peers bench test-selinux udica-peers install docs clean
 
 setup:
 	@tools/setup.sh run
@@ -58,6 +58,11 @@ install: build
 	@if [ "$(LINKS)" = 1 ]; then for name in podman buildah skopeo udica; do \
 	  ln -sf coracle '$(DESTDIR)$(PREFIX)/bin/'$$name; done; fi
 	@echo 'installed $(DESTDIR)$(PREFIX)/bin/coracle'
+
+# Manual pages and completions to out/; docs/podman-parity.md and docs/reference, which are kept.
+docs: setup
+	@$(bun) tools/manual.ts
+	@$(bun) tools/reference.ts
 
 clean:
 	rm -rf out

@@ -1,7 +1,7 @@
 // containers.conf: the machine's and the person's defaults for containers, engine and networks.
 // Source: containers.conf(5) of containers/common.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { Fault, errnoOf } from "./fault.ts";
 import { parseToml } from "./toml.ts";
 import type { TomlTable } from "./toml.ts";
@@ -112,13 +112,19 @@ function wrong(reading: Reading, section: string, key: string): Fault {
 }
 
 /** A list, where `{append = true}` among the entries adds to what earlier files said. */
-function texts(value: unknown, before: readonly string[] | undefined): string[] | undefined {
+function texts(value: unknown, before: Appended | undefined): Appended | undefined {
   if (!Array.isArray(value)) return undefined;
   const entries = value.filter(entry => typeof entry === "string") as string[];
   const attributes = value.filter(entry => typeof entry === "object" && entry !== null) as { append?: unknown }[];
   if (entries.length + attributes.length !== value.length) return undefined;
-  return attributes.some(attribute => attribute.append === true) ? [...(before ?? []), ...entries] : entries;
+  const append = attributes.map(attribute => attribute.append).findLast(one => typeof one === "boolean") ?? before?.appends ?? false;
+  const found: Appended = append ? [...(before ?? []), ...entries] : entries;
+  // Told of once, it holds for later files too; not listed among the entries.
+  Object.defineProperty(found, "appends", { value: append, enumerable: false });
+  return found;
 }
+
+type Appended = string[] & { readonly appends?: boolean };
 
 function sizeOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
@@ -130,7 +136,7 @@ function sizeOf(value: unknown): number | undefined {
 function valueOf(shape: Shape, value: unknown, before: unknown): unknown {
   switch (shape) {
     case "text": return typeof value === "string" ? value : undefined;
-    case "texts": return texts(value, before as readonly string[] | undefined);
+    case "texts": return texts(value, before as Appended | undefined);
     case "whole": return Number.isSafeInteger(value) ? value : undefined;
     case "toggle": return typeof value === "boolean" ? value : undefined;
     case "size": return sizeOf(value);
@@ -198,6 +204,14 @@ function configHome(env: Readonly<Record<string, string | undefined>>): string |
   return home ? `${home}/containers` : undefined;
 }
 
+/** The file of a --module: a path, or a name in one of the directories of modules; undefined when there is none. */
+export function findModule(module: string, places: ContainersConfPlaces): string | undefined {
+  if (module.startsWith("/")) return existsSync(module) ? module : undefined;
+  const home = configHome(places.env ?? {});
+  const directories = [...(home ? [home] : []), "/etc/containers", "/usr/share/containers"];
+  return directories.map(directory => `${directory}/containers.conf.modules/${module}`).find(existsSync);
+}
+
 function candidates(places: ContainersConfPlaces): { required: boolean; file: string }[] {
   const env = places.env ?? {};
   const optional = (file: string) => ({ required: false, file });
@@ -209,7 +223,7 @@ function candidates(places: ContainersConfPlaces): { required: boolean; file: st
     const home = places.rootless ? configHome(env) : undefined;
     if (home) files.push(optional(`${home}/containers.conf`), ...dropIns(`${home}/containers.conf.d`).map(optional));
   }
-  for (const module of places.modules ?? []) files.push({ required: true, file: module });
+  for (const module of places.modules ?? []) files.push({ required: true, file: findModule(module, places) ?? module });
   if (env.CONTAINERS_CONF_OVERRIDE) files.push({ required: true, file: env.CONTAINERS_CONF_OVERRIDE });
   return files;
 }

@@ -1,5 +1,6 @@
 // Makes an Invocation from the program's options: logging, output, and the host for verbs that need one.
 
+import { findModule } from "../base/containers-conf.ts";
 import { Fault } from "../base/fault.ts";
 import { isLogged, log, logLevels, setLogLevel } from "../base/log.ts";
 import { goQuote, type Values } from "../cli/flag.ts";
@@ -43,6 +44,11 @@ function begin(options: Values<Globals>, scope: Scope, argv: readonly string[]):
   const level = options.debug ? "debug" : options.logLevel;
   if (!setLogLevel(level)) {
     writeErr(`Log Level ${goQuote(level)} is not supported, choose from: ${logLevels.join(", ")}\n`);
+    return 1;
+  }
+  const lost = options.module.find((module) => findModule(module, { env: process.env }) === undefined);
+  if (lost !== undefined) {
+    writeErr(`Failed to obtain podman configuration: could not resolve module ${goQuote(lost)}: faccessat ${lost}: no such file or directory\n`);
     return 1;
   }
   if (options.config !== undefined) process.env["DOCKER_CONFIG"] = options.config;

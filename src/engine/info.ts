@@ -58,7 +58,12 @@ function packageOf(path: string | undefined): string {
 }
 
 function component(path: string | undefined): { path: string; package: string; version: string } {
-  return { path: path ?? "", package: packageOf(path), version: versionOf(path) };
+  return { package: packageOf(path), path: path ?? "", version: versionOf(path) };
+}
+
+function executable(name: string): { executable: string; package: string; version: string } {
+  const path = findProgram(name);
+  return path ? { executable: path, package: packageOf(path), version: versionOf(path) } : { executable: "", package: "", version: "" };
 }
 
 function cpuUse(): Record<string, number> {
@@ -98,7 +103,7 @@ function hostInfo(host: Host): Record<string, unknown> {
     networkBackendInfo: { backend: "netavark", ...component(netavark), dns: component(aardvark), defaultNetwork: host.conf.network.default_network ?? "podman" },
     ociRuntime: { name: runtime.name, ...component(runtime.path) },
     os: "linux",
-    pasta: component(findProgram("pasta")),
+    pasta: executable("pasta"),
     remoteSocket: { exists: false, path: "unix:///run/podman/podman.sock" },
     rootlessNetworkCmd: "pasta",
     security: {
@@ -110,7 +115,7 @@ function hostInfo(host: Host): Record<string, unknown> {
       selinuxEnabled: isSelinuxEnabled(),
     },
     serviceIsRemote: false,
-    slirp4netns: { executable: "", package: "", version: "" },
+    slirp4netns: executable("slirp4netns"),
     swapFree: memory().swapFree, swapTotal: memory().swapTotal,
     uptime: goDuration(Math.floor(uptime) * 1e9),
     variant: "",
@@ -154,7 +159,7 @@ function storeInfo(host: Host): Record<string, unknown> {
 export async function info(host: Host): Promise<Record<string, unknown>> {
   return {
     host: hostInfo(host),
-    plugins: { authorization: null, log: ["k8s-file", "none", "passthrough", "journald"], network: ["bridge", "macvlan", "ipvlan"], volume: ["local"] },
+    plugins: { authorization: null, log: ["k8s-file", "none", "passthrough", "journald"], network: ["bridge", "macvlan", "ipvlan"], volume: ["local", ...Object.keys(host.conf.engine.volume_plugins ?? {}).sort()] },
     registries: await registriesInfo(host),
     store: storeInfo(host),
     version: versionInfo(),

@@ -25,6 +25,8 @@ export default verb({
   async run({ context, flags, operands }) {
     if (flags.exec !== undefined && flags.rmi) throw refuse("--exec and --rmi cannot be set together");
     if (flags.exec !== undefined && (flags.all || flags.latest)) throw refuse("--all and --exec cannot be set together");
+    if (flags.latest && operands.length > 0) throw refuse("--latest and containers cannot be used together");
+    if (flags.latest && flags.all) throw refuse("--all and --latest cannot be used together");
     if (operands.length === 0 && !flags.all && !flags.latest) throw refuse("you must provide at least one name or id");
     const outcomes = await cleanup(context.host, { names: operands, all: flags.all, latest: flags.latest }, {
       ...(flags.exec === undefined ? {} : { exec: flags.exec }),

@@ -15,7 +15,7 @@ export const networkFlags = {
   dns: field(list({ help: "Set custom DNS servers" }), (spec, servers) => {
     spec.dnsServers = checkDns(servers);
   }),
-  dnsOption: field(list({ help: "Set custom DNS options" }), (spec, options) => {
+  dnsOption: field(list({ help: "Set custom DNS options", aliases: ["dns-opt"] }), (spec, options) => {
     spec.dnsOptions = [...options];
   }),
   dnsSearch: field(list({ help: "Set custom DNS search domains" }), (spec, domains) => {

@@ -7,7 +7,7 @@ import { parseSignal } from "../../base/signals.ts";
 import { readAnnotations, readEnvFile, readLabelFile, readLabels, readVariables } from "./written/environment.ts";
 import { readNamespace } from "./written/namespaces.ts";
 import { readRestart } from "./written/security.ts";
-import { readEntrypoint, readUmask } from "./written/process.ts";
+import { readEntrypoint, readSdnotify, readSystemd, readUmask } from "./written/process.ts";
 import { field } from "./spec-flag.ts";
 
 export const processFlags = {
@@ -88,10 +88,10 @@ export const processFlags = {
   pidfile: field(text({ help: "Write the container process ID to the file", complete: files }), (spec, path) => {
     spec.pidfile = path;
   }),
-  pod: field(text({ help: "Run container in an existing pod" }), (spec, pod) => {
+  pod: field(text({ help: "Run container in an existing pod", refused: "there are no pods yet" }), (spec, pod) => {
     spec.pod = pod;
   }),
-  podIdFile: text({ help: "Read the pod ID from the file", complete: files }),
+  podIdFile: text({ refused: "there are no pods yet", help: "Read the pod ID from the file", complete: files }),
   replace: toggle({ help: "If a container with the same name exists, replace it" }),
   requires: field(list({ help: "Add one or more requirement containers that must be started before this container will start" }), (spec, names) => {
     spec.requires = [...names];
@@ -109,7 +109,7 @@ export const processFlags = {
     spec.remove = on;
   }),
   sdnotify: field(text({ help: 'control sd-notify behavior ("container"|"conmon"|"healthy"|"ignore")', shown: '"container"' }), (spec, mode) => {
-    spec.sdnotify = mode as "container";
+    spec.sdnotify = readSdnotify(mode);
   }),
   stopSignal: field(text({ help: "Signal to stop a container. Default is SIGTERM" }), (spec, name) => {
     spec.stopSignal = parseSignal(name);
@@ -125,7 +125,7 @@ export const processFlags = {
     },
   ),
   systemd: field(text({ help: 'Run container in systemd mode ("true"|"false"|"always")', shown: '"true"' }), (spec, mode) => {
-    spec.systemd = mode as "true";
+    spec.systemd = readSystemd(mode);
   }),
   timeout: field(
     natural({ help: "Maximum length of time a container is allowed to run. The container will be killed automatically after the time expires." }),

@@ -5,6 +5,7 @@ import type { ContainerSpec, SecuritySpec } from "../../base/container-spec.ts";
 import { list, text, texts, toggle } from "../../cli/flag.ts";
 import { readIdMap, readIpc, readNamespace, readUserns } from "./written/namespaces.ts";
 import { readSecret, readSecurityOption, readSysctl } from "./written/security.ts";
+import { refuse } from "./written/refuse.ts";
 import { field } from "./spec-flag.ts";
 
 const security = (spec: ContainerSpec): SecuritySpec => (spec.security ??= {});
@@ -41,6 +42,7 @@ export const securityFlags = {
     },
   ),
   seccompPolicy: field(text({ help: "Policy for selecting a seccomp profile (experimental)", shown: '"default"' }), (spec, policy) => {
+    if (policy !== "default" && policy !== "image") throw refuse(`invalid seccomp policy ${JSON.stringify(policy)}: valid policies are ["default" "image"]`);
     security(spec).seccompPolicy = policy;
   }),
   secret: field(texts({ help: "Add secret to container" }), (spec, written) => {

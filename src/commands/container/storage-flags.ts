@@ -33,7 +33,7 @@ export const storageFlags = {
   deviceCgroupRule: field(list({ help: "Add a rule to the cgroup allowed devices list" }), (spec, rules) => {
     spec.deviceCgroupRules = rules.map(checkDeviceRule);
   }),
-  gpus: field(list({ value: "string", help: "GPU devices to add to the container ('all' to pass all GPUs)" }), (spec, gpus) => {
+  gpus: field(list({ value: "string", refused: "GPUs are not built yet", help: "GPU devices to add to the container ('all' to pass all GPUs)" }), (spec, gpus) => {
     spec.gpus = [...gpus];
   }),
   logDriver: field(text({ help: "Logging driver for the container", shown: '"k8s-file"', complete: () => [...logDrivers] }), (spec, name) => {
@@ -57,7 +57,7 @@ export const storageFlags = {
       spec.shmSystemdBytes = amount;
     },
   ),
-  storageOpt: field(texts({ help: "Storage driver options per container", hidden: true }), (spec, lines) => {
+  storageOpt: field(texts({ help: "Storage driver options per container", hidden: true, refused: "this store has no quotas" }), (spec, lines) => {
     for (const line of lines) if (!line.includes("=")) throw refuse("storage-opt must be formatted KEY=VALUE");
     spec.storageOptions = [...lines];
   }),

@@ -82,7 +82,7 @@ export function processFor(host: Host, record: ContainerRecord, asked: ExecSpec)
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     cwd: asked.workdir ?? spec.workdir ?? "/",
     terminal: asked.terminal ?? false,
-    privileged: asked.privileged ?? false,
+    privileged: asked.privileged || (host.conf.containers.privileged ?? false),
   });
 }
 

@@ -20,7 +20,7 @@ import { hasHalfStart } from "./prepare.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { unmountRoot } from "./root.ts";
 import { removeTree } from "./run-files.ts";
-import { stopRecord } from "./stop.ts";
+import { stopRecord, unpause } from "./stop.ts";
 
 export interface RemoveOptions {
   readonly force?: boolean;
@@ -69,6 +69,7 @@ function refuseRunning({ id, state }: ContainerRecord): Fault {
 
 async function stopForRemoval(host: Host, record: ContainerRecord, timeout: number | undefined): Promise<void> {
   try {
+    if (record.state.status === "paused") await unpause(host, { names: [record.id] });
     await stopRecord(host, record, { ...(timeout === undefined ? {} : { timeout }), settles: false });
   } catch (thrown) {
     // The monitor being gone is no reason to keep what it watched.
