@@ -56,6 +56,7 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
 }
 
 interface Retrying {
+  readonly context: Invocation;
   readonly flags: RegistryFlags;
   readonly given: ReadonlySet<string>;
 }
@@ -68,9 +69,12 @@ const retriesDefault = 3;
  *
  * @throws Fault "usage.invalid" for a delay that is none
  */
-export async function withRetries<T>({ flags, given }: Retrying, work: () => Promise<T>): Promise<T> {
-  const delayMs = flags.retryDelay ? readDelayMs(flags.retryDelay) : undefined;
-  const attempts = given.has("retry") || given.has("retryDelay") ? (flags.retry ?? retriesDefault) : 0;
+export async function withRetries<T>({ context, flags, given }: Retrying, work: () => Promise<T>): Promise<T> {
+  const { retry, retry_delay: delay } = context.host.conf.engine;
+  const delayText = flags.retryDelay || delay;
+  const delayMs = delayText ? readDelayMs(delayText) : undefined;
+  const isAsked = given.has("retry") || given.has("retryDelay") || retry !== undefined;
+  const attempts = isAsked ? (flags.retry ?? retry ?? retriesDefault) : 0;
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();

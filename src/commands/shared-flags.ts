@@ -1,7 +1,8 @@
 // Flags that several verbs share, each declared once.
 
 import { files } from "../cli/complete.ts";
-import { text, texts, toggle, whole } from "../cli/flag.ts";
+import { goQuote, natural, text, texts, toggle, whole } from "../cli/flag.ts";
+import { readContainersConf } from "../base/containers-conf.ts";
 
 export const latest = toggle({ short: "l", help: 'Act on the latest container podman is aware of\nNot supported with the "--remote" flag' });
 export const cidfiles = texts({ help: "Read the container ID from the file", complete: files });
@@ -19,3 +20,23 @@ export const detachKeys = text({
   help: "Select the key sequence for detaching a container. Format is a single character `[a-Z]` or a comma separated sequence of `ctrl-<value>`, where `<value>` is one of: `a-z`, `@`, `^`, `[`, `\\`, `]`, `^` or `_`",
   shown: '"ctrl-p,ctrl-q"',
 });
+
+/** --retry and --retry-delay, whose help shows what containers.conf says; it is read only when help is printed. */
+export function retryFlags(doing: "pull" | "push") {
+  const engine = () => readContainersConf({ env: process.env, rootless: process.getuid?.() !== 0 }).engine;
+  return {
+    retry: {
+      ...natural({ help: `number of times to retry in case of failure when performing ${doing}` }),
+      get shown() {
+        return String(engine()["retry"] ?? 3);
+      },
+    },
+    retryDelay: {
+      ...text({ help: `delay between retries in case of ${doing} failures` }),
+      get shown() {
+        const delay = engine()["retry_delay"];
+        return typeof delay === "string" && delay !== "" ? goQuote(delay) : undefined;
+      },
+    },
+  };
+}

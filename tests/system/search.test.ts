@@ -2,7 +2,7 @@
 // Source: podman-search(1), podman-login(1).
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { ok, podman, run } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { newFolder } from "../fixtures/place.ts";
@@ -94,5 +94,10 @@ test("retries are counted out, and a delay that is none is refused", () => {
   const ran = podman("pull", "-q", "--retry", "1", "--retry-delay", "1s", "--tls-verify=false", "127.0.0.1:1/x");
   expect([ran.status, ran.err]).toEqual([125, expect.stringMatching(/Failed, retrying in 1s \.\.\. \(1\/1\)\. Error: .*connection refused/)]);
   expect(Date.now() - begun).toBeGreaterThan(900);
+  const conf = `${newFolder()}/containers.conf`;
+  writeFileSync(conf, '[engine]\nretry = 2\nretry_delay = "10ms"\n');
+  const configured = run(["podman", "pull", "-q", "--tls-verify=false", "127.0.0.1:1/x"], { env: { CONTAINERS_CONF: conf } });
+  expect(configured.err.match(/Failed, retrying in 10ms/g)?.length).toBe(2);
+  expect(run(["podman", "pull", "--help"], { env: { CONTAINERS_CONF: conf } }).out).toContain("performing pull (default 2)");
   expect(podman("pull", "-q", "--retry-delay", "bogus", "x").err).toBe('Error: time: invalid duration "bogus"\n');
 }, 30_000);

@@ -2,7 +2,8 @@
 // Source: podman-run(1).
 
 import { files } from "../../cli/complete.ts";
-import { natural, text, texts, toggle } from "../../cli/flag.ts";
+import { text, texts, toggle } from "../../cli/flag.ts";
+import { retryFlags } from "../shared-flags.ts";
 import { readImageVolume } from "./written/volumes.ts";
 import { field } from "./spec-flag.ts";
 
@@ -28,8 +29,7 @@ export const imageFlags = {
     complete: () => ["always", "missing", "never", "newer"],
   }),
   quiet: toggle({ short: "q", help: "Suppress output information when pulling images" }),
-  retry: natural({ help: "number of times to retry in case of failure when performing pull", shown: "3" }),
-  retryDelay: text({ help: "delay between retries in case of pull failures" }),
+  ...retryFlags("pull"),
   rootfs: toggle({ help: "The first argument is not an image but the rootfs to the exploded container" }),
   signaturePolicy: text({ help: "Path to a signature policy file", hidden: true, complete: files }),
   tlsVerify: toggle({ help: "Require HTTPS and verify certificates when contacting registries for pulling images", fallback: true, shown: "" }),

@@ -1,13 +1,13 @@
 // podman pull: brings images from registries and archives into the store.
 
-import { list, natural, text, texts, toggle } from "../../cli/flag.ts";
+import { list, text, texts, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { atLeast } from "../../cli/operands.ts";
 import { imageEvent } from "../../engine/images.ts";
 import { pull } from "../../image/pull.ts";
 import { imageSystem, progressOf, readPullPolicy, withRetries } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
-import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
+import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
@@ -27,8 +27,7 @@ export default verb({
     platform: text({ help: "Specify the platform for selecting the image.  (Conflicts with arch and os)" }),
     policy: text({ help: 'Pull image policy ("always"|"missing"|"never"|"newer")', fallback: "always", complete: () => ["always", "missing", "never", "newer"] }),
     quiet: toggle({ short: "q", help: "Suppress output information when pulling images" }),
-    retry: natural({ help: "number of times to retry in case of failure when performing pull", shown: "3" }),
-    retryDelay: text({ help: "delay between retries in case of pull failures" }),
+    ...retryFlags("pull"),
     signaturePolicy: text({ help: "Pathname of signature policy file (not usually used)", hidden: true }),
     tlsVerify,
     variant: text({ help: "Use VARIANT instead of the running architecture variant for choosing images" }),
@@ -41,7 +40,7 @@ export default verb({
     const ids = new Set<string>();
     for (const name of operands) {
       try {
-        const pulled = await withRetries({ flags, given }, () => pull(name, {
+        const pulled = await withRetries({ context, flags, given }, () => pull(name, {
           store: context.host.store,
           system,
           policy: readPullPolicy(flags.policy),

@@ -1,6 +1,6 @@
 // podman push: sends an image to a registry or writes it by another transport.
 
-import { list, natural, text, texts, toggle, whole } from "../../cli/flag.ts";
+import { list, text, texts, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
 import { imageEvent } from "../../engine/images.ts";
@@ -8,7 +8,7 @@ import { push } from "../../image/push.ts";
 import { findImage } from "../../image/resolve.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, progressOf, withRetries } from "../pulling.ts";
-import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
+import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
 import { encryptionOf } from "../layer-encryption.ts";
 import { signerOf, signingFlags } from "../signing.ts";
@@ -36,8 +36,7 @@ export default verb({
     format: text({ short: "f", help: "Manifest type (oci, v2s2, or v2s1) to use in the destination (default is manifest type of source, with fallbacks)", complete: () => ["oci", "v2s2", "v2s1"] }),
     quiet: toggle({ short: "q", help: "Suppress output information when pushing images" }),
     removeSignatures: toggle({ help: "Discard any pre-existing signatures in the image" }),
-    retry: natural({ help: "number of times to retry in case of failure when performing push", shown: "3" }),
-    retryDelay: text({ help: "delay between retries in case of push failures" }),
+    ...retryFlags("push"),
     ...signingFlags,
     signBy: text({ help: "Add a signature at the destination using the specified key" }),
     signaturePolicy: text({ help: "Path to a signature-policy file", hidden: true }),
@@ -49,7 +48,7 @@ export default verb({
     if (asked) throw refuse(`cannot push: --${asked.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is not built yet`);
     const [image, destination] = operands;
     const encryption = await encryptionOf(flags);
-    const digest = await withRetries({ flags, given }, () => push(image!, destination, {
+    const digest = await withRetries({ context, flags, given }, () => push(image!, destination, {
       store: context.host.store,
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
