@@ -28,11 +28,11 @@ function overlayDirectories(base: string): { upper: string; work: string; merged
 }
 
 /** A throw-away overlay over `lower`; made anew at each start. */
-function overlayOver(base: string, lower: string, options: readonly string[] = []): string {
-  const given = (key: string) => options.find(option => option.startsWith(`${key}=`))?.slice(key.length + 1);
+function overlayOver(base: string, lower: string, how: { options?: readonly string[]; label?: string | undefined } = {}): string {
+  const given = (key: string) => how.options?.find(option => option.startsWith(`${key}=`))?.slice(key.length + 1);
   const { upper, work, merged } = overlayDirectories(base);
   if (isMountpoint(merged)) umount2(merged, detach);
-  mountOverlay({ lower: [lower], upper: given("upperdir") ?? upper, work: given("workdir") ?? work, target: merged });
+  mountOverlay({ lower: [lower], upper: given("upperdir") ?? upper, work: given("workdir") ?? work, target: merged, ...(how.label ? { options: { context: how.label } } : {}) });
   return merged;
 }
 
@@ -94,7 +94,7 @@ function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, root:
   source = under(source, mount.subpath);
   if (mount.chown) chownTree(source, ownerOf(record.spec));
   relabelMount(record.spec, mount, source);
-  if (mount.overlay || mount.kind === "overlay") source = overlayOver(`${base}/overlay`, source, mount.options);
+  if (mount.overlay || mount.kind === "overlay") source = overlayOver(`${base}/overlay`, source, { options: mount.options, label: record.spec.security?.mountLabel });
   const readOnly = mount.readOnly ?? (mount.kind === "image" ? !mount.options.includes("rw") : undefined);
   const options = mount.options.filter(option => !/^(upperdir|workdir)=/.test(option));
   return { ...mount, kind: mount.kind === "overlay" ? "bind" : mount.kind, source, options, ...(readOnly === undefined ? {} : { readOnly }) };
@@ -102,7 +102,7 @@ function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, root:
 
 function mountRootfs(host: Host, { id, spec }: ContainerRecord): string {
   const { path, overlay } = spec.rootfs!;
-  return overlay ? overlayOver(`${host.paths.staticDir(id)}/rootfs`, path) : path;
+  return overlay ? overlayOver(`${host.paths.staticDir(id)}/rootfs`, path, { label: spec.security?.mountLabel }) : path;
 }
 
 export const shmDirectory = (host: Host, id: string): string => `${host.paths.runDir(id)}/shm`;
