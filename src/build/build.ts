@@ -11,8 +11,12 @@ import type { BuildRequest } from "./request.ts";
 import { Shared } from "./shared.ts";
 import { StageRun, type StageResult } from "./stage.ts";
 
-/** @throws Fault "build.failed", "containerfile.malformed", … ; nothing half made is visible then */
-export async function build(host: Host, request: BuildRequest): Promise<StoredImage> {
+/**
+ * Nothing with `planOnly`.
+ *
+ * @throws Fault "build.failed", "containerfile.malformed", … ; nothing half made is visible then
+ */
+export async function build(host: Host, request: BuildRequest): Promise<StoredImage | undefined> {
   const files = request.containerfiles.map(({ name, text }, at) => {
     try {
       return parseContainerfile(text);
@@ -31,8 +35,8 @@ export async function build(host: Host, request: BuildRequest): Promise<StoredIm
       request.out(`[Warning] one or more build args were not consumed: [${plan.unusedArguments.join(" ")}]\n`);
     }
     // Without layers nothing on the way is for the next build.
-    if (!request.layers) for (const id of shared.made) if (host.store.images.get(id)?.names.length === 0 && id !== result.image!.id) host.store.images.remove(id);
-    return result.image!;
+    if (!request.layers) for (const id of shared.made) if (host.store.images.get(id)?.names.length === 0 && id !== result.image?.id) host.store.images.remove(id);
+    return result.image;
   } finally {
     await shared.close();
   }

@@ -53,6 +53,12 @@ export class BuildCache {
     return this.#index().get(keyOf(base, addsLayer)) ?? [];
   }
 
+  /** Whether any image ends with this step, whatever it stands on. */
+  knows(createdBy: string): boolean {
+    for (const candidates of this.#index().values()) if (candidates.some(candidate => candidate.createdBy === createdBy)) return true;
+    return false;
+  }
+
   linkedLayer(createdBy: string): MadeLayer | undefined {
     this.#index();
     return this.#linked.get(createdBy);

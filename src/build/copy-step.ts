@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { digestOf, hexOf } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
-import { copyIntoRoot, summarizeCopy, type CopyJob } from "../engine/steps/copy.ts";
+import { copyIntoRoot, summarizeCopy, type Copied, type CopyJob } from "../engine/steps/copy.ts";
 import type { Excluding } from "../engine/steps/copy-source.ts";
 import { readModeChange } from "../engine/steps/mode-change.ts";
 import { copyOwner, touchDirectories } from "../engine/steps/tree.ts";
@@ -176,29 +176,28 @@ async function remoteJob({ bring, flags }: CopyPlace, source: string, { target, 
   };
 }
 
-/** "file:HEX", "dir:HEX", "multi:HEX". */
-export async function summarize(prepared: PreparedCopy): Promise<string> {
-  const all: string[] = [];
-  for (const job of prepared.jobs) all.push((await summarizeCopy(job)).summary);
-  return joinSummaries(all);
+export interface CopyOutcome {
+  /** "file:HEX", "dir:HEX", "multi:HEX". */
+  readonly summary: string;
+  readonly listing: Copied["listing"];
 }
 
-export async function execute(prepared: PreparedCopy, root: string): Promise<string> {
-  const all: string[] = [];
-  for (const job of prepared.jobs) all.push((await copyIntoRoot(root, job)).summary);
-  return joinSummaries(all);
-}
+/** What would be copied. */
+export const summarize = (prepared: PreparedCopy): Promise<CopyOutcome> => each(prepared, job => summarizeCopy(job));
+
+export const execute = (prepared: PreparedCopy, root: string): Promise<CopyOutcome> => each(prepared, job => copyIntoRoot(root, job));
 
 /** Into a root of its own: the directories it had to make are as old as what is in them, so that the layer is always the same. */
-export async function executeAlone(prepared: PreparedCopy, root: string): Promise<string> {
-  const all: string[] = [];
-  for (const job of prepared.jobs) {
-    const { summary, newest } = await copyIntoRoot(root, job);
-    all.push(summary);
-    touchDirectories(root, job.destination, newest);
-  }
-  return joinSummaries(all);
-}
+export const executeAlone = (prepared: PreparedCopy, root: string): Promise<CopyOutcome> => each(prepared, async job => {
+  const copied = await copyIntoRoot(root, job);
+  touchDirectories(root, job.destination, copied.newest);
+  return copied;
+});
 
-const joinSummaries = (all: readonly string[]): string =>
-  all.length === 1 ? all[0]! : `multi:${hexOf(digestOf(Buffer.from(all.join("\n"))))}`;
+async function each({ jobs }: PreparedCopy, act: (job: CopyJob) => Promise<Copied>): Promise<CopyOutcome> {
+  const all: Copied[] = [];
+  for (const job of jobs) all.push(await act(job));
+  const summaries = all.map(({ summary }) => summary);
+  const summary = all.length === 1 ? summaries[0]! : `multi:${hexOf(digestOf(Buffer.from(summaries.join("\n"))))}`;
+  return { summary, listing: all.flatMap(({ listing }) => listing) };
+}

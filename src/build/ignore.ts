@@ -103,6 +103,8 @@ export function patternExpression(pattern: string): RegExp {
     else if (one === "-" || one === "^") source += insideClass(source) ? one : regExpText(one);
     else source += regExpText(one);
   }
+  // Where the others see an error, this language sees a set of no characters.
+  if (/(?<!\\)\[\^?\]/.test(source)) throw malformedPattern(pattern);
   try {
     return new RegExp(`^${source}$`, "s");
   } catch (cause) {

@@ -95,6 +95,8 @@ export interface BuildRequest {
   readonly onFail: "stop" | "shell";
   /** Whether our standard streams are a terminal. */
   readonly hasTerminal: boolean;
+  /** Nothing runs: only what the cache would give is said. */
+  readonly planOnly: boolean;
   readonly quiet: boolean;
   readonly logPrefix: string;
   readonly warn: (message: string) => void;

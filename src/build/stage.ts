@@ -6,7 +6,6 @@ import { log } from "../base/log.ts";
 import { nowNs, rfc3339Nano } from "../base/time.ts";
 import type { History } from "../base/oci-image.ts";
 import type { MadeLayer } from "../image/assemble.ts";
-import { storedConfig } from "../image/stored-config.ts";
 import { layerOfRoot, layerOfWholeRoot } from "../engine/steps/layer.ts";
 import { ensureDirectory, ownerIn } from "../engine/steps/tree.ts";
 import { chainIds } from "../storage/chain.ts";
@@ -14,16 +13,16 @@ import type { Digest } from "../base/digest.ts";
 import type { StoredImage } from "../storage/store.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
 import { parseContainerfile, atLine } from "./containerfile/parse.ts";
-import { execute, executeAlone, prepareCopy, readCopyFlags, summarize, type CopyFlags, type CopyPlace, type PreparedCopy } from "./copy-step.ts";
+import { execute, executeAlone, summarize, type CopyOutcome } from "./copy-step.ts";
 import { copyPrefix, createdBy, layerTime, type StepFacts } from "./history.ts";
-import { findStage, type PlannedStage } from "./plan.ts";
-import { bringSource } from "./remote.ts";
+import { explainMiss, noteCopy } from "./explain.ts";
+import { findStage, fromNames, type PlannedStage } from "./plan.ts";
 import { fixedTime, type BuildRequest } from "./request.ts";
-import type { Mounting, Tree } from "./run-mounts.ts";
 import { executeRun, mountedDigests, readRunFlags } from "./run-step.ts";
 import type { Console, Shared } from "./shared.ts";
 import { checkTrigger, type StageConfig } from "./stage-config.ts";
 import { baseOf } from "./stage-base.ts";
+import { mountingOf, prepareStageCopy, type StageCopy } from "./stage-sources.ts";
 import { commitStage, splitLabel, standingOf, type Standing } from "./stage-image.ts";
 
 export interface StageResult {
@@ -78,6 +77,7 @@ export class StageRun {
     this.#config = config;
     this.#standing = standing;
     this.#baseId = this.#plan.baseStage === undefined ? base?.id : undefined;
+    if (this.#request.planOnly && this.#plan.baseStage !== undefined) this.#executed = (await this.#shared.results[this.#plan.baseStage]!).executed;
     const instructions = [...this.#extraEnv(), ...this.#triggers(), ...this.#plan.instructions, ...this.#extraLabels()];
     this.#total = instructions.length + 1;
     this.#log(`FROM ${this.#plan.shown}`);
@@ -217,7 +217,7 @@ export class StageRun {
     }
     if (addsLayer(instruction)) {
       const copy = await this.#prepareCopy(instruction);
-      const summary = await execute(copy.prepared, this.#opened().path);
+      const { summary } = await execute(copy.prepared, this.#opened().path);
       return createdBy(instruction, this.#copyFacts(copy, summary, isFinal));
     }
     this.#apply(instruction);
@@ -241,6 +241,7 @@ export class StageRun {
   // One image a step.
 
   async #layeredStep(step: Step): Promise<StoredImage | undefined> {
+    if (this.#request.planOnly) return this.#plannedStep(step);
     const { instruction, isFinal } = step;
     const made = addsLayer(instruction) ? await this.#layered(instruction, step) : await this.#unlayered(instruction, step);
     const squashes = isFinal && this.#request.squash === "all";
@@ -262,6 +263,26 @@ export class StageRun {
     }
     this.#logId(image);
     return image;
+  }
+
+  /** --plan: what would be found, until something would not; nothing runs. */
+  async #plannedStep({ instruction, isFinal }: Step): Promise<StoredImage | undefined> {
+    const usesChanged = fromNames(instruction).map(name => findStage(this.#shared.plan.stages, name, this.#plan.position));
+    for (const stage of usesChanged) if (stage !== undefined && (await this.#shared.results[stage]!).executed) this.#executed = true;
+    if (!addsLayer(instruction)) this.#apply(instruction);
+    const text = this.#executed ? undefined : await this.#plannedText(instruction, isFinal);
+    const cached = text === undefined ? undefined : await this.#lookUp(text, addsLayer(instruction), isFinal);
+    this.#say(cached === undefined ? `--> Would run${this.#executed ? " after what changes above" : ""}\n` : `--> Would use cache ${cached.id.slice(0, 12)}\n`);
+    if (cached === undefined) this.#executed = true;
+    else this.#standing = { ...standingOf(this.#shared.host, cached), annotations: this.#standing.annotations };
+    return cached;
+  }
+
+  async #plannedText(instruction: Instruction, isFinal: boolean): Promise<string> {
+    if (!addsLayer(instruction)) return createdBy(instruction, this.#facts(isFinal));
+    if (instruction.name === "run") return createdBy(instruction, (await this.#prepareRun(instruction, isFinal)).facts);
+    const copy = await this.#prepareCopy(instruction);
+    return createdBy(instruction, this.#copyFacts(copy, this.#noted(await summarize(copy.prepared)), isFinal));
   }
 
   async #unlayered(instruction: Instruction, { isFinal }: Step): Promise<MadeStep> {
@@ -292,7 +313,7 @@ export class StageRun {
     const entry = (summary: string): string => createdBy(instruction, this.#copyFacts(copy, summary, isFinal));
     // Read twice only where a first reading can spare the copying.
     if (isLinked || this.#mayBeCached(copyPrefix(instruction, isLinked))) {
-      const text = entry(await summarize(copy.prepared));
+      const text = entry(this.#noted(await summarize(copy.prepared)));
       const cached = await this.#lookUp(text, true, isFinal);
       if (cached !== undefined) return { text, cached, layer: undefined };
       const linked = isLinked && this.#request.useCache ? this.#shared.cache.linkedLayer(text) : undefined;
@@ -301,10 +322,10 @@ export class StageRun {
     this.#executed = true;
     if (isLinked) {
       const alone = this.#shared.newRoot(undefined);
-      const text = entry(await executeAlone(copy.prepared, alone.path));
+      const text = entry((await executeAlone(copy.prepared, alone.path)).summary);
       return { text, cached: undefined, layer: this.#layerOf(alone.id, []) };
     }
-    const text = entry(await execute(copy.prepared, this.#opened().path));
+    const text = entry(this.#noted(await execute(copy.prepared, this.#opened().path)));
     return { text, cached: undefined, layer: this.#takeLayer() };
   }
 
@@ -313,7 +334,10 @@ export class StageRun {
     const { cache, remoteCache } = this.#shared;
     const base = this.#cacheBase();
     const here = cache.find(base, text, addsLayer);
-    if (here !== undefined || !remoteCache.isUsed) return here;
+    if (here !== undefined) return here;
+    const why = explainMiss(this.#shared.host, cache, { base, createdBy: text, addsLayer });
+    if (why !== undefined) this.#say(`--> Runs again: ${why}\n`);
+    if (!remoteCache.isUsed || this.#request.planOnly) return undefined;
     const image = await remoteCache.find({ base, createdBy: text, addsLayer }, line => this.#say(line));
     this.#pulled = image?.id;
     return image;
@@ -331,7 +355,7 @@ export class StageRun {
 
   async #prepareRun(instruction: Instruction, isFinal: boolean): Promise<{ facts: StepFacts; act: () => Promise<void>; usesFresh: boolean }> {
     const flags = readRunFlags(this.#config, instruction);
-    const mounting = this.#mounting();
+    const mounting = mountingOf({ shared: this.#shared, plan: this.#plan, config: this.#config });
     const trees = await Promise.all(flags.mounts.flatMap(({ from, type }) => (from === undefined || type === "secret" ? [] : [mounting.treeOf(from)])));
     const mounted = await mountedDigests(flags, mounting);
     return {
@@ -339,62 +363,24 @@ export class StageRun {
       usesFresh: trees.some(tree => tree.isFresh === true),
       act: async () => {
         const root = this.#opened();
-        this.#shared.host.store.roots.isMounted(root.id);
         await executeRun({ shared: this.#shared, stage: this.#config, instruction, flags, root, mounting, console: this.#console });
       },
     };
   }
 
-  #mounting(): Mounting {
-    const { host } = this.#shared;
-    return {
-      request: this.#request, runroot: host.paths.runroot, storeRoot: host.store.root, workdir: this.#config.defaults.WorkingDir || "/",
-      treeOf: from => this.#treeOf(from),
-    };
-  }
-
-  /** The context, a named one, an earlier stage, or an image. */
-  async #treeOf(written: string | undefined): Promise<Tree> {
-    if (written === undefined) return { path: this.#request.contextDirectory, exclude: this.#request.ignore };
-    const { stages } = this.#shared.plan;
-    const numbered = /^\d{1,4}$/.test(written) && Number(written) < this.#plan.position ? stages[Number(written)]!.name : written;
-    const context = this.#request.contexts.get(written) ?? this.#request.contexts.get(numbered);
-    if (context?.kind === "directory") return { path: context.value, ...(context.ignore ? { exclude: context.ignore } : {}) };
-    const stage = context === undefined ? findStage(stages, written, this.#plan.position) : undefined;
-    if (stage !== undefined) {
-      const { standing, executed } = await this.#shared.results[stage]!;
-      return { ...this.#treeOfLayers(standing.layers.map(({ diffId }) => diffId)), isFresh: executed };
-    }
-    const image = await this.#shared.image(context?.value ?? written, this.#request.platform).catch((cause: unknown) => {
-      throw new Fault("image.not-found", `--from=${written}: no stage or image found with that name`, { cause, hint: "name an earlier stage, an image, or a --build-context" });
-    });
-    return this.#treeOfLayers(storedConfig(this.#shared.host.store, image).rootfs.diff_ids);
-  }
-
-  #treeOfLayers(diffIds: readonly Digest[]): Tree {
-    const top = chainIds(diffIds).at(-1);
-    return { path: this.#shared.tree(top), isStage: true, identity: top?.slice("sha256:".length) ?? "empty" };
-  }
-
   // COPY and ADD
 
-  async #prepareCopy(instruction: Instruction): Promise<{ flags: CopyFlags; prepared: PreparedCopy }> {
-    const flags = readCopyFlags(this.#config, instruction);
-    const context = await this.#treeOf(flags.from).catch((thrown: unknown) => {
-      throw thrown instanceof Fault && thrown.code === "image.not-found"
-        ? new Fault(thrown.code, `${instruction.name.toUpperCase()} ${thrown.message}`, { cause: thrown, ...(thrown.hint ? { hint: thrown.hint } : {}) })
-        : thrown;
-    });
-    const place: CopyPlace = {
-      stage: this.#config, instruction, flags, context, ignoreFile: this.#request.ignoreFile, scratch: this.#shared.lease.directory,
-      bring: (source, asked) => bringSource(source, asked, { scratch: this.#shared.lease.directory, web: this.#request.web }),
-    };
-    // Only names of owners need the root.
-    const root = flags.chown !== undefined && /[^\d:]/.test(flags.chown) ? this.#rootToRead() : "/";
-    return { flags, prepared: await prepareCopy(place, root) };
+  #prepareCopy(instruction: Instruction): Promise<StageCopy> {
+    return prepareStageCopy({ shared: this.#shared, plan: this.#plan, config: this.#config, rootToRead: () => this.#rootToRead() }, instruction);
   }
 
-  #copyFacts({ flags, prepared }: { flags: CopyFlags; prepared: PreparedCopy }, summary: string, isFinal: boolean): StepFacts {
+  /** Noted, so that a later build can tell which file has changed. */
+  #noted(outcome: CopyOutcome): string {
+    noteCopy(this.#shared.host, outcome);
+    return outcome.summary;
+  }
+
+  #copyFacts({ flags, prepared }: StageCopy, summary: string, isFinal: boolean): StepFacts {
     return { ...this.#facts(isFinal), summary, destination: prepared.destination, isLinked: flags.link && this.#request.layers };
   }
 

@@ -292,3 +292,86 @@ test("a build that was killed is swept away by the next command", async () => {
   expect([...readdirSync(`${store}/staging`), ...readdirSync(`${store}/roots`)]).toEqual([]);
   expect(run(["grep", "-c", `${store}/roots`, "/proc/mounts"]).out.trim()).toBe("0");
 });
+
+test("a step that runs again says why, and --plan says it without running", () => {
+  const directory = context(`FROM ${IMAGE}\nARG V=1\nCOPY src /src\nRUN echo $V > /v\n`, { "src/a.txt": "1", "src/b.txt": "1" });
+  build(directory);
+  writeFileSync(join(directory, "src/b.txt"), "22");
+  writeFileSync(join(directory, "src/c.txt"), "new");
+  const before = ok("images", "-aq");
+  const planned = ok("build", "--plan", directory);
+  expect(planned).toContain("--> Would use cache");
+  expect(planned).toContain("--> Runs again: b.txt has changed, c.txt is new");
+  expect(planned.match(/--> Would run/g)).toHaveLength(2);
+  expect(ok("images", "-aq")).toBe(before);
+  expect(build(directory)).toContain("--> Runs again: b.txt has changed, c.txt is new");
+  expect(build(directory, "--build-arg", "V=2")).toContain("--> Runs again: argument V has changed");
+  expect(build(directory)).not.toContain("Runs again");
+});
+
+test("--check finds mistakes without building, --call answers, and --metadata-file says what was built", () => {
+  const directory = context(`FROM ${IMAGE} AS one\nMAINTAINER me\nCMD run\n`);
+  const { status, out } = podman("build", "--check", directory);
+  expect(status).toBe(1);
+  expect(out).toMatch(/Containerfile:2: MaintainerDeprecated: .*; write LABEL/);
+  expect(out).toContain("3 warnings found");
+  expect(ok("build", "--call", "targets", directory)).toBe("one");
+  const good = context(`FROM ${IMAGE.replace("latest", "1")}\nRUN true\n`);
+  expect(ok("build", "--check", good)).toContain("Check complete, no warnings found");
+  const file = join(directory, "metadata.json");
+  const id = build(directory, "-q", "-t", "described", "--metadata-file", file, "--load", "--progress", "plain");
+  expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ "containerimage.config.digest": `sha256:${id}`, "image.name": "localhost/described:latest" });
+  expect(podman("build", "--call", "nothing", directory).err).toContain('unknown --call "nothing"');
+});
+
+test("options that cannot be done are refused by name", () => {
+  const directory = context(`FROM ${IMAGE}\n`);
+  for (const option of ["--userns=auto", "--sbom=x", "--cw=x", "--all-platforms", "--hooks-dir=/x"]) {
+    const { status, err } = podman("build", option, directory);
+    expect(status).toBe(125);
+    expect(err).toContain(option.split("=")[0]!);
+  }
+});
+
+test("outputs go to a directory, an archive and standard output", () => {
+  const directory = context(`FROM scratch\nCOPY data /below/data\n`, { data: "out" });
+  build(directory, "-o", join(directory, "local"), "-o", `type=tar,dest=${join(directory, "all.tar")}`, "-o", `type=oci,dest=${join(directory, "image.tar")}`);
+  expect(readFileSync(join(directory, "local/below/data"), "utf8")).toBe("out");
+  expect(run(["tar", "-tf", join(directory, "all.tar")]).out).toBe("below/\nbelow/data\n");
+  expect(run(["tar", "-tf", join(directory, "image.tar")]).out).toContain("oci-layout");
+  expect(run(["bash", "-c", `podman build -o - ${directory} 2>/dev/null | tar -xO below/data`]).out).toBe("out");
+  expect(podman("build", "-o", "type=wrong,dest=x", directory).err).toContain('invalid type "wrong"');
+});
+
+test("caches stay from build to build, and bind mounts of stages are never written", () => {
+  const directory = context(`FROM ${IMAGE} AS base
+RUN mkdir /tools; echo tool > /tools/t
+FROM ${IMAGE}
+RUN --mount=type=cache,target=/cache,id=counter echo x >> /cache/n; wc -l < /cache/n > /count
+RUN --mount=type=bind,from=base,source=/tools,target=/t,rw rm /t/t; ls /cache 2>/dev/null | wc -l
+RUN --mount=type=bind,from=base,source=/tools,target=/t test -f /t/t
+RUN --mount=type=tmpfs,target=/scratch,size=1m touch /scratch/x
+`);
+  for (const count of ["1", "2"]) expect(inImage(build(directory, "-q", "--no-cache"), "cat /count; ls -d /cache /scratch /t 2>/dev/null || true")).toBe(count);
+});
+
+test("what is added from elsewhere is checked", async () => {
+  const files = context("", { "file.txt": "served\n" });
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: request => (new URL(request.url).pathname === "/file.txt" ? new Response(Bun.file(join(files, "file.txt"))) : new Response("", { status: 404 })) });
+  try {
+    const address = `http://127.0.0.1:${server.port}`;
+    const sum = run(["sha256sum", join(files, "file.txt")]).out.slice(0, 64);
+    const attempt = async (line: string) => {
+      const running = begin(["podman", "build", "-t", "added", context(`FROM scratch\n${line}\n`)]);
+      return { status: await running.exited, err: running.err() };
+    };
+    expect((await attempt(`ADD --checksum=sha256:${sum} ${address}/file.txt /f`)).status).toBe(0);
+    const mounted = ok("image", "mount", "added");
+    expect(readFileSync(join(mounted, "f"), "utf8")).toBe("served\n");
+    ok("image", "unmount", "added");
+    expect((await attempt(`ADD --checksum=sha256:${"0".repeat(64)} ${address}/file.txt /f`)).err).toContain("unexpected response digest");
+    expect((await attempt(`ADD ${address}/gone /f`)).err).toContain("invalid response status 404");
+  } finally {
+    await server.stop(true);
+  }
+});

@@ -21,7 +21,7 @@ import { checkAuthFile } from "../pulling.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { findContainerfiles, readContainerfile, readIgnoreFile, type ReadContainerfile } from "./containerfiles.ts";
 import { buildFlags } from "./flags.ts";
-import { isElsewhere, platformsOf, requestOf, type BuildFiles } from "./request-of-line.ts";
+import { isElsewhere, platformsOf, readBuildArgs, requestOf, type BuildFiles } from "./request-of-line.ts";
 
 export default verb({
   usage: "[options] [CONTEXT]",
@@ -83,6 +83,8 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
   if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
   const platforms = platformsOf(flags, given);
   const source = await filesOf(call, scratch);
+  const called = flags.check ? "check" : flags.call;
+  if (called !== "build") return callOther(call, source, called);
   const { build } = await import("../../build/build.ts");
   if (given.has("retry") || given.has("retryDelay")) log.debug(`Setting MaxPullPushRetries to ${flags.retry ?? 3} and PullPushRetryDelay to ${flags.retryDelay ?? "2s"}`);
   const outputs = flags.output.map(readOutput);
@@ -91,8 +93,11 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
   for (const platform of platforms) {
     const logPrefix = platforms.length > 1 ? `[${platformText(platform)}] ` : "";
     const request = logged(call, { ...(await requestOf(call, source, { platform, scratch: () => scratch.path })), logPrefix, signal }, platform);
-    built.push({ image: await build(hostFor(call), request), request });
+    const image = await build(hostFor(call), request);
+    if (image === undefined) continue;
+    built.push({ image, request });
   }
+  if (built.length === 0) return;
   const { image, request } = built[0]!;
   for (const destination of flags.tag.filter(isElsewhere)) {
     await push(image.id, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
@@ -105,9 +110,29 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
   }
   if (flags.output.includes("-") || outputs.some(({ dest }) => dest === "-")) return;
   if (!flags.quiet) for (const name of image.names) request.out(`Successfully tagged ${name}\n`);
+  if (flags.push) {
+    for (const name of image.names) await push(image.id, `docker://${name}`, { store: context.host.store, system: request.system, onProgress: request.onProgress });
+  }
+  if (flags.metadataFile) writeFileSync(flags.metadataFile, metadataOf(image));
   if (flags.iidfile) writeFileSync(flags.iidfile, `sha256:${image.id}`);
   else if (flags.logfile === undefined) context.out(image.id);
   else request.out(`${image.id}\n`);
+}
+
+/** What was built, with the keys of Docker's buildx. */
+function metadataOf(image: StoredImage): string {
+  const { digest, mediaType } = image.manifest;
+  return `${JSON.stringify({
+    "containerimage.config.digest": image.config, "containerimage.digest": digest, "containerimage.descriptor": { mediaType, digest }, "image.name": image.names.join(","),
+  }, null, 2)}\n`;
+}
+
+/** --check, --call: what can be said of a Containerfile without building it. */
+async function callOther({ context, flags }: VerbCall<typeof buildFlags>, source: BuildFiles, called: string): Promise<void> {
+  const { answerCall } = await import("../../build/call.ts");
+  const { text, status } = answerCall(called, { ...source, buildArgs: readBuildArgs(flags) });
+  context.write(text);
+  context.exitStatus = status;
 }
 
 const platformText = (platform: PlatformChoice | undefined): string => [platform?.os, platform?.architecture, platform?.variant].filter(Boolean).join("/");

@@ -47,7 +47,7 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
   const { context, flags, given } = line;
   refuseUndone(line);
   const [first] = flags.tag;
-  const isQuiet = flags.quiet;
+  const isQuiet = flags.quiet || flags.progress === "quiet";
   const prompt = prompter();
   return {
     contextDirectory: files.contextDirectory,
@@ -75,17 +75,25 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     web: webOf(line),
     stdin: flags.stdin,
     builderVersion: compatibleBuildah,
+    planOnly: flags.plan,
     quiet: isQuiet,
     logPrefix: "",
     showsStepId: !given.has("iidfile"),
     warn,
     // Standard output is the archive's where one goes there.
-    out: isQuiet ? () => {} : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : writeOut,
+    out: isQuiet ? () => {} : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : printer(flags.progress),
     err: toErr,
     compatVolumes: flags.compatVolumes,
     onFail: readOnFail(flags.onFail),
     hasTerminal: isTerminal(0) && isTerminal(1),
   };
+}
+
+/** --progress: plain lines, or one JSON object for each piece of what is said. */
+function printer(progress: string): (data: string | Uint8Array) => void {
+  if (["auto", "plain", "tty", "quiet"].includes(progress)) return writeOut;
+  if (progress !== "rawjson") throw refuse(`unrecognized --progress ${JSON.stringify(progress)}`, "use auto, plain, tty, quiet or rawjson");
+  return data => writeOut(`${JSON.stringify({ time: new Date().toISOString(), text: typeof data === "string" ? data : new TextDecoder().decode(data) })}\n`);
 }
 
 const toErr = (data: string | Uint8Array): void => writeErr(typeof data === "string" ? data : new TextDecoder().decode(data));
@@ -124,7 +132,7 @@ function cacheOf({ context, flags, given }: BuildLine): Pick<BuildRequest, "laye
   const ttl = flags.cacheTtl === undefined ? undefined : parseGoDuration(flags.cacheTtl) / 1e6;
   if (ttl === 0) log.debug("Setting --no-cache=true since --cache-ttl was set to 0 which effectively means user wants to ignore cache");
   return {
-    layers: layers && !(flags.squash && isPodman),
+    layers: flags.plan || (layers && !(flags.squash && isPodman)),
     useCache: !flags.noCache && ttl !== 0,
     noCacheStages: flags.noCacheFilter,
     cacheFrom: flags.cacheFrom.map(cacheRepository),

@@ -37,6 +37,8 @@ export interface Copied {
   readonly entries: number;
   /** The latest time among the sources. */
   readonly newest: { readonly sec: number; readonly nsec: number };
+  /** Names with what of each tells a change from outside (mode, size, time); of the first few thousand. */
+  readonly listing: readonly (readonly [string, string])[];
 }
 
 /** What would be copied, read but put nowhere. @throws Fault "system.not-found" */
@@ -44,7 +46,7 @@ export async function summarizeCopy(job: CopyJob): Promise<Copied> {
   const items = findSources(job.tree, job.sources);
   const digest = new EntryDigest();
   const entries = await tell(job, items, { handler: digest, fileName: undefined });
-  return { summary: digest.summary(items), entries, newest: newestOf(items) };
+  return { summary: digest.summary(items), entries, newest: newestOf(items), listing: digest.listing };
 }
 
 function newestOf(items: readonly SourceItem[]): Copied["newest"] {
@@ -66,7 +68,7 @@ export async function copyIntoRoot(root: string, job: CopyJob): Promise<Copied> 
     place.directory = toByteText(Buffer.from(cleanSource(directory)));
     const entries = await tell(job, items, { handler: new Both(digest, place), fileName });
     place.finish();
-    return { summary: digest.summary(items), entries, newest: newestOf(items) };
+    return { summary: digest.summary(items), entries, newest: newestOf(items), listing: digest.listing };
   } finally {
     place.dispose();
     closeQuietly(rootFd);
@@ -229,11 +231,19 @@ class Both implements TarHandler {
   }
 }
 
+const listedMax = 5000;
+
 /** Names, modes, owners and contents, in the order told; not the times, which a fresh checkout changes. */
 class EntryDigest implements TarHandler {
   readonly #hasher: Hasher = newHasher();
+  readonly listing: [string, string][] = [];
 
-  entry({ name, kind, mode, uid, gid, size, linkName, device, xattrs }: TarEntry): void {
+  entry({ name, kind, mode, uid, gid, size, mtime, linkName, device, xattrs }: TarEntry): void {
+    if (this.listing.length < listedMax) {
+      // A directory's own time changes with whatever is put beside.
+      const seen = kind === "directory" ? `${mode}` : `${kind} ${mode} ${size} ${mtime.sec}.${mtime.nsec} ${linkName}`;
+      this.listing.push([Buffer.from(name, "latin1").toString("utf8"), seen]);
+    }
     const attributes = [...(xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${Buffer.from(value).toString("hex")}`);
     const fields = [name, kind, mode, uid, gid, kind === "file" ? size : 0, linkName, device.major, device.minor, ...attributes];
     this.#hasher.update(Buffer.from(`${JSON.stringify(fields)}\n`));
