@@ -26,6 +26,10 @@ export interface RetryPolicy {
   /** Doubles with each attempt; a Retry-After of the registry comes first. */
   readonly delayMs: number;
   readonly delayMaxMs: number;
+  /** Every delay is `delayMs`. */
+  readonly isFixed?: boolean;
+  /** A closed port and an unknown name are tried again too, as where a person has asked for retries. */
+  readonly isStubborn?: boolean;
 }
 
 export interface RegistryClientOptions {

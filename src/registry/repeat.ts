@@ -27,17 +27,18 @@ export async function repeated(session: Session, trying: Trying, send: () => Pro
     } catch (thrown) {
       session.signal?.throwIfAborted();
       trying.signal?.throwIfAborted();
-      if (attempt >= attemptsMax || !isWorthAnother(thrown)) throw await unreachable(session, trying, thrown);
+      if (attempt >= attemptsMax || !isWorthAnother(thrown, session.retry.isStubborn)) throw await unreachable(session, trying, thrown);
     }
     await pause(delayBefore(attempt + 1, session.retry, after), trying.signal ?? session.signal);
   }
 }
 
 /** A drop may heal within the moment; a closed port, an unknown name or a bad certificate will not. */
-function isWorthAnother(thrown: unknown): boolean {
+function isWorthAnother(thrown: unknown, isStubborn = false): boolean {
   if (thrown instanceof Fault) return false;
   const code = codeOf(thrown);
   if (code === "") return (thrown as Error | undefined)?.name === "TimeoutError";
+  if (isStubborn && /^(ECONNREFUSED|ConnectionRefused|ENOTFOUND)$/.test(code)) return true;
   return !isNoTls(code) && !/^(ECONNREFUSED|ConnectionRefused|ENOTFOUND|ERR_TLS_|UNABLE_TO_|DEPTH_|SELF_|CERT_)/.test(code);
 }
 

@@ -12,7 +12,8 @@ export const isTransientStatus = (status: number): boolean =>
 /** How long to wait before attempt `next` (2 is the first repetition), at most `delayMaxMs`. */
 export function delayBefore(next: number, policy: RetryPolicy, retryAfter?: string | null, nowMs = Date.now()): number {
   const asked = retryAfter ? retryAfterMs(retryAfter, nowMs) : undefined;
-  return Math.min(asked ?? policy.delayMs * 2 ** Math.max(0, next - 2), policy.delayMaxMs);
+  const delay = policy.isFixed ? policy.delayMs : Math.min(policy.delayMs * 2 ** Math.max(0, next - 2), policy.delayMaxMs);
+  return asked === undefined ? delay : Math.min(asked, policy.delayMaxMs);
 }
 
 /** Seconds or an HTTP date; undefined when it is neither or past. */

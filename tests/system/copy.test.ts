@@ -122,7 +122,13 @@ describe("copy", () => {
     const plain = JSON.parse(done("inspect", "--raw", `dir:${folder}/plain`));
     const config = JSON.parse(done("inspect", "--config", `dir:${folder}/plain`));
     expect(plain.layers.map((layer: { digest: string }) => layer.digest)).toEqual(config.rootfs.diff_ids);
-    expect(skopeo("copy", "--dest-compress-format", "zstd:chunked", at("docker"), `oci:${folder}/no`).err).toContain("not supported");
+    expect(skopeo("copy", "--dest-compress-format", "xz", at("docker"), `oci:${folder}/no`).err).toContain("not supported");
+    done("copy", "--dest-compress-format", "zstd:chunked", at("docker"), `oci:${folder}/chunked:t`);
+    const [layer] = JSON.parse(done("inspect", "--raw", `oci:${folder}/chunked:t`)).layers;
+    expect(layer.annotations["io.github.containers.zstd-chunked.manifest-position"]).toMatch(/^\d+:\d+:\d+:1$/);
+    done("copy", "--dest-compress-format", "zstd:chunked", `oci:${folder}/chunked:t`, `oci:${folder}/again:t`);
+    expect(done("inspect", "--format", "{{.Digest}}", `oci:${folder}/again:t`)).toBe(done("inspect", "--format", "{{.Digest}}", `oci:${folder}/chunked:t`));
+    done("copy", `oci:${folder}/chunked:t`, "containers-storage:localhost/chunked:t");
   });
 
   test("tarballs become an image that runs through every check", () => {

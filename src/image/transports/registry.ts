@@ -46,8 +46,8 @@ export async function clientFor(
     ...(system.userAgent === undefined ? {} : { userAgent: system.userAgent }),
     ...(system.signal === undefined ? {} : { signal: system.signal }),
     retry: {
-      ...(system.retries === undefined ? {} : { attemptsMax: system.retries + 1 }),
-      ...(system.retryDelayMs === undefined ? {} : { delayMs: system.retryDelayMs }),
+      ...(system.retries === undefined ? {} : { attemptsMax: system.retries + 1, isStubborn: system.retries > 0 }),
+      ...(system.retryDelayMs === undefined ? {} : { delayMs: system.retryDelayMs, isFixed: true }),
     },
   });
   system.clients?.set(key, client);
