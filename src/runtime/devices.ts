@@ -53,7 +53,7 @@ function statOf(path: string): { isDirectory(): boolean } {
 export function devicesOf(spec: ContainerSpec): OciDevice[] {
   const asked = (spec.devices ?? []).flatMap(({ source, target }) => devicesAt(source, target));
   if (!spec.security?.privileged) return asked;
-  const host = hostDevices("/dev", spec.terminal ?? false);
+  const host = hostDevices("/dev", (spec.terminal ?? false) || spec.systemd === "always");
   return [...host.filter(({ path }) => !asked.some(device => device.path === path)), ...asked];
 }
 

@@ -21,6 +21,7 @@ export function mountsOf(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
   const put = (mount: OciMount): void => void byTarget.set(mount.destination, mount);
   for (const mount of defaultMounts(spec, facts)) put(mount);
   for (const mount of readOnlyRootMounts(spec)) put(mount);
+  if (spec.systemd === "always") for (const mount of systemdMounts(spec)) put(mount);
   for (const mount of fileMounts(spec, facts)) put(mount);
   for (const mount of facts.mounts) put(userMount(mount));
   if (spec.init && facts.initPath) {
@@ -101,6 +102,14 @@ function readOnlyRootMounts(spec: ContainerSpec): OciMount[] {
   return ["/run", "/tmp", "/var/tmp"].map(destination => ({
     destination, type: "tmpfs", source: "tmpfs", options: ["rw", "rprivate", "nosuid", "nodev", "tmpcopyup"],
   }));
+}
+
+/** Where systemd in a container writes. Source: systemd's CONTAINER_INTERFACE. */
+function systemdMounts({ shmSystemdBytes }: ContainerSpec): OciMount[] {
+  const size = shmSystemdBytes === undefined ? [] : [`size=${shmSystemdBytes}`];
+  const tmpfs = (destination: string, mode: string): OciMount =>
+    ({ destination, type: "tmpfs", source: "tmpfs", options: ["rw", "rprivate", "nosuid", "nodev", "tmpcopyup", `mode=${mode}`, ...size] });
+  return [tmpfs("/run", "0755"), tmpfs("/run/lock", "0755"), tmpfs("/tmp", "1777"), tmpfs("/var/log/journal", "0755")];
 }
 
 function fileMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {

@@ -37,6 +37,7 @@ export function ociConfig(spec: ContainerSpec, facts: ConfigFacts): OciConfig {
       ...hiddenPaths(spec),
       ...(security.mountLabel ? { mountLabel: security.mountLabel } : {}),
       ...propagationOf(facts),
+      ...(spec.rdtClass ? { intelRdt: { closID: spec.rdtClass } } : {}),
       ...(spec.personality ? { personality: { domain: spec.personality } } : {}),
     },
   };

@@ -79,6 +79,7 @@ export interface OciConfig {
     readonly readonlyPaths?: readonly string[];
     readonly mountLabel?: string;
     readonly rootfsPropagation?: string;
+    readonly intelRdt?: { readonly closID: string };
     readonly personality?: { readonly domain: string };
   };
 }

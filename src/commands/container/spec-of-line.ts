@@ -10,9 +10,11 @@ import { prompter } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
 import { warn } from "../warnings.ts";
 import { createFlags, type CreateFlags } from "./create-flags.ts";
+import { readMount } from "./written/mount-option.ts";
 import { withStatic } from "./written/networks.ts";
 import { refuse } from "./written/refuse.ts";
-import { absolute, checkTargets } from "./written/volumes.ts";
+import { readDevice } from "./written/security.ts";
+import { absolute, checkTargets, readVolume } from "./written/volumes.ts";
 
 export interface CreateLine {
   readonly context: Invocation;
@@ -38,7 +40,27 @@ export function specOf(line: CreateLine): ContainerSpec {
     spec.namespaces = { ...spec.namespaces, user: { kind: "private" } };
   }
   checkTargets(spec.mounts ?? []);
+  addConfigured(spec, context);
   return spec;
+}
+
+/** mounts and volumes of containers.conf; the person's own for the same place win. */
+function addConfigured(spec: ContainerSpec, { host }: Invocation): void {
+  const { mounts = [], volumes = [], devices = [] } = host.conf.containers;
+  if (mounts.length + volumes.length + devices.length === 0) return;
+  const read = <T>(what: string, written: readonly string[], reader: (text: string) => T): T[] => written.map((text) => {
+    try {
+      return reader(text);
+    } catch (cause) {
+      throw refuse(`parsing containers.conf ${what}: ${(cause as Error).message}`);
+    }
+  });
+  const taken = new Set((spec.mounts ?? []).map(({ target }) => target));
+  const more = [...read("mounts", mounts, readMount), ...read("volumes", volumes, readVolume)].filter(({ target }) => !taken.has(target));
+  if (more.length > 0) spec.mounts = [...(spec.mounts ?? []), ...more];
+  const own = new Set((spec.devices ?? []).map(({ target }) => target));
+  const added = read("devices", devices, readDevice).filter(({ target }) => !own.has(target));
+  if (added.length > 0) spec.devices = [...(spec.devices ?? []), ...added];
 }
 
 function setNetwork(spec: ContainerSpec, flags: CreateFlags, given: ReadonlySet<string>): void {

@@ -10,6 +10,7 @@ import { launchContainer, type Launched } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
+import { hooksOf } from "./hooks.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
 import type { Readied } from "./config-facts.ts";
@@ -47,6 +48,7 @@ export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
     ...flag("--network-config-dir", options.networkConfigDir), ...flag("--volumepath", options.volumePath),
     ...flag("--events-backend", options.eventsBackend),
     ...(options.runtimeFlags ?? []).flatMap(value => ["--runtime-flag", value]),
+    ...(options.hooksDirs ?? []).flatMap(value => ["--hooks-dir", value]),
     ...(options.modules ?? []).flatMap(value => ["--module", value]),
     ...(options.syslog ? ["--syslog"] : []),
   ];
@@ -70,7 +72,8 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   const { id, name, spec } = record;
   const runDir = host.paths.runDir(id);
   const bundle = bundleOf(host, id);
-  writeBundle(bundle, ociConfig(spec, await gatherFacts(host, record, readied)));
+  const hooks = hooksOf(host, record);
+  writeBundle(bundle, { ...ociConfig(spec, await gatherFacts(host, record, readied)), ...(hooks ? { hooks } : {}) });
   const { pid, conmonPid } = await launchFresh(host, record, {
     id, name, bundle,
     runtime: runtimeOf(host, spec),

@@ -13,6 +13,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
 import { copyDefaultMounts } from "./default-mounts.ts";
 import { writeEtcFiles } from "./etc-files.ts";
+import { writeUserFiles } from "./user-files.ts";
 import { labelFiles } from "./labels.ts";
 import { launch, removeFromRuntime } from "./launch.ts";
 import { removeTree } from "./run-files.ts";
@@ -81,8 +82,11 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
     }
     const root = mountRoot(host, record);
     const defaults = copyDefaultMounts(host, record);
-    const bindMounts = { ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record), ...writeEtcFiles(host, record) };
+    const bindMounts: Record<string, string> = { ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record), ...writeEtcFiles(host, record), ...writeUserFiles(host, record, root.path) };
     labelFiles(record.spec, [...Object.values(bindMounts)].filter(path => path.startsWith(`${host.paths.runDir(record.id)}/`)));
+    for (const directory of record.spec.chrootDirs ?? []) {
+      for (const [target, source] of Object.entries(bindMounts)) if (target.startsWith("/etc/")) bindMounts[`${directory.replace(/\/$/, "")}${target}`] = source;
+    }
     const launched = launch(host, withSecretEnvironment(host, withPaths(host, record)), { root: root.path, mounts: root.mounts, bindMounts, ...(namespace ? { namespace } : {}) });
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;

@@ -118,7 +118,22 @@ function ulimitsOf(host: Host, spec: ContainerSpec): Ulimit[] {
   return [...own, ...defaults.filter(({ name }) => !own.some(given => given.name === name))];
 }
 
-function stopSignalOf(spec: ContainerSpec, image: ImageDefaults | undefined): number {
+const initPrograms: readonly string[] = ["/sbin/init", "/usr/sbin/init", "/usr/local/sbin/init"];
+
+/** "true" means: where the program is an init of systemd's kind. */
+function runsSystemd(spec: ContainerSpec, argv: readonly string[]): boolean {
+  if (spec.systemd === "always") return true;
+  const program = argv[0] ?? "";
+  return spec.systemd !== "false" && (initPrograms.includes(program) || /(^|\/)systemd$/.test(program));
+}
+
+const sigrtmin3 = 37;
+
+/** As systemd takes a machine's ID from its manager. */
+const uuidOf = (id: string): string => id.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+
+function stopSignalOf(spec: ContainerSpec, image: ImageDefaults | undefined, systemd: boolean): number {
+  if (systemd && spec.stopSignal === undefined && !image?.StopSignal) return sigrtmin3;
   return spec.stopSignal ?? (image?.StopSignal ? parseSignal(image.StopSignal) : 15);
 }
 
@@ -189,6 +204,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
   const withNetwork = { ...asked, network };
   const hostname = hostnameOf(host, withNetwork, resolving);
   const { entrypoint, command } = argvOf(asked, defaults);
+  const systemd = runsSystemd(asked, [...entrypoint, ...command]);
   const expose = exposeOf(asked, defaults);
   const { ports, warnings } = portsOf(host, asked, network, expose);
   const namespaces = namespacesOf(host, asked);
@@ -200,14 +216,15 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     runtime: runtimeName(host),
     ...(image ? { imageId: image.id, imageReference: image.reference } : {}),
     entrypoint, command, argv: [...entrypoint, ...command],
-    env: environment(host, asked, defaults, hostname),
+    systemd: systemd ? "always" : "false",
+    env: { ...(systemd ? { container_uuid: uuidOf(id) } : {}), ...environment(host, asked, defaults, hostname) },
     workdir: asked.workdir ?? (defaults?.WorkingDir || "/"),
     workdirOfImage: asked.workdir === undefined,
     ...(asked.user ?? defaults?.User ? { user: asked.user ?? defaults?.User } : {}),
     hostname,
     labels: { ...defaults?.Labels, ...asked.labels },
     annotations,
-    stopSignal: stopSignalOf(asked, defaults),
+    stopSignal: stopSignalOf(asked, defaults, systemd),
     stopTimeout: asked.stopTimeout ?? conf.engine.stop_timeout ?? 10,
     umask: asked.umask ?? conf.containers.umask ?? "0022",
     ...(asked.timezone ?? conf.containers.tz ? { timezone: asked.timezone ?? conf.containers.tz } : {}),

@@ -1,0 +1,95 @@
+// Options of run beside the everyday ones: accounts, hooks, systemd's wishes, containers.conf's mounts; and those refused by name.
+
+import { expect, test } from "bun:test";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { ok, podman, run } from "../fixtures/coracle.ts";
+import { IMAGE, withRegistry } from "../fixtures/store.ts";
+
+withRegistry();
+
+const once = (...words: string[]): string => ok("run", "--rm", "--network", "none", ...words);
+
+test("a user that the image does not know gets a line of its own, unless told not to", () => {
+  const passwd = once("--user", "1234:5678", "-w", "/tmp", IMAGE, "cat", "/etc/passwd", "/etc/group");
+  expect(passwd).toContain("1234:*:1234:5678:container user:/tmp:/bin/sh");
+  expect(passwd).toContain("5678:x:5678:1234");
+  expect(once("--user", "1234", "--passwd=false", IMAGE, "cat", "/etc/passwd")).not.toContain("1234");
+  expect(once("--user", "0", IMAGE, "cat", "/etc/passwd")).not.toContain("container user");
+  expect(once("--user", "77", "--passwd-entry", "me:*:$UID:$GID::$HOME:/bin/false", IMAGE, "cat", "/etc/passwd")).toContain("me:*:77:0::/:/bin/false");
+  expect(once("--user", "77:88", "--group-entry", "we:x:$GID:me", IMAGE, "cat", "/etc/group")).toContain("we:x:88:me");
+});
+
+test("--hostuser brings the host's line, and refuses a user the host does not have", () => {
+  expect(once("--hostuser", "daemon", IMAGE, "cat", "/etc/passwd")).toContain("daemon:");
+  expect(podman("run", "--rm", "--hostuser", "nobody-at-all", IMAGE, "true").err).toContain("not found on the host");
+});
+
+test("hooks run at their stages where their conditions hold", () => {
+  mkdirSync("/tmp/hooks", { recursive: true });
+  writeFileSync("/tmp/hooks/hook.sh", "#!/bin/sh\ncat >/dev/null\necho ran >>/tmp/hooks/log\n");
+  chmodSync("/tmp/hooks/hook.sh", 0o755);
+  const hook = (when: object): void => writeFileSync("/tmp/hooks/a.json", JSON.stringify({ version: "1.0.0", hook: { path: "/tmp/hooks/hook.sh" }, when, stages: ["prestart", "poststop"] }));
+  hook({ annotations: { "^wanted$": "yes" } });
+  const withHooks = (...words: string[]) => run(["podman", "--hooks-dir", "/tmp/hooks", "run", "--rm", "--network", "none", ...words]);
+  expect(withHooks(IMAGE, "true").status).toBe(0);
+  expect(withHooks("--annotation", "wanted=yes", IMAGE, "true").status).toBe(0);
+  expect(readFileSync("/tmp/hooks/log", "utf8")).toBe("ran\nran\n");
+  writeFileSync("/tmp/hooks/a.json", "{\"version\": \"9\"}");
+  expect(withHooks(IMAGE, "true").err).toContain("unrecognized hook version");
+});
+
+test("--systemd=always gives what an init needs", () => {
+  const shown = once("--systemd", "always", "--shm-size-systemd", "1m", IMAGE, "sh", "-c", "grep -c ' /run tmpfs' /proc/mounts; grep ' /run tmpfs' /proc/mounts; echo $container_uuid");
+  expect(shown.split("\n")[0]).toBe("1");
+  expect(shown).toContain("size=1024k");
+  expect(shown).toMatch(/[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}/);
+  const id = ok("create", "--systemd", "always", IMAGE, "true");
+  expect(ok("inspect", "--format", "{{.Config.StopSignal}} {{.Config.SystemdMode}}", id)).toBe("SIGRTMIN+3 true");
+  expect(podman("create", "--systemd", "perhaps", IMAGE).status).toBe(125);
+});
+
+test("containers.conf's mounts are taken, and the person's own for the same place win", () => {
+  writeFileSync("/tmp/one", "one");
+  writeFileSync("/tmp/two", "two");
+  writeFileSync("/tmp/mounts.conf", '[containers]\nmounts=["type=bind,src=/tmp/one,destination=/there,ro"]\n');
+  const env = { CONTAINERS_CONF_OVERRIDE: "/tmp/mounts.conf" };
+  const there = (...words: string[]) => run(["podman", "run", "--rm", "--network", "none", ...words, IMAGE, "cat", "/there"], { env }).out;
+  expect(there()).toBe("one");
+  expect(there("--mount", "type=bind,src=/tmp/two,destination=/there")).toBe("two");
+  writeFileSync("/tmp/mounts.conf", '[containers]\nmounts=["type=bogus,destination=/there"]\n');
+  expect(run(["podman", "run", "--rm", IMAGE, "true"], { env }).err).toContain('parsing containers.conf mounts: invalid filesystem type "bogus"');
+});
+
+test("--chrootdirs has the files of /etc in the other root too", () => {
+  expect(once("--hostname", "twice", "--chrootdirs", "/tmp", IMAGE, "cat", "/tmp/etc/hostname")).toBe("twice");
+});
+
+for (const [option, value] of [["--gpus", "all"], ["--pod", "p"], ["--pod-id-file", "/tmp/x"], ["--storage-opt", "size=1g"]] as const) {
+  test(`${option} is refused by name, not passed over`, () => {
+    const ran = podman("run", option, value, IMAGE, "true");
+    expect(ran.status).toBe(125);
+    expect(ran.err).toContain(`cannot use ${option} with "podman run"`);
+  });
+}
+
+for (const [option, value] of [["--sdnotify", "loudly"], ["--seccomp-policy", "maybe"]] as const) {
+  test(`a wrong value of ${option} is refused`, () => {
+    expect(podman("run", option, value, IMAGE, "true").status).toBe(125);
+  });
+}
+
+test("rm --force takes a paused container", () => {
+  ok("run", "-d", "--network", "none", "--name", "frozen", IMAGE, "sleep", "100");
+  ok("pause", "frozen");
+  expect(podman("rm", "frozen").status).toBe(2);
+  ok("rm", "-f", "-t", "0", "frozen");
+});
+
+test("a --module is found by path, lists go on once told to append, and a lost one is named", () => {
+  writeFileSync("/tmp/m1.conf", '[containers]\nenv=["A=1",{append=true}]\n');
+  writeFileSync("/tmp/m2.conf", '[containers]\nenv=["B=2"]\n');
+  expect(run(["podman", "--module", "/tmp/m1.conf", "--module", "/tmp/m2.conf", "run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo $A$B"]).out).toBe("12\n");
+  const lost = run(["podman", "--module", "/no/such.conf", "ps"]);
+  expect(lost.status).toBe(1);
+  expect(lost.err).toContain('could not resolve module "/no/such.conf"');
+});
