@@ -82,7 +82,10 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
     }
     const root = mountRoot(host, record);
     const defaults = copyDefaultMounts(host, record);
-    const bindMounts: Record<string, string> = { ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record), ...writeEtcFiles(host, record), ...writeUserFiles(host, record, root.path) };
+    const bindMounts: Record<string, string> = {
+      ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record),
+      ...writeEtcFiles(host, record), ...writeUserFiles(host, record, root.path),
+    };
     labelFiles(record.spec, [...Object.values(bindMounts)].filter(path => path.startsWith(`${host.paths.runDir(record.id)}/`)));
     for (const directory of record.spec.chrootDirs ?? []) {
       for (const [target, source] of Object.entries(bindMounts)) if (target.startsWith("/etc/")) bindMounts[`${directory.replace(/\/$/, "")}${target}`] = source;
