@@ -97,11 +97,15 @@ async function show(context: Invocation, found: readonly Found[], format: string
 }
 
 const templateNames: Readonly<Record<Kind, Pick<OneShowing, "type" | "aliases" | "zeros">>> = {
-  container: { type: "define.InspectContainerData", aliases: { ID: "Id", Healthcheck: "Health", HealthMaxLogCount: "HealthcheckMaxLogCount", HealthMaxLogSize: "HealthcheckMaxLogSize" } },
+  container: {
+    type: "define.InspectContainerData",
+    aliases: { ID: "Id", Healthcheck: "Health", HealthMaxLogCount: "HealthcheckMaxLogCount", HealthMaxLogSize: "HealthcheckMaxLogSize" },
+    zeros: { Networks: new Map() },
+  },
   image: { type: "inspect.ImageData", aliases: { ID: "Id" } },
   volume: {
     type: "define.InspectVolumeData",
-    zeros: { Anonymous: false, GID: 0, NeedsChown: false, NeedsCopyUp: false, Status: {}, StorageID: "", Timeout: 0, UID: 0 },
+    zeros: { Anonymous: false, GID: 0, NeedsChown: false, NeedsCopyUp: false, Status: new Map(), StorageID: "", Timeout: 0, UID: 0 },
   },
   network: {
     type: "entities.NetworkInspectReport",

@@ -79,12 +79,16 @@ const buildx: Contents = {
 };
 
 const network: Contents = {
+  connect: ["Add container to a network", () => import("./network/connect.ts")],
   create: ["Create networks for containers and pods", () => import("./network/create.ts")],
+  disconnect: ["Disconnect a container from a network", () => import("./network/disconnect.ts")],
   exists: ["Check if network exists", () => import("./network/exists.ts")],
   inspect: ["Inspect network", () => import("./network/inspect.ts")],
   ls: ["List networks", () => import("./network/ls.ts"), { aliases: ["list"] }],
   prune: ["Prune unused networks", () => import("./network/prune.ts")],
+  reload: ["Reload firewall rules for one or more containers", () => import("./network/reload.ts")],
   rm: ["Remove networks", () => import("./network/rm.ts"), { aliases: ["remove"] }],
+  update: ["Update an existing podman network", () => import("./network/update.ts")],
 };
 
 const volume: Contents = {

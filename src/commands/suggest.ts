@@ -42,6 +42,14 @@ export const networkNames: Completer = completer(async (context) => {
   return ["bridge", "container:", "host", "none", "ns:", "private", ...listNetworks(context.host).map(({ name }) => name)];
 });
 
+/** A network first, then a container. */
+export const networkThenContainer: Completer = completer(async (context, word, operands) => {
+  if (operands.length === 1) return namesOf(context.host, word, () => true);
+  if (operands.length > 1) return [];
+  const { listNetworks } = await import("../engine/networks/networks.ts");
+  return listNetworks(context.host).map(({ name }) => name);
+});
+
 export const volumeNames: Completer = completer(async (context) => {
   const { listVolumes } = await import("../engine/volumes/volumes.ts");
   return listVolumes(context.host).map(({ name }) => name);

@@ -23,6 +23,7 @@ export const numbers = {
   bind: [49, 200],
   listen: [50, 201],
   socketpair: [53, 199],
+  setsockopt: [54, 208],
   clone: [56, 220],
   kill: [62, 129],
   fcntl: [72, 25],

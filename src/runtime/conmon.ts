@@ -46,6 +46,8 @@ export interface ContainerMonitored extends Monitored {
   readonly sdnotifySocket?: string;
   readonly restoreFrom?: string;
   readonly passthrough?: boolean;
+  /** Descriptors of ours that conmon keeps open for as long as it lives, such as sockets of published ports. */
+  readonly heldFds?: readonly number[];
 }
 
 export interface SessionMonitored extends Monitored {
@@ -147,7 +149,7 @@ class Monitor {
     this.#closeRuntime = run.closeRuntime;
   }
 
-  static async begin(asked: Monitored, args: readonly string[], streams: "ignore" | "inherit", withAttach = false): Promise<Monitor> {
+  static async begin(asked: Monitored & Pick<ContainerMonitored, "heldFds">, args: readonly string[], streams: "ignore" | "inherit", withAttach = false): Promise<Monitor> {
     mkdirSync(asked.exitDirectory, { recursive: true, mode: 0o700 });
     mkdirSync(asked.persistDirectory, { recursive: true, mode: 0o700 });
     rmSync(`${asked.bundle}/oci-log`, { force: true });
@@ -158,6 +160,7 @@ class Monitor {
     const attach = withAttach ? pipe2() : undefined;
     const kept = places(asked.preservedFds ?? []);
     const first = 3 + kept.length;
+    const held = asked.heldFds ?? [];
     const env: Environment = {
       ...baseEnvironment(asked.env),
       _OCI_SYNCPIPE: String(first),
@@ -167,7 +170,7 @@ class Monitor {
     const preserve = kept.length > 0 ? ["--runtime-opt", "--preserve-fds", "--runtime-opt", String(kept.length)] : [];
     try {
       const child = atContext(lowestContext(), () => spawn([program, ...commonArgs(asked, runtime), ...args, ...preserve], {
-        stdio: [streams, streams, streams, ...kept, syncTheirs, startTheirs, ...(attach ? [attach[1]] : [])],
+        stdio: [streams, streams, streams, ...kept, syncTheirs, startTheirs, ...(attach ? [attach[1]] : []), ...held],
         env,
         cwd: asked.bundle,
       }));

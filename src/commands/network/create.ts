@@ -42,7 +42,7 @@ export default verb({
       dns: flags.dns,
       ignore: flags.ignore,
       labels: readLabels(flags.label),
-      options: Object.fromEntries(flags.opt.flatMap((line) => line.split(",")).map((line) => cut(line)).map(([name, value]) => [name, value ?? ""])),
+      options: Object.fromEntries(flags.opt.map((line) => cut(line)).map(([name, value]) => [name, value ?? ""])),
       ...(flags.interfaceName === undefined ? {} : { interfaceName: flags.interfaceName }),
       ...(flags.ipamDriver === undefined ? {} : { ipamDriver: flags.ipamDriver }),
     });

@@ -26,6 +26,8 @@ export interface Readied {
   readonly mounts: NonNullable<ContainerSpec["mounts"]>;
   readonly bindMounts: Readonly<Record<string, string>>;
   readonly namespace?: string;
+  /** Sockets of published ports, for the monitor to keep. */
+  readonly heldFds?: readonly number[];
   /** The container whose /dev/shm is shared. */
   readonly ipcOwner?: string;
 }

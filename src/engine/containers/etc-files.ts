@@ -140,6 +140,29 @@ function resolvOf(host: Host, { spec }: ContainerRecord, status: Record<string, 
   });
 }
 
+/** What a network has changed goes and comes line by line; what the container itself has written stays. */
+function refreshed(now: string, before: string, after: string): string {
+  if (now === before) return after;
+  const old = new Set(before.split("\n"));
+  const wanted = after.split("\n").filter(line => line !== "");
+  const gone = new Set([...old].filter(line => line !== "" && !wanted.includes(line)));
+  const kept = now.split("\n").filter(line => !gone.has(line)).join("\n");
+  const added = wanted.filter(line => !old.has(line));
+  return `${kept}${kept === "" || kept.endsWith("\n") ? "" : "\n"}${added.map(line => `${line}\n`).join("")}`;
+}
+
+/** For a container whose networks have changed while it runs. */
+export function refreshEtcFiles(host: Host, record: ContainerRecord, { before, after }: Record<"before" | "after", Record<string, NetworkStatus>>): void {
+  const files = record.state.bindMounts ?? {};
+  for (const [target, textOf] of [["/etc/hosts", hostsOf], ["/etc/resolv.conf", resolvOf]] as const) {
+    const file = files[target];
+    if (file === undefined) continue;
+    const now = readText(file);
+    const text = refreshed(now, textOf(host, record, before), textOf(host, record, after));
+    if (text !== now) writeFileSync(file, text);
+  }
+}
+
 function containerenv(record: ContainerRecord, rootless: boolean): string {
   const { id, name, spec } = record;
   if (!spec.security?.privileged) return "";

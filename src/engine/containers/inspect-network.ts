@@ -64,11 +64,14 @@ export function networkSettings({ id, spec, state }: ContainerRecord): Record<st
     Aliases: [...aliases, id.slice(0, 12), ...(spec.hostname && spec.hostname !== id.slice(0, 12) ? [spec.hostname] : [])],
   }]));
   const only = networks.length === 1 ? status[networks[0]!.network] : undefined;
+  const mode = spec.network?.mode;
   return {
     ...basicsOf(only),
     Bridge: "", SandboxID: sandboxId(state.networkNamespace), HairpinMode: false, LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0,
     Ports: ports,
     SandboxKey: state.networkNamespace ?? "",
-    ...(networks.length > 0 ? { Networks: each } : spec.network?.mode === "pasta" ? { Networks: { pasta: basicsOf(undefined) } } : {}),
+    ...(networks.length > 0 ? { Networks: each } : {}),
+    ...(mode === "pasta" ? { Networks: { pasta: basicsOf(undefined) } } : {}),
+    ...(mode === "host" || mode === "none" ? { Networks: { [mode]: { ...basicsOf(undefined), NetworkID: mode, DriverOpts: null, IPAMConfig: null, Links: null } } } : {}),
   };
 }

@@ -93,6 +93,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
     ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     ...(spec.timeout ? { timeoutSeconds: spec.timeout } : {}),
     ...(host.conf.engine.no_pivot_root ? { noPivot: true } : {}),
+    ...(readied.heldFds ? { heldFds: readied.heldFds } : {}),
     preservedFds: spec.preserveFd ?? Array.from({ length: spec.preserveFds ?? 0 }, (_, index) => 3 + index),
   });
   if (conmonPid === undefined) throw new Fault("component.failed", `cannot start container ${id}: conmon did not say which process it is`);

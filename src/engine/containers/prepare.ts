@@ -5,9 +5,11 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
+import { closeQuietly } from "../../kernel/files.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
-import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, reservePorts } from "../networks/connect.ts";
+import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace } from "../networks/connect.ts";
+import { reservePorts } from "../networks/held-ports.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
@@ -72,8 +74,9 @@ interface Launching {
 async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<Launching> {
   let networkStatus: Record<string, NetworkStatus> | undefined;
   let networking: Promise<void> = Promise.resolve();
+  let heldFds: number[] = [];
   try {
-    await reservePorts(host, record);
+    heldFds = reservePorts(host, record);
     const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id) : undefined;
     if (isBridged(record)) {
       networking = connect(host, record, join(host, record)).then(status => void (networkStatus = status));
@@ -90,7 +93,8 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
     for (const directory of record.spec.chrootDirs ?? []) {
       for (const [target, source] of Object.entries(bindMounts)) if (target.startsWith("/etc/")) bindMounts[`${directory.replace(/\/$/, "")}${target}`] = source;
     }
-    const launched = launch(host, withSecretEnvironment(host, withPaths(host, record)), { root: root.path, mounts: root.mounts, bindMounts, ...(namespace ? { namespace } : {}) });
+    const whole = withSecretEnvironment(host, withPaths(host, record));
+    const launched = launch(host, whole, { root: root.path, mounts: root.mounts, bindMounts, heldFds, ...(namespace ? { namespace } : {}) });
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;
     if (made.status === "rejected") throw made.reason;
@@ -107,6 +111,8 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
     await networking.catch(() => {});
     await undo(host, record, networkStatus);
     throw thrown;
+  } finally {
+    for (const fd of heldFds) closeQuietly(fd);
   }
 }
 

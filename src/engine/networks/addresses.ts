@@ -73,6 +73,12 @@ export function formatAddress({ version, value }: Address): string {
   return `${parts.slice(0, best.start).join(":")}::${parts.slice(best.start + best.length).join(":")}`;
 }
 
+/** 4 or 16 bytes, in network order. */
+export function addressBytes({ version, value }: Address): Uint8Array {
+  const length = version === 4 ? 4 : 16;
+  return Uint8Array.from({ length }, (_, index) => Number((value >> BigInt(8 * (length - 1 - index))) & 255n));
+}
+
 const bitsOf = (version: 4 | 6): number => version === 4 ? 32 : 128;
 const hostMask = ({ version, prefix }: Subnet): bigint => (1n << BigInt(bitsOf(version) - prefix)) - 1n;
 

@@ -3,7 +3,7 @@
 import { mkdirSync, statSync } from "node:fs";
 import type { NetworkAttachment } from "../../base/container-spec.ts";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
-import { Fault, errnoOf } from "../../base/fault.ts";
+import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { createNamedNetns, removeNamedNetns } from "../../kernel/namespaces.ts";
 import type { Host } from "../host.ts";
@@ -32,23 +32,31 @@ export function makeNamespace(host: Host, id: string): string {
   return path;
 }
 
-function inRange({ subnet, gateway, lease_range: range }: NetworkSubnet): Iterable<bigint> {
+/** All that a container may get, those after `last` first: an address that was let go rests for as long as there are others. */
+function inRange({ subnet, gateway, lease_range: range }: NetworkSubnet, after: bigint | undefined): Iterable<bigint> {
   const parsed = parseSubnet(subnet);
   const usable = usableRange(parsed);
   const first = range?.start_ip ? parseAddress(range.start_ip)?.value ?? usable.first : usable.first;
   const last = range?.end_ip ? parseAddress(range.end_ip)?.value ?? usable.last : usable.last;
   const taken = gateway ? parseAddress(gateway)?.value : undefined;
   return (function* () {
-    for (let value = first; value <= last; value++) if (value !== taken) yield value;
+    const start = after !== undefined && after >= first && after < last ? after + 1n : first;
+    for (let value = start; value <= last; value++) if (value !== taken) yield value;
+    for (let value = first; value < start; value++) if (value !== taken) yield value;
   })();
 }
 
 function takeFree(host: Host, network: Network, subnet: NetworkSubnet, id: string): string {
   const { version } = parseSubnet(subnet.subnet);
   const used = new Set(host.state.addressesOf(network.name).map(({ ip }) => ip));
-  for (const value of inRange(subnet)) {
+  const note = `last/${network.name}/${subnet.subnet}`;
+  const last = parseAddress(host.state.addressesOf(note)[0]?.ip ?? "")?.value;
+  for (const value of inRange(subnet, last)) {
     const ip = formatAddress({ version, value });
-    if (!used.has(ip) && host.state.takeAddress(network.name, ip, id)) return ip;
+    if (used.has(ip) || !host.state.takeAddress(network.name, ip, id)) continue;
+    host.state.freeAddressesOn(note, "");
+    host.state.takeAddress(note, ip, "");
+    return ip;
   }
   throw new Fault("network.failed", `IPAM error: failed to find free IP in range: ${subnet.subnet}`, {
     hint: "remove containers of this network or give it a wider subnet",
@@ -90,63 +98,34 @@ export function join(host: Host, { id, spec }: ContainerRecord): Joined[] {
   }));
 }
 
-/** Which of our own containers has a port, or which other program of the host. */
-function refusePort(protocol: string, hostIp: string, port: number, reason: string): Fault {
-  const family = hostIp.includes(":") ? "6" : "4";
-  return new Fault("network.failed", `cannot listen on the ${protocol.toUpperCase()} port: listen ${protocol}${family} ${hostIp}:${port}: bind: ${reason}`, {
-    hint: "publish another host port, or find out who has it with: ss -lntup",
-  });
-}
-
-function bindsAnywhere(ip: string): boolean {
-  return ip === "" || ip === "0.0.0.0" || ip === "::";
-}
-
-async function tryToBind(protocol: string, hostIp: string, port: number): Promise<void> {
-  const hostname = hostIp === "" ? "0.0.0.0" : hostIp;
-  try {
-    if (protocol === "udp") (await Bun.udpSocket({ hostname, port })).close();
-    else if (protocol === "tcp") Bun.listen({ hostname, port, socket: { data() {} } }).stop(true);
-  } catch (thrown) {
-    const code = errnoOf(thrown);
-    if (code === "EADDRINUSE" || /in use/i.test(String(thrown))) throw refusePort(protocol, hostIp, port, "address already in use");
-    if (code === "EADDRNOTAVAIL") throw refusePort(protocol, hostIp, port, "cannot assign requested address");
-    log.debug(`trying port ${port}/${protocol}: ${String(thrown)}`);
-  }
-}
-
-/** Takes the published ports for this container until `disconnect`. @throws Fault "network.failed" */
-export async function reservePorts(host: Host, { id, spec }: ContainerRecord): Promise<void> {
-  const single = (spec.ports ?? []).flatMap(({ protocol, hostIp, hostPort, range }) =>
-    Array.from({ length: range }, (_, index) => ({ protocol, hostIp, port: hostPort + index })));
-  if (single.length === 0) return;
-  host.state.transaction(() => {
-    for (const { protocol, hostIp, port } of single) {
-      const taken = host.state.addressesOf(`port/${protocol}`).some(({ ip, containerId }) => {
-        const at = ip.lastIndexOf(" ");
-        const other = ip.slice(0, at);
-        return containerId !== id && Number(ip.slice(at + 1)) === port && (other === hostIp || bindsAnywhere(other) || bindsAnywhere(hostIp));
-      });
-      if (taken) throw refusePort(protocol, hostIp, port, "address already in use");
-      host.state.takeAddress(`port/${protocol}`, `${hostIp} ${port}`, id);
-    }
-  });
-  for (const { protocol, hostIp, port } of single) await tryToBind(protocol, hostIp, port);
-}
-
 function job(host: Host, { id, name, spec }: ContainerRecord, joined: readonly Joined[]): NetavarkJob {
   const dnsServers = spec.dnsServers?.length ? spec.dnsServers : host.conf.containers.dns_servers;
   return { id, name, spec, namespace: namespacePath(host, id), joined, ...(dnsServers?.length ? { dnsServers } : {}) };
 }
 
-/** @throws Fault "network.failed", "component.missing"; the addresses are free again then */
-export async function connect(host: Host, record: ContainerRecord, joined: readonly Joined[]): Promise<Record<string, NetworkStatus>> {
+/**
+ * @param how.frees networks whose addresses are free again after a failure; absent: all of them
+ * @throws Fault "network.failed", "component.missing"
+ */
+export async function connect(
+  host: Host,
+  record: ContainerRecord,
+  joined: readonly Joined[],
+  how: { readonly frees?: readonly string[] } = {},
+): Promise<Record<string, NetworkStatus>> {
+  if (joined.length === 0) return {};
   try {
     return await setUp(host, job(host, record, joined));
   } catch (thrown) {
-    host.state.freeAddresses(record.id);
+    if (how.frees === undefined) host.state.freeAddresses(record.id);
+    for (const network of how.frees ?? []) host.state.freeAddressesOn(network, record.id);
     throw thrown;
   }
+}
+
+/** Takes down those networks of a container that `status` is of. @throws Fault "network.failed" */
+export async function leave(host: Host, record: ContainerRecord, status: Record<string, NetworkStatus>): Promise<void> {
+  await tearDown(host, job(host, record, joinedBefore(host, record, status)));
 }
 
 /** The addresses a running container has, as `join` gave them, for taking its network down. */

@@ -102,7 +102,13 @@ async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob)
   mkdirSync(config, { recursive: true, mode: 0o700 });
   const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
   const argv = [program, "--config", config, `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark ?? "/usr/lib/podman/aardvark-dns"}`, act, job.namespace];
-  return withLockFile(host.rootless ? `${config}/netavark.lock` : "/run/containers/coracle-netavark.lock", () => call(argv, env, requestOf(job)));
+  return locked(host, () => call(argv, env, requestOf(job)));
+}
+
+const configDirectory = (host: Host): string => `${host.paths.runroot}/networks`;
+
+function locked<T>(host: Host, act: () => Promise<T>): Promise<T> {
+  return withLockFile(host.rootless ? `${configDirectory(host)}/netavark.lock` : "/run/containers/coracle-netavark.lock", act);
 }
 
 /** Its runs must not meet: one takes the bridge down while the other is about to join it. */
@@ -123,6 +129,14 @@ export async function setUp(host: Host, job: NetavarkJob): Promise<Record<string
   } catch (cause) {
     throw new Fault("network.failed", `cannot read netavark's answer: ${output.slice(0, 200)}`, { cause });
   }
+}
+
+/** Tells aardvark-dns where it asks from now on. */
+export async function updateServers(host: Host, network: Pick<Network, "name">, servers: readonly string[]): Promise<void> {
+  const aardvark = findHelper(host, "aardvark-dns") ?? "/usr/lib/podman/aardvark-dns";
+  const argv = [needHelper(host, "netavark"), "--config", configDirectory(host), `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark}`,
+    "update", network.name, "--network-dns-servers", servers.join(",")];
+  await locked(host, () => call(argv, process.env, ""));
 }
 
 export async function tearDown(host: Host, job: NetavarkJob): Promise<void> {

@@ -2,6 +2,7 @@
 // Source: podman-network(1); the file's fields are netavark's.
 
 import { mkdirSync, readFileSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import type { NetworkStatus } from "../../base/container-state.ts";
 import { newHasher } from "../../base/digest.ts";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { lockFile } from "../../kernel/locks.ts";
@@ -11,7 +12,7 @@ import { groupFilters, idTest, labelTest, regex } from "../containers/filters.ts
 import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import { momentNs } from "../moments.ts";
-import { formatAddress, formatSubnet, parseSubnet } from "./addresses.ts";
+import { formatAddress, formatSubnet, parseAddress, parseSubnet } from "./addresses.ts";
 import { checkName, definition } from "./definition.ts";
 
 /** One address range of a network. */
@@ -59,7 +60,7 @@ export interface CreateNetwork {
 
 export const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-/** Podman's own rule: the ID is the digest of the name. */
+/** The default network's ID, by podman's own rule: the digest of the name. Others have random ones. */
 export function networkId(name: string): string {
   const hasher = newHasher();
   hasher.update(name);
@@ -126,6 +127,37 @@ export function getNetwork(host: Host, nameOrId: string): Network {
   throw new Fault("network.not-found", `unable to find network with name or ID ${nameOrId}: network not found`);
 }
 
+function writeNetwork(directory: string, network: Network): void {
+  const file = `${directory}/${network.name}.json`;
+  writeFileSync(`${file}.new`, JSON.stringify(network, null, "\t"), { mode: 0o644 });
+  renameSync(`${file}.new`, file);
+}
+
+export interface UpdateNetwork {
+  readonly addServers?: readonly string[];
+  readonly dropServers?: readonly string[];
+}
+
+/** Changes where the network's names are looked up, at once for containers that run. @throws Fault "network.not-found", "usage.invalid" */
+export async function updateNetwork(host: Host, nameOrId: string, { addServers = [], dropServers = [] }: UpdateNetwork): Promise<void> {
+  for (const [servers, which] of [[addServers, "AddDNSServer"], [dropServers, "RemoveDNSServer"]] as const) {
+    for (const server of servers) {
+      if (!parseAddress(server)) throw new Fault("usage.invalid", `unable to parse ip ${server} specified in ${which}: invalid argument`);
+    }
+  }
+  const directory = host.paths.networks;
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  using _lock = lockFile(`${directory}/netavark.lock`, { exclusive: true, wait: true });
+  const network = getNetwork(host, nameOrId);
+  const before = network.network_dns_servers ?? [];
+  const after = [...new Set([...before.filter(server => !dropServers.includes(server)), ...addServers])];
+  if (after.join() === before.join()) return;
+  const { network_dns_servers: _before, ...rest } = network;
+  writeNetwork(directory, { ...rest, ...(after.length > 0 ? { network_dns_servers: after } : {}) });
+  const { updateServers } = await import("./netavark.ts");
+  await updateServers(host, network, after);
+}
+
 /** @throws Fault "network.exists", "usage.invalid" */
 export function createNetwork(host: Host, options: CreateNetwork): Network {
   checkName(options);
@@ -137,9 +169,7 @@ export function createNetwork(host: Host, options: CreateNetwork): Network {
   if (taken && options.ignore) return taken;
   if (taken) throw new Fault("network.exists", `network name ${taken.name} already used: network already exists`);
   const network = definition(host, options, all);
-  const file = `${directory}/${network.name}.json`;
-  writeFileSync(`${file}.new`, JSON.stringify(network, null, "\t"), { mode: 0o644 });
-  renameSync(`${file}.new`, file);
+  writeNetwork(directory, network);
   writeEvent(host, { Type: "network", Status: "create", network: network.name, ID: network.id, Attributes: { driver: network.driver } });
   return network;
 }
@@ -156,9 +186,9 @@ function networkTests(host: Host, filters: readonly string[]): ((network: Networ
         return network => test(network.id);
       }
       case "driver": return network => values.includes(network.driver);
-      case "label": {
+      case "label": case "label!": {
         const test = labelTest(values);
-        return network => test(network.labels ?? {});
+        return network => test(network.labels ?? {}) === (key === "label");
       }
       case "dns": return network => values.some(value => String(network.dns_enabled) === value);
       case "dangling": {
@@ -188,13 +218,20 @@ export function listNetworks(host: Host, filters: readonly string[] = []): Netwo
   return readAll(host).filter(network => tests.every(test => test(network)));
 }
 
+/** In podman's order of fields. */
+function shownInterfaces({ interfaces = {} }: NetworkStatus): NonNullable<NetworkStatus["interfaces"]> {
+  return Object.fromEntries(Object.entries(interfaces).map(([name, { mac_address, subnets = [] }]) => [name, {
+    subnets: subnets.map(({ ipnet, gateway }) => ({ ipnet, ...(gateway === undefined ? {} : { gateway }) })), mac_address,
+  }]));
+}
+
 /** podman's network inspect JSON: the definition and who is connected. @throws Fault "network.not-found" */
 export function inspectNetwork(host: Host, nameOrId: string): Record<string, unknown> {
   const network = getNetwork(host, nameOrId);
   const containers = Object.fromEntries((usedNetworks(host).get(network.name) ?? []).flatMap(id => {
     const record = host.state.findById(id);
     const status = record?.state.networkStatus?.[network.name];
-    return record && status ? [[id, { name: record.name, interfaces: status.interfaces ?? {} }]] : [];
+    return record && status ? [[id, { name: record.name, interfaces: shownInterfaces(status) }]] : [];
   }));
   return { ...network, containers };
 }

@@ -81,6 +81,7 @@ export interface State {
   takeAddress(network: string, ip: string, containerId: string): boolean;
   addressesOf(network: string): { ip: string; containerId: string }[];
   freeAddresses(containerId: string): void;
+  freeAddressesOn(network: string, containerId: string): void;
   /** Runs `act` as one short write transaction. */
   transaction<T>(act: () => T): T;
 }
@@ -231,6 +232,7 @@ function addressParts({ rows, run }: Queries) {
       run("INSERT OR IGNORE INTO addresses (network, ip, container) VALUES (?, ?, ?)", network, ip, containerId) > 0,
     addressesOf: (network: string) =>
       rows<{ ip: string; containerId: string }>("SELECT ip, container AS containerId FROM addresses WHERE network = ?", network),
+    freeAddressesOn: (network: string, containerId: string) => void run("DELETE FROM addresses WHERE network = ? AND container = ?", network, containerId),
     freeAddresses: (containerId: string) => void run("DELETE FROM addresses WHERE container = ?", containerId),
   };
 }

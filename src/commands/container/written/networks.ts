@@ -5,7 +5,7 @@ import type { NetworkAttachment, NetworkSpec } from "../../../base/container-spe
 import { cut, refuse } from "./refuse.ts";
 
 const reserved = ["bridge", "slirp4netns", "pasta", "pod", "none", "default", "private", "ns", "container", "host"];
-const isAddress = (text: string): boolean =>
+export const isAddress = (text: string): boolean =>
   /^\d{1,3}(\.\d{1,3}){3}$/.test(text) || (/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text) && URL.canParse(`http://[${text}]/`));
 
 /** All --network of one line, the first of which tells the mode. */

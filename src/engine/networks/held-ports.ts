@@ -1,0 +1,94 @@
+// Published ports: no two containers have the same one, and a socket keeps each from the host's other programs.
+// Source: podman-run(1), "--publish"; containers.conf(5), "enable_port_reservation".
+
+import { readFileSync, readdirSync } from "node:fs";
+import { Fault, errnoOf } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { closeQuietly } from "../../kernel/files.ts";
+import { bindPort } from "../../kernel/inet-sockets.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+import { addressBytes, parseAddress } from "./addresses.ts";
+
+interface SinglePort {
+  readonly protocol: string;
+  readonly hostIp: string;
+  readonly port: number;
+}
+
+/** Which of our own containers has a port, or which other program of the host. */
+function refusePort({ protocol, hostIp, port }: SinglePort, reason: string): Fault {
+  const family = hostIp.includes(":") ? "6" : "4";
+  return new Fault("network.failed", `cannot listen on the ${protocol.toUpperCase()} port: listen ${protocol}${family} ${hostIp}:${port}: bind: ${reason}`, {
+    hint: "publish another host port, or find out who has it with: ss -lntup",
+  });
+}
+
+const bindsAnywhere = (ip: string): boolean => ip === "" || ip === "0.0.0.0" || ip === "::";
+
+function takeRows(host: Host, id: string, ports: readonly SinglePort[]): void {
+  for (const wanted of ports) {
+    const { protocol, hostIp, port } = wanted;
+    const taken = host.state.addressesOf(`port/${protocol}`).some(({ ip, containerId }) => {
+      const at = ip.lastIndexOf(" ");
+      const other = ip.slice(0, at);
+      return containerId !== id && Number(ip.slice(at + 1)) === port && (other === hostIp || bindsAnywhere(other) || bindsAnywhere(hostIp));
+    });
+    if (taken) throw refusePort(wanted, "address already in use");
+    host.state.takeAddress(`port/${protocol}`, `${hostIp} ${port}`, id);
+  }
+}
+
+/** Whether the monitor of the last run is still at its end, where it waits for the clean-up that starts this one. */
+function hasMonitor(id: string): boolean {
+  return readdirSync("/proc").some(pid => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/comm`, "utf8") === "conmon\n" && readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(id);
+    } catch {
+      return false;
+    }
+  });
+}
+
+function hold(wanted: SinglePort, id: string): number | undefined {
+  const { protocol, hostIp, port } = wanted;
+  const address = parseAddress(hostIp === "" ? "0.0.0.0" : hostIp);
+  if (!address || (protocol !== "tcp" && protocol !== "udp")) return undefined;
+  try {
+    return bindPort({ protocol, version: address.version, address: addressBytes(address), port });
+  } catch (thrown) {
+    const errno = errnoOf(thrown);
+    if (errno === "EADDRINUSE" && hasMonitor(id)) return undefined;
+    if (errno === "EADDRINUSE") throw refusePort(wanted, "address already in use");
+    if (errno === "EADDRNOTAVAIL") throw refusePort(wanted, "cannot assign requested address");
+    log.debug(`holding port ${port}/${protocol}: ${String(thrown)}`);
+    return undefined;
+  }
+}
+
+/**
+ * Takes the published ports for this container until `disconnect`, and answers sockets that hold them: to be passed to
+ * its monitor, which lives as long as it, and closed here.
+ *
+ * @throws Fault "network.failed"
+ */
+export function reservePorts(host: Host, { id, spec }: ContainerRecord): number[] {
+  const single = (spec.ports ?? []).flatMap(({ protocol, hostIp, hostPort, range }) =>
+    Array.from({ length: range }, (_, index) => ({ protocol, hostIp, port: hostPort + index })));
+  if (single.length === 0) return [];
+  host.state.transaction(() => takeRows(host, id, single));
+  const held: number[] = [];
+  try {
+    for (const port of single) {
+      const socket = hold(port, id);
+      if (socket !== undefined) held.push(socket);
+    }
+  } catch (thrown) {
+    for (const socket of held) closeQuietly(socket);
+    throw thrown;
+  }
+  if (host.conf.engine.enable_port_reservation !== false && !host.rootless) return held;
+  for (const socket of held) closeQuietly(socket);
+  return [];
+}
