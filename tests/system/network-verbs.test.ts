@@ -151,7 +151,7 @@ test("run --network takes several networks, each with addresses, MAC, aliases an
 test("connect and disconnect work on a container that runs, with names, addresses and /etc following", async () => {
   create("--subnet", "10.51.0.0/24", "n1");
   create("--subnet", "10.52.0.0/24", "n2");
-  daemon("c", "--network", "n1");
+  const id = daemon("c", "--network", "n1");
   ok("exec", "c", "sh", "-c", "echo 1.2.3.4 mine >> /etc/hosts");
   ok("network", "connect", "--ip", "10.52.0.44", "--alias", "late", "--mac-address", "92:d0:c6:0a:29:44", "n2", "c");
   expect(ok("exec", "c", "ip", "-4", "-o", "addr", "show", "eth1")).toContain("10.52.0.44/24");
@@ -172,8 +172,8 @@ test("connect and disconnect work on a container that runs, with names, addresse
   ok("network", "disconnect", "n1", "c");
   ok("network", "disconnect", "-f", "n2", "c");
   expect(ok("exec", "c", "ls", "/sys/class/net")).toBe("lo");
-  const events = readFileSync("/run/containers/coracle/events.log", "utf8").trim().split("\n").map(line => JSON.parse(line)).filter(({ Type, Name }) => Type === "network" && Name === "c");
-  expect(events.map(({ Status, Network }) => `${Status} ${Network}`)).toEqual(["connect n2", "disconnect n1", "connect n1", "disconnect n1", "disconnect n2"]);
+  const events = readFileSync("/run/containers/coracle/events.log", "utf8").trim().split("\n").map(line => JSON.parse(line)).filter(({ Type, ID }) => Type === "network" && ID === id);
+  expect(events.map(({ Status, network }) => `${Status} ${network}`)).toEqual(["connect n2", "disconnect n1", "connect n1", "disconnect n1", "disconnect n2"]);
 });
 
 test("connect and disconnect of a stopped container count at its next start; modes without networks are refused", () => {

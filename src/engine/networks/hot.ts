@@ -38,8 +38,8 @@ const isUp = ({ state }: ContainerRecord): boolean => isLive(state) || state.sta
 const withNetworks = (record: ContainerRecord, networks: NetworkAttachment[]): ContainerRecord =>
   ({ ...record, spec: { ...record.spec, network: { ...record.spec.network!, networks } } });
 
-function tell(host: Host, { id, name }: ContainerRecord, status: "connect" | "disconnect", network: string): void {
-  writeEvent(host, { Type: "network", Status: status, Name: name, ID: id, Network: network });
+function tell(host: Host, { id }: ContainerRecord, status: "connect" | "disconnect", network: string): void {
+  writeEvent(host, { Type: "network", Status: status, ID: id, network });
 }
 
 /** The state with other networks, and the files in /etc that follow them. */
