@@ -375,3 +375,12 @@ test("what is added from elsewhere is checked", async () => {
     await server.stop(true);
   }
 });
+
+test("images of several platforms become one manifest list", () => {
+  const directory = context("FROM scratch\nCOPY data /data\nLABEL a=b\n", { data: "any" });
+  const said = build(directory, "--platform", "linux/amd64,linux/arm64", "--manifest", "many");
+  expect(said).toContain("[linux/amd64] STEP 1/3: FROM scratch");
+  expect(said).toContain("[linux/arm64] STEP 3/3: LABEL a=b");
+  const { manifests } = JSON.parse(ok("manifest", "inspect", "many"));
+  expect(manifests.map(({ platform }: { platform: { architecture: string } }) => platform.architecture)).toEqual(["amd64", "arm64"]);
+});

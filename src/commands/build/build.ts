@@ -7,7 +7,7 @@ import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { files } from "../../cli/complete.ts";
 import type { Host } from "../../engine/host.ts";
 import { atMost } from "../../cli/operands.ts";
-import { readOutput, writeOutput } from "../../build/output.ts";
+import { readOutput, writeOutput, type BuildOutput } from "../../build/output.ts";
 import type { PlatformChoice } from "../../image/platform.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import { refuse } from "../container/written/refuse.ts";
@@ -89,31 +89,34 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
   if (given.has("retry") || given.has("retryDelay")) log.debug(`Setting MaxPullPushRetries to ${flags.retry ?? 3} and PullPushRetryDelay to ${flags.retryDelay ?? "2s"}`);
   const outputs = flags.output.map(readOutput);
   if (platforms.length > 1 && flags.iidfile) throw refuse(`building multiple images, but iidfile ${JSON.stringify(flags.iidfile)} can only be used to store one image ID`);
-  const built: { image: StoredImage; request: BuildRequest }[] = [];
+  const built: BuiltImage[] = [];
   for (const platform of platforms) {
     const logPrefix = platforms.length > 1 ? `[${platformText(platform)}] ` : "";
     const request = logged(call, { ...(await requestOf(call, source, { platform, scratch: () => scratch.path })), logPrefix, signal }, platform);
     const image = await build(hostFor(call), request);
-    if (image === undefined) continue;
-    built.push({ image, request });
+    if (image !== undefined) built.push({ image, request });
   }
-  if (built.length === 0) return;
-  const { image, request } = built[0]!;
-  for (const destination of flags.tag.filter(isElsewhere)) {
-    await push(image.id, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
-  }
-  for (const output of outputs) {
-    await writeOutput(context.host, image, output, {
-      out: data => context.write(data),
-      push: (name, destination) => push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress }),
-    });
-  }
-  if (flags.output.includes("-") || outputs.some(({ dest }) => dest === "-")) return;
-  if (!flags.quiet) for (const name of image.names) request.out(`Successfully tagged ${name}\n`);
-  if (flags.push) {
-    for (const name of image.names) await push(image.id, `docker://${name}`, { store: context.host.store, system: request.system, onProgress: request.onProgress });
-  }
+  for (const one of built) await deliver(call, one, outputs);
+  if (flags.manifest === undefined || built.length === 0) return;
+  const { addToManifest } = await import("../../build/manifest.ts");
+  await addToManifest(context.host, flags.manifest, { images: built.map(({ image }) => image), system: context.host.imageSystem });
+}
+
+interface BuiltImage {
+  readonly image: StoredImage;
+  readonly request: BuildRequest;
+}
+
+/** Puts the image where it was asked to go, and says which it is. */
+async function deliver({ context, flags }: VerbCall<typeof buildFlags>, { image, request }: BuiltImage, outputs: readonly BuildOutput[]): Promise<void> {
+  const send = (name: string, destination: string) =>
+    push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
+  for (const destination of flags.tag.filter(isElsewhere)) await send(image.id, destination);
+  for (const output of outputs) await writeOutput(context.host, image, output, { out: data => context.write(data), push: send });
+  if (flags.push) for (const name of image.names) await send(image.id, `docker://${name}`);
   if (flags.metadataFile) writeFileSync(flags.metadataFile, metadataOf(image));
+  if (outputs.some(({ dest }) => dest === "-")) return;
+  for (const name of image.names) request.out(`Successfully tagged ${name}\n`);
   if (flags.iidfile) writeFileSync(flags.iidfile, `sha256:${image.id}`);
   else if (flags.logfile === undefined) context.out(image.id);
   else request.out(`${image.id}\n`);

@@ -292,7 +292,7 @@ function checkNetwork(flags: BuildFlags, given: ReadonlySet<string>): void {
 
 const undone: readonly (keyof BuildFlags)[] = [
   "cw", "sbom", "sbomImageOutput", "sbomImagePurlOutput", "sbomMergeStrategy", "sbomOutput", "sbomPurlOutput", "sbomScannerCommand", "sbomScannerImage",
-  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "hooksDir", "allPlatforms", "manifest",
+  "decryptionKey", "signBy", "usernsUidMap", "usernsGidMap", "usernsUidMapUser", "usernsGidMapGroup", "hooksDir", "allPlatforms",
 ];
 
 function refuseUndone({ flags, given }: BuildLine): void {
