@@ -71,5 +71,10 @@ held "port 21 binds" runs --security-opt label=type:port_test.process --cap-add 
 held "port 8080 does not" says "[Pp]ermission denied" runs --security-opt label=type:port_test.process ubi8 nc -l -p 8080
 held "--remove undoes it" udica --remove port_test
 held "and the domain is gone" fails sesearch -A -s port_test.process -c process
+podman create --name watched --network none -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp' >/dev/null
+held "--watch finds what a container needs, its capabilities among them" says "Capabilities it used: .*chown" udica --watch watched learned
+cat learned.cil | grep -v "^    ;" | sed 's/^/    /'
+held "and that is enough" runs --security-opt label=type:learned.process -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp'
+held "but not for more" fails runs --security-opt label=type:learned.process -v /home:/h ubi8 sh -c 'echo 1 >/h/new'
 echo "failed: $failed"
 exit "$failed"

@@ -34,6 +34,7 @@ export async function confineContainer(args: readonly string[], out: Out, labels
   }
   if (flags["engine-policy"]) return (await import("./load.ts")).loadEnginePolicy(out);
   const name = operands[0]!;
+  if (flags.watch) return (await import("./watch.ts")).watchContainer(name, flags.watch, out);
   if (flags.remove) return (await import("./load.ts")).removePolicy(name, out);
   try {
     await make(name, { flags, out, labels: labels ?? (await hostLabels()) });

@@ -23,6 +23,7 @@ export const containerOptions = {
   explain: toggle({ help: "write a comment before each rule that says what asked for it" }),
   check: toggle({ help: "compile the policy with this host's, and write it only if that succeeds" }),
   "engine-policy": toggle({ help: "load what this program itself needs on this host's policy, and label the program; no name is needed" }),
+  watch: text({ value: "CONTAINER", help: "run copies of this container permissive until no run is denied anything new, and load the least policy for it" }),
   remove: toggle({ help: "remove the policy of this name from the host, and its file here" }),
 } as const;
 

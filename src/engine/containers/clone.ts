@@ -13,6 +13,8 @@ export interface CloneOptions extends CreateOptions {
   readonly imageName?: string;
   /** Limits of its own. */
   readonly resources?: ContainerSpec["resources"];
+  /** label= options instead of the original's. */
+  readonly labels?: readonly string[];
   /** The original goes. */
   readonly destroy?: boolean;
   /** Even while it runs. */
@@ -42,6 +44,7 @@ function specFor({ id, name, spec }: ContainerRecord, options: CloneOptions): Co
     ...(isOwnName || hostname === undefined ? {} : { hostname }),
     log: isOwnLog ? logged : { ...logged, path },
     ...(network ? { network: { ...network, ...(network.networks ? { networks: network.networks.map(({ ips: _ips, mac: _mac, ...one }) => one) } : {}) } } : {}),
+    ...(options.labels ? { security: { ...spec.security, labels: [...options.labels] } } : {}),
     ...(options.resources ? { resources: { ...spec.resources, ...options.resources } } : {}),
   };
 }
