@@ -26,6 +26,7 @@ function openSemanage() {
   return dlopen("libsemanage.so.2", {
     semanage_handle_create: giving(), semanage_handle_destroy: of("ptr"), semanage_is_managed: of("ptr"),
     semanage_connect: of("ptr"), semanage_disconnect: of("ptr"), semanage_commit: of("ptr"),
+    semanage_set_disable_dontaudit: { args: ["ptr", "i32"], returns: "void" },
     semanage_msg_set_callback: { args: ["ptr", "ptr", "ptr"], returns: "void" },
     semanage_module_install_file: of("ptr", "ptr"), semanage_module_remove: of("ptr", "ptr"),
     semanage_port_list: of("ptr", "ptr", "ptr"), semanage_port_list_local: of("ptr", "ptr", "ptr"),
@@ -126,9 +127,17 @@ export function lookupContext(path: string): string | undefined {
   }
 }
 
+export interface ModuleChange {
+  readonly install?: readonly string[];
+  readonly remove?: readonly string[];
+  /** Whether denials that the policy calls harmless are logged too; absent leaves that as it is. */
+  readonly auditsAll?: boolean;
+}
+
 /** Installs module files and removes modules by name in one transaction: all or none. @throws Fault "system.failed" */
-export function changeModules(change: { readonly install?: readonly string[]; readonly remove?: readonly string[] }): void {
+export function changeModules(change: ModuleChange): void {
   connected(false, (library, handle) => {
+    if (change.auditsAll !== undefined) library.semanage_set_disable_dontaudit(handle, change.auditsAll ? 1 : 0);
     for (const name of change.remove ?? []) if (library.semanage_module_remove(handle, ptr(terminated(name))) < 0) throw failed(`remove the module "${name}"`);
     for (const file of change.install ?? []) if (library.semanage_module_install_file(handle, ptr(terminated(file))) < 0) throw failed(`install the module "${file}"`);
     if (library.semanage_commit(handle) < 0) throw failed("load the changed policy");

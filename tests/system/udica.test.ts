@@ -207,6 +207,12 @@ for (const [args, status, stream, said] of ends) {
   });
 }
 
+test("--watch is refused by name where no policy is loaded, and --remove where there is nothing to remove", () => {
+  const watched = udica(["--watch", "box", "web"]);
+  expect([watched.status, watched.err]).toEqual([125, "Error: cannot watch a container: this kernel has no SELinux policy loaded\n"]);
+  expect(udica(["--remove", "web"]).status).toBe(125);
+});
+
 test("long options may be shortened and stand anywhere", () => {
   expect(udica(["web", "--full", "--js", "-"], inspect()).cil).toContain("(blockinherit net_container)");
 });

@@ -11,7 +11,7 @@ import { wait } from "../../engine/containers/wait.ts";
 import { openHost, type Host } from "../../engine/host.ts";
 import { isSelinuxEnabled } from "../../security/labels.ts";
 import type { LabelSource } from "../../security/selinux/label-source.ts";
-import { installModules } from "../../security/selinux/modules.ts";
+import { installModules, removeModule } from "../../security/selinux/modules.ts";
 import { readAvcs, type AvcRule } from "../../security/udica/avc.ts";
 import { policyOf, policyText, type Policy } from "../../security/udica/policy.ts";
 import { templatesPlace } from "../../security/udica/templates.ts";
@@ -33,22 +33,30 @@ export async function watchContainer(name: string, container: string, out: (line
   if (!existsSync(auditLog)) throw new Fault("component.missing", `cannot watch a container: there is no ${auditLog}`, { hint: "install and start auditd" });
   const host = openHost();
   const original = get(host, container);
-  let rules: AvcRule[] = [];
-  for (let round = 1; ; round++) {
-    await load(learned(name, rules), true);
-    const seen = await watchOnce(host, { original: original.id, name, out });
-    const more = merged(rules, seen);
-    if (size(more) === size(rules)) break;
-    if (round === roundsMax) throw new Fault("component.failed", `cannot finish the policy "${name}": after ${roundsMax} runs there are still new denials`);
-    rules = more;
-    out(`Run ${round}: ${size(rules)} permissions so far`);
-  }
-  const policy = learned(name, rules);
-  await load(policy, false);
+  const rules = await learn(host, { original: original.id, name, out });
+  await load(learned(name, rules), false);
   out(`\nPolicy ${name} created!\n`);
   out(`Capabilities it used: ${capabilitiesOf(rules).join(",") || "none"} (--cap-drop all${capabilitiesOf(rules).map(word => ` --cap-add ${word}`).join("")})`);
   out(`\nRestart the container with: "--security-opt label=type:${name}.process" parameter`);
   return 0;
+}
+
+/** Whatever happens, no permissive domain is left, and harmless denials are hidden again. */
+async function learn(host: Host, watched: Watched): Promise<AvcRule[]> {
+  let rules: AvcRule[] = [];
+  try {
+    for (let round = 1; round <= roundsMax; round++) {
+      await load(learned(watched.name, rules), true);
+      const more = merged(rules, await watchOnce(host, watched));
+      if (size(more) === size(rules)) return rules;
+      rules = more;
+      watched.out(`Run ${round}: ${size(rules)} permissions so far`);
+    }
+    throw new Fault("component.failed", `cannot finish the policy "${watched.name}": after ${roundsMax} runs there are still new denials`);
+  } catch (thrown) {
+    await removeModule(watched.name, { auditsAll: false });
+    throw thrown;
+  }
 }
 
 function learned(name: string, rules: readonly AvcRule[]): Policy {
@@ -60,7 +68,7 @@ async function load(policy: Policy, isPermissive: boolean): Promise<void> {
   const text = policyText(policy, true);
   writeFileSync(file, isPermissive ? text.replace(/\)$/, "    (typepermissive process)\n)") : text);
   const place = templatesPlace(policy.templates);
-  await installModules([...policy.templates.map(template => `${place}/${template}.cil`), file]);
+  await installModules([...policy.templates.map(template => `${place}/${template}.cil`), file], { auditsAll: isPermissive });
 }
 
 interface Watched {

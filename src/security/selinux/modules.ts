@@ -5,19 +5,21 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
+import type { ModuleChange } from "../../kernel/selinux-libraries.ts";
 import { policyName } from "./host-labels.ts";
 
 /** By libsemanage, else by semodule. @throws Fault "system.failed" with what was said; nothing is loaded then */
-export async function installModules(files: readonly string[]): Promise<void> {
-  await change({ install: files }, ["-i", ...files]);
+export async function installModules(files: readonly string[], more: Pick<ModuleChange, "auditsAll"> = {}): Promise<void> {
+  const audits = more.auditsAll === undefined ? [] : more.auditsAll ? ["-D", "-B"] : ["-B"];
+  await change({ install: files, ...more }, [...audits, "-i", ...files]);
 }
 
 /** @throws Fault "system.failed" when there is no such module */
-export async function removeModule(name: string): Promise<void> {
-  await change({ remove: [name] }, ["-r", name]);
+export async function removeModule(name: string, more: Pick<ModuleChange, "auditsAll"> = {}): Promise<void> {
+  await change({ remove: [name], ...more }, [...(more.auditsAll === false ? ["-B"] : []), "-r", name]);
 }
 
-async function change(wanted: { install?: readonly string[]; remove?: readonly string[] }, words: readonly string[]): Promise<void> {
+async function change(wanted: ModuleChange, words: readonly string[]): Promise<void> {
   try {
     (await import("../../kernel/selinux-libraries.ts")).changeModules(wanted);
     return;
