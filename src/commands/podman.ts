@@ -68,6 +68,7 @@ const image: Contents = {
     set: ["Set default trust policy or a new trust policy for a registry", () => import("./image/trust/set.ts")],
     show: ["Display trust policy for the system", () => import("./image/trust/show.ts")],
   }, { about: trustAbout }),
+  tree: ["Print layer hierarchy of an image in a tree format", () => import("./image/tree.ts")],
   unmount: ["Unmount an image's root filesystem", () => import("./image/unmount.ts"), { aliases: ["umount"] }],
   untag: ["Remove a name from a local image", () => import("./image/untag.ts")],
 };
@@ -100,6 +101,7 @@ const volume: Contents = {
   ls: ["List volumes", () => import("./volume/ls.ts"), { aliases: ["list"] }],
   mount: ["Mount volume", () => import("./volume/mount.ts")],
   prune: ["Remove all unused volumes", () => import("./volume/prune.ts")],
+  reload: ["Reload all volumes from volume plugins", () => import("./volume/reload.ts")],
   rm: ["Remove one or more volumes", () => import("./volume/rm.ts"), { aliases: ["remove"] }],
   unmount: ["Unmount volume", () => import("./volume/unmount.ts")],
 };

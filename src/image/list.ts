@@ -72,7 +72,7 @@ function summarize(family: Family, image: StoredImage, context: FilterContext): 
     Dangling: family.isDangling(image),
     Arch: config.architecture,
     Digest: image.manifest.digest,
-    History: image.namesHistory,
+    History: [...image.names, ...image.namesHistory.filter(name => !image.names.includes(name))],
     IsManifestList: isIndexMediaType(image.manifest.mediaType),
     Names: image.names,
     Os: config.os,

@@ -3,7 +3,7 @@
 import { humanSize } from "../../base/bytes.ts";
 import { texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
-import { pruneVolumes } from "../../engine/volumes/volumes.ts";
+import { pruneVolumes, unusedVolumes } from "../../engine/volumes/volumes.ts";
 import { confirm } from "../confirm.ts";
 import { report } from "../outcomes.ts";
 import { verb } from "../verb.ts";
@@ -17,8 +17,12 @@ export default verb({
     force: toggle({ short: "f", help: "Do not prompt for confirmation" }),
   },
   async run({ context, flags }) {
-    const question = "WARNING! This will remove all volumes not used by at least one container. The following volumes will be removed:\nAre you sure you want to continue? [y/N] ";
-    if (!flags.force && !(await confirm(context, question))) return;
+    if (!flags.force) {
+      const names = unusedVolumes(context.host, flags.filter).map(({ name }) => `${name}\n`);
+      if (names.length === 0) return context.out("No dangling volumes found");
+      const question = "WARNING! This will remove all volumes not used by at least one container. The following volumes will be removed:\n";
+      if (!(await confirm(context, `${question}${names.join("")}Are you sure you want to continue? [y/N] `))) return;
+    }
     const { outcomes, bytes } = pruneVolumes(context.host, flags.filter);
     report(context, outcomes);
     if (bytes > 0) context.err(`Total reclaimed space: ${humanSize(bytes)}`);

@@ -83,7 +83,9 @@ function logOf(host: Host, spec: ContainerSpec, id: string): LogSpec {
 
 /** The person's mounts, those of --volumes-from, then the image's VOLUMEs; the first for a target wins. */
 function mountsOf(host: Host, spec: ContainerSpec, image: ImageDefaults | undefined): MountSpec[] {
-  const own = (spec.mounts ?? []).flatMap(mount => mount.kind === "glob" ? globMounts(mount) : [mount]);
+  const written = (spec.mounts ?? []).flatMap(mount => mount.kind === "glob" ? globMounts(mount) : [mount]);
+  // The same mount twice is one mount.
+  const own = [...new Map(written.map(mount => [JSON.stringify(mount), mount])).values()];
   const targets = new Set<string>();
   for (const { target } of own) {
     if (targets.has(target)) throw new Fault("usage.invalid", `${target}: duplicate mount destination`);

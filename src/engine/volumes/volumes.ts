@@ -1,7 +1,7 @@
 // Volumes: named directories that outlive containers, and the anonymous ones that do not.
 // Source: podman-volume(1).
 
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { nowRfc3339Nano, parseRfc3339 } from "../../base/time.ts";
 import type { Outcome } from "../batch.ts";
@@ -40,7 +40,34 @@ export function volumeOf(host: Host, record: VolumeRecord): Volume {
   return { ...record, mountpoint: `${volumeDirectory(host, record.name)}/_data` };
 }
 
+/** What `o=uid=…,gid=…` says beside --uid and --gid. @throws Fault for what a directory cannot do */
+function ownerOf(asked: CreateVolume): { uid?: number; gid?: number } {
+  const words = (asked.options?.["o"] ?? "").split(",");
+  const isMount = asked.options?.["type"] !== undefined || asked.options?.["device"] !== undefined;
+  const limit = words.find(word => /^(size|inodes)=/.test(word)) ?? Object.keys(asked.options ?? {}).find(key => /^(size|inodes)$/i.test(key));
+  if (!isMount && limit !== undefined) {
+    throw new Fault("usage.unsupported", "volume options size and inodes not supported. Filesystem does not support Project Quota", { hint: "use a tmpfs volume: --opt type=tmpfs --opt device=tmpfs --opt o=size=…" });
+  }
+  const number = (name: "uid" | "gid"): number | undefined => {
+    const text = words.find(word => word.startsWith(`${name}=`))?.slice(4) ?? asked.options?.[name];
+    if (text === undefined || isMount) return undefined;
+    if (!/^\d{1,10}$/.test(text)) throw new Fault("usage.invalid", `cannot convert ${name.toUpperCase()} ${text} to integer: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+    return Number(text);
+  };
+  const [uid, gid] = [asked.uid ?? number("uid"), asked.gid ?? number("gid")];
+  return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+}
+
+function checkDevice(options: Readonly<Record<string, string>>): void {
+  const isBind = options["type"] === "bind" || (options["o"] ?? "").split(",").some(word => word === "bind" || word === "rbind");
+  const { device } = options;
+  if (isBind && device !== undefined && !statSync(device, { throwIfNoEntry: false })) {
+    throw new Fault("system.not-found", `invalid volume option device for driver 'local': faccessat ${device}: no such file or directory`);
+  }
+}
+
 function checkOptions(options: Readonly<Record<string, string>>): void {
+  checkDevice(options);
   for (const key of Object.keys(options)) {
     const known = ["type", "device", "o", "uid", "gid", "size", "inodes", "noquota", "copy", "nocopy"];
     if (!known.includes(key.toLowerCase())) throw new Fault("usage.invalid", `invalid mount option ${key} for driver 'local': invalid argument`);
@@ -56,6 +83,7 @@ export function createVolume(host: Host, options: CreateVolume = {}): Volume {
   const driver = options.driver ?? "local";
   if (driver !== "local") throw new Fault("usage.unsupported", `no volume plugin with name ${driver} available: required plugin missing`);
   checkOptions(options.options ?? {});
+  const owner = ownerOf(options);
   const record: VolumeRecord = {
     name,
     driver,
@@ -64,14 +92,14 @@ export function createVolume(host: Host, options: CreateVolume = {}): Volume {
     options: { ...options.options },
     anonymous: options.anonymous ?? false,
     needsCopyUp: options.options?.nocopy === undefined,
-    needsChown: options.uid === undefined && options.gid === undefined,
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-    ...(options.gid === undefined ? {} : { gid: options.gid }),
+    needsChown: owner.uid === undefined && owner.gid === undefined,
+    ...owner,
   };
   const existing = host.state.findVolume(name);
   if (existing && options.ignore) return volumeOf(host, existing);
   if (existing) throw new Fault("volume.exists", `volume with name ${name} already exists: volume already exists`);
   mkdirSync(volumeOf(host, record).mountpoint, { recursive: true, mode: 0o755 });
+  if (Object.keys(owner).length > 0) chownSync(volumeOf(host, record).mountpoint, owner.uid ?? 0, owner.gid ?? 0);
   labelVolume(volumeOf(host, record).mountpoint);
   if (!host.state.insertVolume(record)) return createVolume(host, options);
   writeEvent(host, { Type: "volume", Status: "create", Name: name });
@@ -159,10 +187,13 @@ export async function removeVolumes(
   return outcomes;
 }
 
+export const unusedVolumes = (host: Host, filters: readonly string[] = []): Volume[] =>
+  listVolumes(host, filters).filter(({ name }) => host.state.usersOfVolume(name).length === 0);
+
 /** Removes those that no container uses; without a filter on them only anonymous ones, as podman 5 does with `all` false. */
 export function pruneVolumes(host: Host, filters: readonly string[] = []): { outcomes: Outcome[]; bytes: number } {
   let bytes = 0;
-  const unused = listVolumes(host, filters).filter(({ name }) => host.state.usersOfVolume(name).length === 0);
+  const unused = unusedVolumes(host, filters);
   const outcomes = unused.map((volume): Outcome => {
     bytes += treeSize(volume.mountpoint);
     dropVolume(host, volume);

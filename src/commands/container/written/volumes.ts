@@ -105,7 +105,7 @@ export function checkTargets(mounts: readonly MountSpec[]): void {
   const seen = new Map<string, string>();
   for (const mount of mounts) {
     const same = JSON.stringify(mount);
-    if (seen.has(mount.target) && (seen.get(mount.target) !== same || mount.kind !== "bind")) {
+    if (seen.has(mount.target) && seen.get(mount.target) !== same) {
       throw refuse(`${mount.target}: duplicate mount destination`);
     }
     seen.set(mount.target, same);
