@@ -120,10 +120,10 @@ async function openStored(name: ImageName, world: World): Promise<Source> {
   const { system = {} } = world;
   if (world.trustsStore) return open(name, world);
   const policy = system.policy ?? readPolicy(system.signaturePolicy);
-  const { store } = await storeNamed(name.rest, world);
+  const storeRoot = (await findPodmanStorage(name.rest))?.root ?? (await storeNamed(name.rest, world)).store.root;
   const source = await open(name, world);
   const { reference } = source;
-  const subject: PolicySubject = { transport: "containers-storage", path: name.rest, storeRoot: store.root, ...(reference ? { reference } : {}) };
+  const subject: PolicySubject = { transport: "containers-storage", path: name.rest, storeRoot, ...(reference ? { reference } : {}) };
   return admitted(source, { policy, requirements: enforcePolicy(policy, subject), subject });
 }
 
@@ -133,6 +133,8 @@ async function open({ transport, rest }: ImageName, world: World): Promise<Sourc
   switch (transport) {
     case "docker": return (await import("./transports/registry.ts")).registrySource(dockerReference(rest), system);
     case "containers-storage": {
+      const podmans = await findPodmanStorage(rest);
+      if (podmans) return (await import("./transports/podman-storage.ts")).podmanStorageSource(podmans.root, podmans.text);
       const { store, text } = await storeNamed(rest, world);
       const found = await findStored(store, text, system);
       const reference = findReference(found.name);
@@ -204,8 +206,22 @@ export async function openSink({ transport, rest }: ImageName, world: World, opt
   }
 }
 
+/** Root and name, where the brackets lead to a store of Podman's own. */
+async function findPodmanStorage(rest: string): Promise<{ readonly root: string; readonly text: string } | undefined> {
+  const match = /^\[(?:[a-z0-9]+@)?(\/[^+:\]]*)[^\]]*\]@?(.*)$/s.exec(rest);
+  if (!match) return undefined;
+  const { isPodmanStorage } = await import("./transports/podman-storage.ts");
+  return isPodmanStorage(match[1]!) ? { root: match[1]!, text: match[2]! } : undefined;
+}
+
 /** "[driver@root+runroot:options]NAME", every part of the brackets but the root optional. */
 export async function storeNamed(rest: string, world: World): Promise<{ store: Store; text: string }> {
+  const podmans = await findPodmanStorage(rest);
+  if (podmans) {
+    throw new Fault("usage.unsupported", `cannot write to ${JSON.stringify(podmans.root)}: it is a store of Podman's, which is only read`, {
+      hint: "name another root, or leave it out for this machine's own store",
+    });
+  }
   const match = /^\[([^\]]*)\](.*)$/s.exec(rest);
   const text = (match ? match[2]! : rest).replace(/^@(?=[0-9a-f]{64}$)/, "");
   if (!match) {
