@@ -18,6 +18,7 @@ export const globals = {
   root: text({ help: "storage root dir", complete: files }),
   runroot: text({ help: "storage state dir", complete: files }),
   shortNameAliasConf: text({ help: "path to short name alias cache file (not usually used)", complete: files }),
+  signaturePolicy: text({ help: "pathname of signature policy file (not usually used)", hidden: true, complete: files }),
   storageDriver: text({ help: "storage-driver" }),
   storageOpt: list({ help: "storage driver option" }),
   transientStore: toggle({ help: "store some information in transient storage" }),

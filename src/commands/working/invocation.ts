@@ -65,6 +65,7 @@ function hostOptions(options: Values<BuildahGlobals>, given: ReadonlySet<string>
     storageDriver: options.storageDriver,
     storageOptions: given.has("storageOpt") ? options.storageOpt : undefined,
     registriesConf: options.registriesConf,
+    signaturePolicy: options.signaturePolicy,
     registriesDir: options.registriesConfDir,
     shortNameAliasConf: options.shortNameAliasConf,
   };
