@@ -238,6 +238,8 @@ export interface ContainerSpec {
   requires?: string[];
   pod?: string;
   isInfra?: boolean;
+  /** What /run/.containerenv calls us, for all who run there; absent: podman, told to privileged containers alone. */
+  engine?: string;
 
   namespaces?: { pid?: NamespaceMode; ipc?: NamespaceMode; uts?: NamespaceMode; user?: NamespaceMode; cgroup?: NamespaceMode };
   uidMap?: IdMapping[];

@@ -1,6 +1,7 @@
 // What the commands ask of the terminal they run on.
 
-import { tcgetattr, tcsetattr } from "../kernel/terminal.ts";
+import { closeQuietly } from "../kernel/files.ts";
+import { openPty, tcgetattr, tcsetattr } from "../kernel/terminal.ts";
 
 export { isTerminal } from "../kernel/terminal.ts";
 
@@ -19,4 +20,16 @@ export async function withoutEcho<T>(fd: number, work: () => Promise<T>): Promis
   } finally {
     tcsetattr(fd, before);
   }
+}
+
+/** A terminal for a program that wants one at its standard input where we have none. Nobody types at it. */
+export function lentTerminal(): Disposable & { readonly stdin: number } {
+  const { master, terminal } = openPty();
+  return {
+    stdin: terminal,
+    [Symbol.dispose]() {
+      closeQuietly(master);
+      closeQuietly(terminal);
+    },
+  };
 }

@@ -1,10 +1,11 @@
 // buildah add: files, directories, archives and downloads into a working container.
 // Source: buildah-add(1).
 
-import { Fault } from "../../base/fault.ts";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { files } from "../../cli/complete.ts";
 import { list, text, toggle, type Values } from "../../cli/flag.ts";
 import { atLeast } from "../../cli/operands.ts";
+import type { Host } from "../../engine/host.ts";
 import { createWorking } from "../../engine/working/create.ts";
 import { withWorkingRoot } from "../../engine/working/mount.ts";
 import { changeWorking, findWorking, getWorking, type WorkingContainer } from "../../engine/working/records.ts";
@@ -62,7 +63,6 @@ export async function addFor(word: "ADD" | "COPY", line: Line, parents: boolean)
   if (words.length === 0) throw refuse("src must be specified");
   refuseLateOptions(words);
   if (asked.ignorefile && !asked.contextdir) throw refuse("--ignorefile option requires that you specify a context dir using --contextdir");
-  if (asked.link) throw new Fault("usage.unsupported", "cannot use --link: layers of their own are for builds", { hint: `use ${word} --link in a Containerfile` });
   const system = systemOf(context, asked, given);
   const [sources, destination] = words.length > 1 ? [words.slice(0, -1), words.at(-1)!] : [words, ""];
   const record = recordNamed(context, name);
@@ -75,12 +75,28 @@ export async function addFor(word: "ADD" | "COPY", line: Line, parents: boolean)
     ...(asked.ignorefile ? { ignoreFile: asked.ignorefile } : {}),
     ...(asked.timestamp ? { seconds: readSeconds(asked.timestamp) } : {}),
   };
-  const summary = await withSource(line, system, from => addInto(context.host, record, from === undefined ? adding : { ...adding, from })).catch((thrown: unknown) => {
+  const into = asked.link ? newLink(context.host, record) : undefined;
+  const place = into === undefined ? {} : { into };
+  const summary = await withSource(line, system, from => addInto(context.host, record, { ...adding, ...place, ...(from === undefined ? {} : { from }) })).catch((thrown: unknown) => {
+    if (into !== undefined) rmSync(into, { recursive: true, force: true });
     throw inFront(`adding content to container ${JSON.stringify(record.name)}`, thrown);
   });
+  if (into !== undefined) {
+    const link = { directory: into, createdBy: `/bin/sh -c #(nop) ${word} --link ${summary} in ${destination || "."}` };
+    changeWorking(context.host, record.id, before => ({ ...before, links: [...(before.links ?? []), link] }));
+  }
   if (!asked.quiet) context.out(summary.slice(summary.indexOf(":") + 1));
   if (!wantsHistory(asked, given)) return;
   changeWorking(context.host, record.id, before => ({ ...before, prepended: [...(before.prepended ?? []), emptyEntry(`/bin/sh -c #(nop) ${word} ${summary}`)] }));
+}
+
+/** Where a layer of its own is kept until the commit; it goes with the container. */
+function newLink(host: Host, { id }: WorkingContainer): string {
+  const base = `${host.paths.staticDir(id)}/links`;
+  mkdirSync(base, { recursive: true, mode: 0o700 });
+  const directory = mkdtempSync(`${base}/`);
+  chmodSync(directory, 0o755);
+  return directory;
 }
 
 function recordNamed({ host }: Invocation, name: string): WorkingContainer {

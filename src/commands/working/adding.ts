@@ -36,6 +36,8 @@ export interface Adding {
   readonly from?: string;
   /** Seconds since 1970 that the new files get. */
   readonly seconds?: number;
+  /** A directory of the host that gets it in place of the container's root. */
+  readonly into?: string;
   readonly web: Parameters<typeof bringSource>[2]["web"];
 }
 
@@ -49,10 +51,11 @@ export async function addInto(host: Host, record: WorkingContainer, adding: Addi
   const scratch = remote.length > 0 ? mkdtempSync("/var/tmp/buildah-add-") : undefined;
   try {
     return await withWorkingRoot(host, record.id, async root => {
+      const target = adding.into ?? root;
       const aim = { destination: destinationOf(record, adding), options: optionsOf(root, adding) };
       const found: string[] = [];
-      if (local.length > 0) found.push((await copyIntoRoot(root, localJob(adding, local, aim))).summary);
-      for (const source of remote) found.push((await copyIntoRoot(root, await remoteJob(adding, source, { ...aim, scratch: scratch! }))).summary);
+      if (local.length > 0) found.push((await copyIntoRoot(target, localJob(adding, local, aim))).summary);
+      for (const source of remote) found.push((await copyIntoRoot(target, await remoteJob(adding, source, { ...aim, scratch: scratch! }))).summary);
       return found.length === 1 ? found[0]! : `multi:${hexOf(digestOf(Buffer.from(found.join("\n"))))}`;
     });
   } finally {

@@ -155,6 +155,7 @@ export interface BuildFacts {
   readonly prepended: readonly History[];
   readonly groups: readonly string[] | undefined;
   readonly isolation: string;
+  readonly cni?: { readonly configDir: string; readonly pluginPath: string };
   readonly namespaces: readonly { readonly name: string; readonly host: boolean; readonly path: string }[];
   readonly capabilities: readonly string[];
 }
@@ -179,7 +180,7 @@ export function buildInfo(facts: BuildFacts): Shown {
     plain("DefaultMountsFilePath", ""), plain("Isolation", facts.isolation),
     ["NamespaceOptions", "NamespaceOptions", list(namespaces)],
     ["Capabilities", "Capabilities", texts(facts.capabilities)],
-    plain("ConfigureNetwork", "NetworkDefault"), plain("CNIPluginPath", ""), plain("CNIConfigDir", ""),
+    plain("ConfigureNetwork", "NetworkDefault"), plain("CNIPluginPath", facts.cni?.pluginPath ?? ""), plain("CNIConfigDir", facts.cni?.configDir ?? ""),
     ["IDMappingOptions", "IDMappingOptions", maps],
     ["History", "History", history([...(facts.config.history ?? []), ...facts.prepended])],
     plain("Devices", []), plain("DeviceSpecs", null), plain("CDIConfigDir", ""),

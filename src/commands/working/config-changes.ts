@@ -198,13 +198,13 @@ function changeHealthcheck(draft: Draft, flags: Flags, given: ReadonlySet<string
     ["healthcheckStartInterval", "StartInterval", "start-interval"], ["healthcheckTimeout", "Timeout", "timeout"],
   ] as const;
   for (const [key, field, option] of spans) {
+    if (key === "healthcheckStartPeriod" && given.has("healthcheckRetries")) {
+      check.Retries = flags.healthcheckRetries ?? 0;
+      words.push(`--retries=${check.Retries} `);
+    }
     if (!given.has(key)) continue;
     check[field] = readSpan(flags[key] ?? "", `--healthcheck-${option}`);
     words.push(`--${option}=${flags[key]} `);
-  }
-  if (given.has("healthcheckRetries")) {
-    check.Retries = flags.healthcheckRetries ?? 0;
-    words.push(`--retries=${check.Retries} `);
   }
   if ((check.Test ?? []).length === 0) {
     delete draft.inner.Healthcheck;

@@ -55,6 +55,7 @@ export default verb({
       format: formatOf(asked.format),
       run,
       isolation: isolationOf(asked.isolation),
+      cni: { configDir: asked.cniConfigDir ?? "", pluginPath: asked.cniPluginPath ?? "" },
       ...(asked.name ? { name: asked.name } : {}),
       ...(asked.suffix ? { suffix: asked.suffix } : {}),
       pull: { system, policy, onProgress: progressOf(context, asked.quiet), ...(prompt ? { prompt } : {}) },

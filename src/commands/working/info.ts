@@ -32,7 +32,7 @@ export default verb({
       ...describe(await info(context.host) as Facts, workingContainers(context.host).length),
     };
     if (!flags.format) return context.out(goJson(facts, { indent: "    ", escapeHtml: !isTerminal(1) }));
-    await showTemplate(context, flags.format, facts);
+    await showTemplate(context, flags.format, asMaps(facts));
   },
 });
 
@@ -61,4 +61,10 @@ function describe({ host = {}, store = {} }: Facts, containers: number): object 
       RunRoot: store["runRoot"],
     },
   };
+}
+
+/** Go's maps all the way down, as a template sees them. */
+function asMaps(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return new Map(Object.entries(value).map(([key, inner]) => [key, asMaps(inner)]));
 }

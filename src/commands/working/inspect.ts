@@ -95,6 +95,7 @@ function ofRecord({ host }: Invocation, record: WorkingContainer): BuildFacts {
     prepended: record.prepended ?? [],
     groups: run.groupAdd,
     isolation: record.isolation ?? "oci",
+    ...(record.cni ? { cni: record.cni } : {}),
     namespaces: namespaceNames.map((name) => {
       const mode = name === "network" ? undefined : run.namespaces?.[name as "pid"];
       const isHost = name === "network" ? run.network?.mode === "host" : mode?.kind === "host" || (name === "user" && mode === undefined);

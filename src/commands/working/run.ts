@@ -10,7 +10,9 @@ import { changeWorking, getWorking, type WorkingContainer } from "../../engine/w
 import { runWorking } from "../../engine/working/run.ts";
 import { field } from "../container/spec-flag.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { lentTerminal } from "../../engine/terminals.ts";
 import { verb, type VerbCall } from "../verb.ts";
+import { compatibleBuildah } from "../version.ts";
 import { emptyEntry, wantsHistory } from "./config-changes.ts";
 import { inFront, workingNames } from "./operands.ts";
 import { capabilityFlags, isolationOf, namespaceFlags, volume } from "./run-flags.ts";
@@ -61,10 +63,14 @@ export default verb({
     const argv = rest[0] === "--" ? rest.slice(1) : rest;
     if (argv.length === 0) throw refuse("command must be specified");
     const record = recordNamed(line, name!);
-    checkIsolation(line, record);
+    const isolation = isolationFor(line, record);
     using mounts = await readRunMounts(context.host, asked.mount, asked.contextdir);
+    using terminal = needsTerminal(line) ? lentTerminal() : undefined;
     const status = await runWorking(await hostFor(line), record, {
       argv,
+      isolation,
+      engine: `buildah-${compatibleBuildah}`,
+      streams: { stdin: terminal?.stdin ?? "inherit" },
       spec: specOf(line, mounts.mounts),
       env: variablesOf(asked.env),
     }).catch((thrown: unknown) => {
@@ -93,12 +99,15 @@ async function hostFor({ context: { host }, flags: asked }: Line): Promise<Host>
   return openHost({ ...host.options, ...(runtime ? { runtime } : {}), ...(asked.runtimeFlag.length > 0 ? { runtimeFlags: asked.runtimeFlag } : {}) });
 }
 
-function checkIsolation({ flags: asked, given }: Line, record: WorkingContainer): void {
+/** A terminal is wanted where our standard input is none: the runtime gets one of ours to begin with. */
+const needsTerminal = ({ flags: asked, given }: Line): boolean => given.has("terminal") && asked.terminal && !isTerminal(0);
+
+function isolationFor({ flags: asked, given }: Line, record: WorkingContainer): string {
   const isolation = given.has("isolation") || process.env["BUILDAH_ISOLATION"] ? isolationOf(asked.isolation) : record.isolation ?? "oci";
   if (given.has("network") && given.has("isolation") && isolation === "chroot" && asked.network !== "host") {
     throw refuse("cannot set --network other than host with --isolation chroot");
   }
-  if (isolation === "chroot") throw new Fault("usage.unsupported", "cannot use --isolation chroot: it is not part of this version", { hint: "use --isolation oci" });
+  return isolation;
 }
 
 function specOf({ flags: asked, given }: Line, mounts: readonly NonNullable<ContainerSpec["mounts"]>[number][]): ContainerSpec {

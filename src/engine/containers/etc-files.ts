@@ -165,8 +165,8 @@ export function refreshEtcFiles(host: Host, record: ContainerRecord, { before, a
 
 function containerenv(record: ContainerRecord, rootless: boolean): string {
   const { id, name, spec } = record;
-  if (!spec.security?.privileged) return "";
-  const lines = [`engine="podman-5.8.0"`, `name="${name}"`, `id="${id}"`, `image="${spec.imageReference ?? spec.imageName ?? ""}"`, `imageid="${spec.imageId ?? ""}"`, `rootless=${rootless ? 1 : 0}`];
+  if (spec.engine === undefined && !spec.security?.privileged) return "";
+  const lines = [`engine="${spec.engine ?? "podman-5.8.0"}"`, `name="${name}"`, `id="${id}"`, `image="${spec.imageReference ?? spec.imageName ?? ""}"`, `imageid="${spec.imageId ?? ""}"`, `rootless=${rootless ? 1 : 0}`];
   return `${lines.join("\n")}\n`;
 }
 

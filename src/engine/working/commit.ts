@@ -159,6 +159,7 @@ function historyOf(record: WorkingContainer, { options, created, extra }: Facts)
     ...(record.prepended ?? []).map(entry => ({ ...entry, ...(options.createdSeconds === undefined ? {} : { created }), empty_layer: true })),
     { created, created_by: record.createdBy || config.config?.Shell?.join(" ") || "/bin/sh", ...author, ...(record.historyComment ? { comment: record.historyComment } : {}) },
     ...(extra === undefined ? [] : [{ created, created_by: `/bin/sh -c #(nop) ADD dir:${extra} in /",` }]),
+    ...(record.links ?? []).map(({ createdBy }) => ({ created, created_by: createdBy })),
   ];
   const isById = imageName === "" || imageId.startsWith(imageName);
   if (!isById) own[0] = { ...own[0], comment: [own[0]!.comment, `FROM ${imageName}`].filter(Boolean).join(" ") };

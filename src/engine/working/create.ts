@@ -23,6 +23,7 @@ export interface CreateWorking {
   readonly format: "oci" | "docker";
   readonly run?: ContainerSpec;
   readonly isolation?: string;
+  readonly cni?: WorkingContainer["cni"];
   readonly pull: Omit<PullRequest, "store">;
 }
 
@@ -41,6 +42,7 @@ export async function createWorking(host: Host, asked: CreateWorking): Promise<W
     config: withPlatform(base, asked.pull.system?.platform, asked.format),
     annotations: annotationsOf(host, image, imageName),
     run: asked.run ?? {},
+    ...(asked.cni ? { cni: asked.cni } : {}),
     ...(asked.isolation ? { isolation: asked.isolation } : {}),
     isMounted: false,
   });

@@ -2,6 +2,7 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { newHasher } from "../../base/digest.ts";
+import { Fault } from "../../base/fault.ts";
 import type { MadeLayer } from "../../image/assemble.ts";
 import type { OnProgress } from "../../image/progress.ts";
 import type { Lease } from "../../storage/store.ts";
@@ -33,6 +34,9 @@ interface Layering {
 
 /** @returns also the digest, without its algorithm, of the layer that `addFiles` make */
 export async function newLayers(host: Host, record: WorkingContainer, { wishes, lease }: Layering): Promise<{ layers: MadeLayer[]; extra: string | undefined }> {
+  if (wishes.squash && (record.links ?? []).length > 0) {
+    throw new Fault("usage.invalid", "can't add prebuilt layers and produce an image with only one layer, at the same time", { hint: "commit without --squash" });
+  }
   const base = record.imageId === "" || wishes.squash ? undefined : host.store.images.get(record.imageId);
   const options = { alter: withTimes(wishes) };
   const extras = wishes.addFiles === undefined || wishes.addFiles.size === 0 ? undefined : wishes.addFiles;
@@ -41,8 +45,10 @@ export async function newLayers(host: Host, record: WorkingContainer, { wishes, 
     ? await withWorkingRoot(host, record.id, root => keep(followed(tarOfTree(root, { ...options, withRoot: true }), extras, options.alter)))
     : await keep(host.store.roots.diff(record.id, options));
   const extra = extras !== undefined && !wishes.squash ? await keep(followed([], extras, options.alter)) : undefined;
-  const layers = [...(base === undefined ? [] : layersBelow(host, base)), own, ...(extra ? [extra] : [])];
-  for (const layer of layers) tell(wishes.onProgress, layer, layer === own || layer === extra);
+  const linked: MadeLayer[] = [];
+  for (const { directory } of record.links ?? []) linked.push(await keep(tarOfTree(directory, options)));
+  const layers = [...(base === undefined ? [] : layersBelow(host, base)), own, ...(extra ? [extra] : []), ...linked];
+  for (const layer of layers) tell(wishes.onProgress, layer, layer === own || layer === extra || linked.includes(layer));
   return { layers, extra: extra?.diffId.replace(/^[a-z0-9]+:/, "") };
 }
 

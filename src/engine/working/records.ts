@@ -26,7 +26,11 @@ export interface WorkingContainer {
   readonly prepended?: readonly History[];
   /** How commands run in it, as `from` was told. */
   readonly run: ContainerSpec;
+  /** Layers of their own, by --link: trees that the next commit puts on top. */
+  readonly links?: readonly { readonly directory: string; readonly createdBy: string }[];
   readonly isolation?: string;
+  /** Kept for inspect alone: networks are netavark's. */
+  readonly cni?: { readonly configDir: string; readonly pluginPath: string };
   /** Mounted by `mount`, until `umount`. */
   readonly isMounted: boolean;
 }

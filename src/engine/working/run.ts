@@ -4,6 +4,8 @@
 import { mkdirSync, statSync } from "node:fs";
 import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
 import { digestOf, hexOf } from "../../base/digest.ts";
+import { Fault } from "../../base/fault.ts";
+import { identityOf } from "../../runtime/identity.ts";
 import type { Host } from "../host.ts";
 import { type RootRun, runInRoot } from "../steps/run-in-root.ts";
 import { copyInside, takeOwner, withDirectoryInRoot } from "../volumes/fill.ts";
@@ -17,6 +19,32 @@ export interface RunWorking {
   /** "NAME=VALUE", in place of the image's. */
   readonly env?: readonly string[];
   readonly streams?: RootRun["streams"];
+  /** "chroot": in the host's namespaces, but for mounts. */
+  readonly isolation?: string;
+  /** Named in /run/.containerenv. */
+  readonly engine?: string;
+}
+
+const hostNamespaces: Pick<ContainerSpec, "namespaces" | "network" | "cgroups"> = {
+  namespaces: { pid: { kind: "host" }, ipc: { kind: "host" }, uts: { kind: "host" }, cgroup: { kind: "host" } },
+  network: { mode: "host" },
+  cgroups: "disabled",
+};
+
+/** @throws Fault "usage.invalid" in buildah's words for one that the root does not know */
+function checkUser(root: string, user: string): void {
+  try {
+    identityOf(root, user);
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause;
+    throw new Fault(cause.code, `setting up user ${JSON.stringify(user)}: ${cause.message}: unknown user error`, { cause });
+  }
+}
+
+/** The host's own, as every run gets them. */
+function proxies(): string[] {
+  const names = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy"].flatMap(name => [name, name.toUpperCase()]);
+  return names.flatMap(name => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`]));
 }
 
 /** The command's exit status. @throws Fault where it could not be started */
@@ -25,17 +53,23 @@ export async function runWorking(host: Host, record: WorkingContainer, run: RunW
   const asked = merged(record.run, run.spec ?? {});
   return withWorkingRoot(host, record.id, async root => {
     const volumes = builtinVolumes(host, record, { root, taken: (asked.mounts ?? []).map(({ target }) => target) });
+    const user = asked.user || inner.User || "";
+    checkUser(root, user);
     const workdir = asked.workdir || inner.WorkingDir || "/";
     const spec: ContainerSpec = {
       ...asked,
       command: [...run.argv],
       workdir: workdir.startsWith("/") ? workdir : `/${workdir}`,
-      ...(asked.user || inner.User ? { user: asked.user || inner.User! } : {}),
-      hostname: asked.hostname || inner.Hostname || record.id.slice(0, 12),
+      ...(user ? { user } : {}),
+      ...(asked.hostname || inner.Hostname ? { hostname: asked.hostname || inner.Hostname! } : {}),
+      ...(run.isolation === "chroot" ? hostNamespaces : {}),
+      ...(run.engine ? { engine: run.engine } : {}),
+      ...(record.imageName ? { imageReference: record.imageName, imageId: record.imageId } : {}),
       mounts: [...volumes, ...(asked.mounts ?? [])],
     };
+    const env = environment(inner.Env ?? [], [...(asked.httpProxy === false ? [] : proxies()), ...(run.env ?? [])]);
     return runInRoot(host, {
-      id: record.id, name: record.name, spec, env: environment(inner.Env ?? [], run.env ?? []), keepMountpoints: true,
+      id: record.id, name: record.name, spec, env, keepMountpoints: true,
       streams: run.streams ?? { stdin: "inherit" },
     });
   });
