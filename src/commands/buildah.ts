@@ -1,5 +1,6 @@
 // Buildah's table of contents: every verb's name, its summary, and where it lies.
 
+import { group } from "../cli/command.ts";
 import { manifestVerbs } from "./manifest/contents.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleBuildah } from "./version.ts";
@@ -32,6 +33,12 @@ const contents: Contents = {
   rm: ["Remove one or more working containers", () => import("./working/rm.ts"), { aliases: ["delete"] }],
   rmi: ["Remove one or more images from local storage", () => import("./working/rmi.ts")],
   run: ["Run a command inside of the container", () => import("./working/run.ts")],
+  source: group("Manage source containers", {
+    add: ["Add a source artifact to a source image", () => import("./source-image/add.ts")],
+    create: ["Create a source image", () => import("./source-image/create.ts")],
+    pull: ["Pull a source image from a registry to a specified path", () => import("./source-image/pull.ts")],
+    push: ["Push a source image from a specified path to a registry", () => import("./source-image/push.ts")],
+  }, { about: "Create, push, pull and manage source images and associated source artifacts." }),
   tag: ["Add an additional name to a local image", () => import("./working/tag.ts")],
   umount: ["Unmount the root file system of the specified working containers", () => import("./working/umount.ts"), { aliases: ["unmount"] }],
   unshare: ["Run a command in a modified user namespace", () => import("./working/unshare.ts")],

@@ -152,7 +152,7 @@ export function ociSink(path: string, name: string, options: LayoutSinkOptions =
 }
 
 /** Renamed into place, so that a reader never sees half of it. */
-function writeLayout(directory: string, manifests: readonly Descriptor[]): void {
+export function writeLayout(directory: string, manifests: readonly Descriptor[]): void {
   const file = join(directory, "index.json");
   writeFileSync(`${file}.${process.pid}`, JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
   renameSync(`${file}.${process.pid}`, file);
@@ -165,7 +165,7 @@ function readLayout(directory: string): Descriptor[] {
   return findList(fields, "manifests", subject, limits.indexEntriesMax).map(readDescriptor);
 }
 
-function prepare(directory: string, hasBlobs: boolean): void {
+export function prepare(directory: string, hasBlobs: boolean): void {
   try {
     mkdirSync(join(directory, hasBlobs ? "blobs/sha256" : "blobs"), { recursive: true });
     writeFileSync(join(directory, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');

@@ -53,6 +53,23 @@ export function* tarOfNode(dirfd: number, name: ByteText, as: ByteText): Generat
   yield tarEnd();
 }
 
+/** An archive of whatever lies at a path of the host: a directory's contents, or one node under its own name. */
+export function* tarOfPath(path: string): Generator<Uint8Array> {
+  const slash = path.replace(/\/+$/, "").lastIndexOf("/");
+  const fd = tryOpenat2(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY });
+  if (fd >= 0) {
+    close(fd);
+    return yield* tarOfTree(path);
+  }
+  const above = openat2(AT_FDCWD, slash < 0 ? "." : path.slice(0, slash) || "/", { flags: O_RDONLY | O_DIRECTORY });
+  try {
+    const name = toByteText(Buffer.from(path.slice(slash + 1)));
+    yield* tarOfNode(above, name, name);
+  } finally {
+    close(above);
+  }
+}
+
 interface Walk {
   readonly options: TreeOptions;
   readonly prefix: string;
