@@ -77,7 +77,8 @@ export async function addFor(word: "ADD" | "COPY", line: Line, parents: boolean)
   };
   const into = asked.link ? newLink(context.host, record) : undefined;
   const place = into === undefined ? {} : { into };
-  const summary = await withSource(line, system, from => addInto(context.host, record, { ...adding, ...place, ...(from === undefined ? {} : { from }) })).catch((thrown: unknown) => {
+  const adds = (from: string | undefined) => addInto(context.host, record, { ...adding, ...place, ...(from === undefined ? {} : { from }) });
+  const summary = await withSource(line, system, adds).catch((thrown: unknown) => {
     if (into !== undefined) rmSync(into, { recursive: true, force: true });
     throw inFront(`adding content to container ${JSON.stringify(record.name)}`, thrown);
   });
