@@ -37,6 +37,29 @@ export const imageThenFiles: Completer = completer((context, _word, operands) =>
 export const runningThenFiles: Completer = completer((context, word, operands) =>
   operands.length === 0 ? namesOf(context.host, word, (status) => status === "running") : { words: [], files: true });
 
+/** Interfaces of this host. */
+export const interfaceNames: Completer = async () => {
+  const { readdirSync } = await import("node:fs");
+  return readdirSync("/sys/class/net");
+};
+
+/** Keys of sysctl(8) that a container may have of its own. */
+export const sysctlNames: Completer = async (word) => {
+  const { readdirSync } = await import("node:fs");
+  const found: string[] = [];
+  const visit = (directory: string, prefix: string, depth: number): void => {
+    if (depth > 6) return;
+    for (const entry of readdirSync(directory, { withFileTypes: true })) {
+      const name = `${prefix}${entry.name}`;
+      if (!name.startsWith(word) && !word.startsWith(name)) continue;
+      if (entry.isDirectory()) visit(`${directory}/${entry.name}`, `${name}.`, depth + 1);
+      else found.push(`${name}=`);
+    }
+  };
+  visit("/proc/sys", "", 0);
+  return { words: found.sort(), open: true };
+};
+
 export const networkNames: Completer = completer(async (context) => {
   const { listNetworks } = await import("../engine/networks/networks.ts");
   return ["bridge", "container:", "host", "none", "ns:", "private", ...listNetworks(context.host).map(({ name }) => name)];

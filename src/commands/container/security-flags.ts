@@ -5,6 +5,7 @@ import type { ContainerSpec, SecuritySpec } from "../../base/container-spec.ts";
 import { list, text, texts, toggle } from "../../cli/flag.ts";
 import { readIdMap, readIpc, readNamespace, readUserns } from "./written/namespaces.ts";
 import { readSecret, readSecurityOption, readSysctl } from "./written/security.ts";
+import { sysctlNames } from "../suggest.ts";
 import { refuse } from "./written/refuse.ts";
 import { field } from "./spec-flag.ts";
 
@@ -57,7 +58,7 @@ export const securityFlags = {
   subuidname: field(text({ help: "Name of range listed in /etc/subuid for use in user namespace" }), (spec, name) => {
     spec.subuidName = name;
   }),
-  sysctl: field(list({ help: "Sysctl options" }), (spec, lines) => {
+  sysctl: field(list({ help: "Sysctl options", complete: sysctlNames }), (spec, lines) => {
     spec.sysctl = readSysctl(lines);
   }),
   uidmap: field(list({ help: "UID map to use for the user namespace" }), (spec, lines) => {

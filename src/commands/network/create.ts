@@ -5,6 +5,7 @@ import { atMost } from "../../cli/operands.ts";
 import { createNetwork } from "../../engine/networks/networks.ts";
 import { readLabels } from "../container/written/environment.ts";
 import { cut } from "../container/written/refuse.ts";
+import { interfaceNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
@@ -17,7 +18,7 @@ export default verb({
     driver: text({ short: "d", help: "driver to manage the network", fallback: "bridge" }),
     gateway: list({ value: "ipSlice", help: "IPv4 or IPv6 gateway for the subnet", shown: "[]" }),
     ignore: toggle({ help: "Don't fail if network already exists" }),
-    interfaceName: text({ help: "interface name which is used by the driver" }),
+    interfaceName: text({ help: "interface name which is used by the driver", complete: interfaceNames }),
     internal: toggle({ help: "restrict external access from this network" }),
     ipRange: texts({ help: "allocate container IP from range" }),
     ipamDriver: text({ help: "IP Address Management Driver" }),
