@@ -51,6 +51,10 @@ function begin(options: Values<Globals>, scope: Scope, argv: readonly string[]):
     writeErr(`Failed to obtain podman configuration: could not resolve module ${goQuote(lost)}: faccessat ${lost}: no such file or directory\n`);
     return 1;
   }
+  if (scope.given.has("dbBackend") && options.dbBackend !== "sqlite" && options.dbBackend !== "") {
+    const known = options.dbBackend === "boltdb";
+    throw new Fault("usage.unsupported", known ? "the BoltDB database backend is deprecated, no new BoltDB databases can be created" : `unsupported database backend: ${goQuote(options.dbBackend ?? "")}`);
+  }
   if (options.config !== undefined) process.env["DOCKER_CONFIG"] = options.config;
   if (!isLogged("info")) return undefined;
   log.info(`${argv[0]} filtering at log level ${level}`);

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { begin, ok, podman, run, until } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -50,9 +51,9 @@ test("since and until bound what is shown, and nonsense is refused", () => {
 });
 
 test("a file that grows too long keeps its newer half", () => {
-  const file = "/tmp/events-rotated";
-  writeFileSync("/tmp/events.conf", `[engine]\nevents_logfile_path="${file}"\nevents_logfile_max_size=1000\n`);
-  const env = { CONTAINERS_CONF_OVERRIDE: "/tmp/events.conf" };
+  const file = `${tmpdir()}/events-rotated`;
+  writeFileSync(`${tmpdir()}/events.conf`, `[engine]\nevents_logfile_path="${file}"\nevents_logfile_max_size=1000\n`);
+  const env = { CONTAINERS_CONF_OVERRIDE: `${tmpdir()}/events.conf` };
   for (let round = 0; round < 12; round++) run(["podman", "volume", "create", `v${round}`], { env });
   const kept = run(["podman", "events", "--stream=false", "--format", "{{.Status}} {{.Name}}"], { env }).out.trim().split("\n");
   expect(kept[0]).toBe(`log-rotation ${file}`);

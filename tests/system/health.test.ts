@@ -1,6 +1,8 @@
 // Health checks: run by hand and by the timer process, what they count, and what follows.
 
 import { expect, test } from "bun:test";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { commandLines, ok, podman, until } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
@@ -83,7 +85,7 @@ test("a startup check comes first, and a failing one restarts the container", as
 });
 
 test("the log keeps as much as was asked for, in the place that was asked for", () => {
-  const place = mkdtempSync("/tmp/health-");
+  const place = mkdtempSync(join(tmpdir(), "health-"));
   const id = checked("kept", "--health-cmd", "echo abcdefgh", "--health-interval", "disable", "--health-max-log-count", "2", "--health-max-log-size", "3", "--health-log-destination", place);
   for (let round = 0; round < 3; round++) ok("healthcheck", "run", "kept");
   const written = JSON.parse(readFileSync(`${place}/${id}-healthcheck.log`, "utf8"));

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { ok, podman, run } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -25,16 +26,16 @@ test("--hostuser brings the host's line, and refuses a user the host does not ha
 });
 
 test("hooks run at their stages where their conditions hold", () => {
-  mkdirSync("/tmp/hooks", { recursive: true });
-  writeFileSync("/tmp/hooks/hook.sh", "#!/bin/sh\ncat >/dev/null\necho ran >>/tmp/hooks/log\n");
-  chmodSync("/tmp/hooks/hook.sh", 0o755);
-  const hook = (when: object): void => writeFileSync("/tmp/hooks/a.json", JSON.stringify({ version: "1.0.0", hook: { path: "/tmp/hooks/hook.sh" }, when, stages: ["prestart", "poststop"] }));
+  mkdirSync(`${tmpdir()}/hooks`, { recursive: true });
+  writeFileSync(`${tmpdir()}/hooks/hook.sh`, `#!/bin/sh\ncat >/dev/null\necho ran >>${tmpdir()}/hooks/log\n`);
+  chmodSync(`${tmpdir()}/hooks/hook.sh`, 0o755);
+  const hook = (when: object): void => writeFileSync(`${tmpdir()}/hooks/a.json`, JSON.stringify({ version: "1.0.0", hook: { path: `${tmpdir()}/hooks/hook.sh` }, when, stages: ["prestart", "poststop"] }));
   hook({ annotations: { "^wanted$": "yes" } });
-  const withHooks = (...words: string[]) => run(["podman", "--hooks-dir", "/tmp/hooks", "run", "--rm", "--network", "none", ...words]);
+  const withHooks = (...words: string[]) => run(["podman", "--hooks-dir", `${tmpdir()}/hooks`, "run", "--rm", "--network", "none", ...words]);
   expect(withHooks(IMAGE, "true").status).toBe(0);
   expect(withHooks("--annotation", "wanted=yes", IMAGE, "true").status).toBe(0);
-  expect(readFileSync("/tmp/hooks/log", "utf8")).toBe("ran\nran\n");
-  writeFileSync("/tmp/hooks/a.json", "{\"version\": \"9\"}");
+  expect(readFileSync(`${tmpdir()}/hooks/log`, "utf8")).toBe("ran\nran\n");
+  writeFileSync(`${tmpdir()}/hooks/a.json`, "{\"version\": \"9\"}");
   expect(withHooks(IMAGE, "true").err).toContain("unrecognized hook version");
 });
 
@@ -49,14 +50,14 @@ test("--systemd=always gives what an init needs", () => {
 });
 
 test("containers.conf's mounts are taken, and the person's own for the same place win", () => {
-  writeFileSync("/tmp/one", "one");
-  writeFileSync("/tmp/two", "two");
-  writeFileSync("/tmp/mounts.conf", '[containers]\nmounts=["type=bind,src=/tmp/one,destination=/there,ro"]\n');
-  const env = { CONTAINERS_CONF_OVERRIDE: "/tmp/mounts.conf" };
+  writeFileSync(`${tmpdir()}/one`, "one");
+  writeFileSync(`${tmpdir()}/two`, "two");
+  writeFileSync(`${tmpdir()}/mounts.conf`, `[containers]\nmounts=["type=bind,src=${tmpdir()}/one,destination=/there,ro"]\n`);
+  const env = { CONTAINERS_CONF_OVERRIDE: `${tmpdir()}/mounts.conf` };
   const there = (...words: string[]) => run(["podman", "run", "--rm", "--network", "none", ...words, IMAGE, "cat", "/there"], { env }).out;
   expect(there()).toBe("one");
-  expect(there("--mount", "type=bind,src=/tmp/two,destination=/there")).toBe("two");
-  writeFileSync("/tmp/mounts.conf", '[containers]\nmounts=["type=bogus,destination=/there"]\n');
+  expect(there("--mount", `type=bind,src=${tmpdir()}/two,destination=/there`)).toBe("two");
+  writeFileSync(`${tmpdir()}/mounts.conf`, '[containers]\nmounts=["type=bogus,destination=/there"]\n');
   expect(run(["podman", "run", "--rm", IMAGE, "true"], { env }).err).toContain('parsing containers.conf mounts: invalid filesystem type "bogus"');
 });
 
@@ -86,9 +87,9 @@ test("rm --force takes a paused container", () => {
 });
 
 test("a --module is found by path, lists go on once told to append, and a lost one is named", () => {
-  writeFileSync("/tmp/m1.conf", '[containers]\nenv=["A=1",{append=true}]\n');
-  writeFileSync("/tmp/m2.conf", '[containers]\nenv=["B=2"]\n');
-  expect(run(["podman", "--module", "/tmp/m1.conf", "--module", "/tmp/m2.conf", "run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo $A$B"]).out).toBe("12\n");
+  writeFileSync(`${tmpdir()}/m1.conf`, '[containers]\nenv=["A=1",{append=true}]\n');
+  writeFileSync(`${tmpdir()}/m2.conf`, '[containers]\nenv=["B=2"]\n');
+  expect(run(["podman", "--module", `${tmpdir()}/m1.conf`, "--module", `${tmpdir()}/m2.conf`, "run", "--rm", "--network", "none", IMAGE, "sh", "-c", "echo $A$B"]).out).toBe("12\n");
   const lost = run(["podman", "--module", "/no/such.conf", "ps"]);
   expect(lost.status).toBe(1);
   expect(lost.err).toContain('could not resolve module "/no/such.conf"');

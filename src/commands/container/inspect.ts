@@ -19,6 +19,7 @@ export default verb({
     "podman container inspect -l --format '{{.Id}} {{.Config.Labels}}'",
   ],
   async run({ context, flags, operands }) {
+    if (flags.latest && operands.length > 0) throw refuse("--latest and arguments cannot be used together");
     if (operands.length === 0 && !flags.latest) throw refuse("no containers, images, volumes, networks or pods to inspect: names or ids must be specified");
     const names = flags.latest ? [latestOf(context.host).id] : operands;
     await inspectEach(context, names, { kinds: ["container"], format: flags.format, size: flags.size });

@@ -22,7 +22,9 @@ export default verb({
   },
   examples: ["podman mount", "podman mount 8bfb8e8b4a54"],
   async run({ context, flags, operands }) {
-    if (flags.all && (flags.latest || operands.length > 0)) throw refuse("--all cannot be used together with other containers or --latest");
+    if (flags.latest && operands.length > 0) throw refuse("--latest and containers cannot be used together");
+    if (flags.all && flags.latest) throw refuse("--all and --latest cannot be used together");
+    if (flags.all && operands.length > 0) throw refuse("no arguments are needed with --all");
     if (flags.format !== undefined && flags.format !== "json") throw refuse(`invalid argument "${flags.format}" for "format": unsupported option`, "the only format is json");
     if (!flags.all && !flags.latest && operands.length === 0) return showMounted(context, flags);
     const outcomes = await mount(context.host, { names: operands, all: flags.all, latest: flags.latest, filters: flags.filter });

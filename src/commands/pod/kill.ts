@@ -19,6 +19,8 @@ export default verb({
   examples: ["podman pod kill podID", "podman pod kill --signal TERM mywebserver"],
   run({ context, flags, operands }) {
     parseSignal(flags.signal);
+    if (flags.latest && flags.all) throw new Fault("usage.invalid", "--all and --latest cannot be used together");
+    if (flags.latest && operands.length > 0) throw new Fault("usage.invalid", "--latest and pods cannot be used together");
     if (operands.length === 0 && !flags.all) throw new Fault("usage.invalid", "you must provide at least one name or id");
     for (const name of operands) context.failed(new Fault("container.not-found", `no pod with name or ID ${name} found: no such pod`));
   },

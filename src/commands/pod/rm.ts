@@ -20,6 +20,8 @@ export default verb({
   },
   examples: ["podman pod rm mywebserverpod", "podman pod rm -f 860a4b23", "podman pod rm -f -a"],
   run({ context, flags, operands }) {
+    if (flags.latest && flags.all) throw new Fault("usage.invalid", "--all and --latest cannot be used together");
+    if (flags.latest && operands.length > 0) throw new Fault("usage.invalid", "--latest and pods cannot be used together");
     if (operands.length === 0 && !flags.all) throw new Fault("usage.invalid", "you must provide at least one name or id");
     if (flags.ignore || flags.force) return;
     for (const name of operands) {

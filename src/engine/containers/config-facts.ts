@@ -2,8 +2,8 @@
 
 import { existsSync } from "node:fs";
 import type { ContainerSpec, NamespaceMode } from "../../base/container-spec.ts";
-import { Fault } from "../../base/fault.ts";
-import { closeQuietly, mkdirat, O_PATH, openDirectory, RESOLVE_IN_ROOT, tryOpenat2 } from "../../kernel/files.ts";
+import { errnoOf, Fault } from "../../base/fault.ts";
+import { closeQuietly, mkdirat, O_PATH, openDirectory, RESOLVE_IN_ROOT, symlinkat, tryOpenat2 } from "../../kernel/files.ts";
 import { getLimit, isLimitName } from "../../kernel/processes.ts";
 import { CAP_SYS_RESOURCE, hasCapability } from "../../kernel/users.ts";
 import { cgroupMode, cgroupPathOf } from "../../runtime/cgroups.ts";
@@ -111,6 +111,21 @@ function makeInside(rootFd: number, path: string): void {
   }
 }
 
+/** /etc/mtab, which older programs read, where the image has an /etc without it. */
+function linkMtab(root: string): void {
+  const rootFd = openDirectory(root);
+  const etc = tryOpenat2(rootFd, "etc", { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
+  try {
+    if (etc >= 0) symlinkat("/proc/mounts", etc, "mtab");
+  } catch (thrown) {
+    // There is one, or /etc is no directory: either way it is the image's affair.
+    if (!["EEXIST", "ENOTDIR", "EROFS"].includes(errnoOf(thrown) ?? "")) throw thrown;
+  } finally {
+    if (etc >= 0) closeQuietly(etc);
+    closeQuietly(rootFd);
+  }
+}
+
 const processesDefault = 1_048_576;
 
 export const mayRaiseLimits = (): boolean => hasCapability(CAP_SYS_RESOURCE);
@@ -128,6 +143,7 @@ export function hardLimits(): ConfigFacts["hardLimits"] {
 export async function gatherFacts(host: Host, record: ContainerRecord, readied: Readied): Promise<ConfigFacts> {
   const { id, spec } = record;
   checkWorkdir(record, readied.root, readied.mounts);
+  if (!spec.rootfs && !spec.security?.readOnlyRoot) linkMtab(readied.root);
   const identity = identityOf(readied.root, spec.user, spec.groupAdd);
   const defaults = host.conf.containers.default_capabilities;
   const profile = spec.security?.seccomp ?? (spec.security?.privileged ? "unconfined" : undefined);

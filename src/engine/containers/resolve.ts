@@ -38,12 +38,18 @@ function namespaceOf(host: Host, mode: NamespaceMode | undefined, fallback: stri
   return asked.kind === "container" ? { kind: "container", target: get(host, asked.target ?? "").id } : asked;
 }
 
+function sharedIpc(host: Host, mode: NamespaceMode): NamespaceMode {
+  const kind = mode.kind === "container" ? get(host, mode.target ?? "").spec.namespaces?.ipc?.kind ?? "shareable" : undefined;
+  if (kind !== "private" && kind !== "none") return mode;
+  throw new Fault("usage.invalid", `joining IPC of container ${mode.target} is not allowed: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+}
+
 function namespacesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec["namespaces"]> {
   const conf = host.conf.containers;
   const asked = spec.namespaces ?? {};
   return {
     pid: namespaceOf(host, asked.pid, conf.pidns),
-    ipc: namespaceOf(host, asked.ipc, conf.ipcns ?? "shareable"),
+    ipc: sharedIpc(host, namespaceOf(host, asked.ipc, conf.ipcns ?? "shareable")),
     uts: namespaceOf(host, asked.uts, conf.utsns),
     ...(asked.user || conf.userns ? { user: namespaceOf(host, asked.user, conf.userns) } : {}),
     ...(asked.cgroup || conf.cgroupns ? { cgroup: namespaceOf(host, asked.cgroup, conf.cgroupns) } : {}),
