@@ -7,23 +7,31 @@ interface Piece {
   readonly data: string | Uint8Array;
 }
 
+const heldBytesMax = 64 * 1024 * 1024;
+
 export class OrderedOutput {
   readonly #target: Console;
   readonly #held: Piece[][];
   readonly #ended: boolean[];
+  readonly #heldBytes: number[];
   #live = 0;
 
   constructor(stages: number, target: Console) {
     this.#target = target;
     this.#held = Array.from({ length: stages }, () => []);
+    this.#heldBytes = Array.from({ length: stages }, () => 0);
     this.#ended = Array.from({ length: stages }, () => false);
   }
 
   of(position: number): Console {
     const put = (to: Piece["to"]) => (data: string | Uint8Array): void => {
-      if (position === this.#live) this.#target[to](data);
+      if (position === this.#live) return this.#target[to](data);
+      const before = this.#heldBytes[position]!;
+      this.#heldBytes[position] = before + data.length;
+      if (before > heldBytesMax) return;
       // Buffers of whoever prints are used again.
-      else this.#held[position]!.push({ to, data: typeof data === "string" ? data : data.slice() });
+      this.#held[position]!.push({ to, data: typeof data === "string" ? data : data.slice() });
+      if (before + data.length > heldBytesMax) this.#held[position]!.push({ to: "err", data: "\n(more than 64 MiB were printed while this stage had to wait: the rest is left out)\n" });
     };
     return { out: put("out"), err: put("err") };
   }

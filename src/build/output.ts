@@ -46,9 +46,11 @@ export interface Writing {
   readonly out: (data: Uint8Array) => void;
   /** How registries and archives are reached. */
   readonly push: (image: string, destination: string) => Promise<unknown>;
+  /** The time of all files, in seconds since 1970, where the build has a fixed one. */
+  readonly seconds: number | undefined;
 }
 
-export async function writeOutput(host: Host, image: StoredImage, { type, dest }: BuildOutput, { out, push }: Writing): Promise<void> {
+export async function writeOutput(host: Host, image: StoredImage, { type, dest }: BuildOutput, { out, push, seconds }: Writing): Promise<void> {
   if (type === "image") return void (dest && host.store.images.tag(image.id, dest));
   if (type === "registry") return void await push(image.id, `docker://${dest || image.names[0] || ""}`);
   if (type === "oci" || type === "docker") return void await push(image.id, `${type}-archive:${dest}${image.names[0] ? `:${image.names[0]}` : ""}`);
@@ -60,11 +62,11 @@ export async function writeOutput(host: Host, image: StoredImage, { type, dest }
   const tree = host.store.roots.mount(id, { volatile: true });
   if (type === "local") {
     mkdirSync(dest, { recursive: true });
-    return exportTree(tree, dest);
+    return exportTree(tree, dest, seconds);
   }
   const fd = dest === "-" ? undefined : openSync(dest, "w", 0o644);
   try {
-    for (const chunk of tarOf(tree)) fd === undefined ? out(chunk) : writeSync(fd, chunk);
+    for (const chunk of tarOf(tree, seconds)) fd === undefined ? out(chunk) : writeSync(fd, chunk);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }

@@ -384,3 +384,22 @@ test("images of several platforms become one manifest list", () => {
   const { manifests } = JSON.parse(ok("manifest", "inspect", "many"));
   expect(manifests.map(({ platform }: { platform: { architecture: string } }) => platform.architecture)).toEqual(["amd64", "arm64"]);
 });
+
+test("a disk that fills up while a step is committed leaves nothing half-made", () => {
+  const small = join(process.env["CORACLE_WORLD"]!, "tmp", "small");
+  mkdirSync(small, { recursive: true });
+  expect(run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", small]).status).toBe(0);
+  const here = (...words: string[]) => run(["podman", "--root", `${small}/root`, "--runroot", `${small}/run`, ...words]);
+  try {
+    expect(here("pull", "-q", IMAGE).status).toBe(0);
+    const directory = context(`FROM ${IMAGE}\nRUN dd if=/dev/urandom of=/big bs=1M count=13 2>/dev/null\n`);
+    const { status, err } = here("build", "--network", "none", "-t", "big", directory);
+    expect(status).toBe(125);
+    expect(err).toMatch(/no space left|ENOSPC/i);
+    expect(here("image", "exists", "big").status).toBe(1);
+    expect(here("images", "-aq").out.trim().split("\n")).toHaveLength(1);
+    for (const place of ["staging", "roots", "blobs/partial"]) expect(readdirSync(`${small}/root/${place}`)).toEqual([]);
+  } finally {
+    run(["umount", "-l", small]);
+  }
+});
