@@ -112,7 +112,8 @@ async function deliver({ context, flags }: VerbCall<typeof buildFlags>, { image,
   const send = (name: string, destination: string) =>
     push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
   for (const destination of flags.tag.filter(isElsewhere)) await send(image.id, destination);
-  for (const output of outputs) await writeOutput(context.host, image, output, { out: data => context.write(data), push: send, seconds: request.timestamp ?? request.sourceDateEpoch });
+  const writing = { out: (data: Uint8Array) => context.write(data), push: send, seconds: request.timestamp ?? request.sourceDateEpoch };
+  for (const output of outputs) await writeOutput(context.host, image, output, writing);
   if (flags.push) for (const name of image.names) await send(image.id, `docker://${name}`);
   if (flags.metadataFile) writeFileSync(flags.metadataFile, metadataOf(image));
   if (outputs.some(({ dest }) => dest === "-")) return;
