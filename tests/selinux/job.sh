@@ -73,7 +73,6 @@ held "--remove undoes it" udica --remove port_test
 held "and the domain is gone" fails sesearch -A -s port_test.process -c process
 podman create --name watched --network none -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp' >/dev/null
 held "--watch finds what a container needs, its capabilities among them" says "Capabilities it used: .*chown" udica --watch watched learned
-
 held "and that is enough" runs --security-opt label=type:learned.process -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp'
 held "but not for more" fails runs --security-opt label=type:learned.process -v /home:/h ubi8 sh -c 'echo 1 >/h/new'
 echo "failed: $failed"
