@@ -35,7 +35,7 @@ function read({ context, flags: asked, operands }: VerbCall<typeof flags>): { na
   if (asked.all) return { names: context.host.state.containers().map(({ id }) => id) };
   const rest = asked.latest ? operands : operands.slice(1);
   if (!asked.latest && operands.length === 0) throw refuse("you must supply a running container name or id");
-  if (rest.length > 1) throw refuse("you must supply a running container name or id");
+  if (rest.length > 1) throw refuse(`too many arguments: accepts at most 2, received ${operands.length}`);
   const name = asked.latest ? latestOf(context.host).id : get(context.host, operands[0]!).id;
   const [port] = rest;
   if (port === undefined) return { names: [name] };
