@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { mustRun, ok, run, until } from "../fixtures/coracle.ts";
+import { mustRun, ok, onTerminal, run, until } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { makeImage, makeIndex } from "../fixtures/image.ts";
 import { newFolder } from "../fixtures/place.ts";
@@ -165,6 +165,21 @@ describe("copy", () => {
     expect(skopeo("inspect", "containers-storage:nosuch").status).toBe(2);
     expect(skopeo("inspect", "docker://127.0.0.1:9/x").status).toBe(1);
     expect(skopeo("nosuchverb").err).toContain("Unrecognized command `skopeo nosuchverb`");
+  });
+});
+
+describe("progress", () => {
+  test("json gives one object a line, auto plain lines where nobody watches, bars on a terminal", async () => {
+    const folder = newFolder();
+    const lines = skopeo("copy", "--progress", "json", at("docker"), `dir:${folder}/json`).err.trim().split("\n").map((line) => JSON.parse(line));
+    const blob = lines.filter((event) => event.kind === "blob");
+    expect([blob[0].state, blob.at(-1).state, blob[0].size > 0, lines.at(-1)]).toEqual(["start", "done", true, { kind: "manifest", list: false }]);
+    expect(skopeo("copy", at("docker"), `dir:${folder}/plain`).err).toContain("Copying blob sha256:");
+    const screen = onTerminal(["skopeo", "copy", at("docker"), `dir:${folder}/bars`]);
+    expect(await screen.end()).toBe(0);
+    expect(screen.text()).toContain("\x1b[");
+    expect(skopeo("copy", "--progress", "loud", at("docker"), `dir:${folder}/x`).err).toContain("unknown progress");
+    expect(skopeo("copy", "--quiet", at("docker"), `dir:${folder}/quiet`).err).toBe("");
   });
 });
 

@@ -6,11 +6,13 @@ import { mediaTypes } from "../../base/media-types.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import type { CopyOptions } from "../../image/copy.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { progress } from "./progress.ts";
 import { signingFlags } from "../signing.ts";
 import type { SigningFlags } from "../signing.ts";
 
 export const copyFlags = {
   format: text({ short: "f", help: "MANIFEST TYPE (oci, v2s1, or v2s2) to use in the destination (default is manifest type of source, with fallbacks)", complete: () => ["oci", "v2s1", "v2s2"] }),
+  progress,
   referrers: toggle({ help: "Copy also what refers to the image: signatures, SBOMs, attestations (default with all of a list)" }),
   preserveDigests: toggle({ help: "Preserve digests of images and lists" }),
   removeSignatures: toggle({ help: "Do not copy signatures from source" }),
@@ -19,6 +21,7 @@ export const copyFlags = {
 
 export interface CopyFlags extends SigningFlags {
   readonly format?: string;
+  readonly progress?: string;
   readonly referrers: boolean;
   readonly preserveDigests: boolean;
   readonly removeSignatures: boolean;

@@ -10,7 +10,6 @@ import { copyImage } from "../../image/copy.ts";
 import type { CopyOptions } from "../../image/copy.ts";
 import { packingFormat } from "../../image/pack.ts";
 import type { Packing } from "../../image/pack.ts";
-import { plainProgress } from "../../image/progress.ts";
 import { atDockerHub, parseReference, referenceText } from "../../image/reference.ts";
 import type { Reference } from "../../image/reference.ts";
 import { dockerReference, openSink, openSource, parseImageName } from "../../image/transport.ts";
@@ -22,6 +21,7 @@ import type { EncryptionFlags } from "../layer-encryption.ts";
 import { signerOf } from "../signing.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, imageFlags, oldTlsVerify, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
+import { copyProgress } from "./progress.ts";
 import { verb } from "./verb.ts";
 import { imageNames, refuseManyWords } from "./words.ts";
 
@@ -86,6 +86,7 @@ export default verb({
     const target = await said(`Invalid destination name ${to}`, () => parseImageName(to));
     const sides = { src: { ...sideSystem(call, "src"), policy }, dest: sideSystem(call, "dest") };
     const instances = instancesOf(flags, given);
+    const shown = copyProgress(context, flags.progress);
     const options: CopyOptions = {
       ...sharedOptions(flags),
       ...referrersWish({ given, flags, isAll: instances === "all" }),
@@ -98,13 +99,13 @@ export default verb({
       ...(context.signal ? { signal: context.signal } : {}),
       ...(flags.imageParallelCopies ? { parallel: flags.imageParallelCopies } : {}),
       ...(context.globals.tmpdir ? { tmpDir: context.globals.tmpdir } : {}),
-      ...(flags.quiet ? {} : { onProgress: plainProgress((line) => context.err(line)) }),
+      ...(flags.quiet ? {} : { onProgress: shown.onProgress }),
     };
     const { raw } = await copyImage(
       await openSource(source, worldOf(context, sides.src)),
       await openSink(target, worldOf(context, sides.dest), sinkOptions(flags, target)),
       options,
-    );
+    ).finally(() => shown.end());
     if (flags.digestfile) keepDigest(flags.digestfile, raw.digest);
   },
 });

@@ -11,7 +11,6 @@ import { exactly } from "../../cli/operands.ts";
 import { copyImage } from "../../image/copy.ts";
 import type { CopyOptions } from "../../image/copy.ts";
 import { digestThere } from "../../image/presence.ts";
-import { plainProgress } from "../../image/progress.ts";
 import { openSyncJournal } from "../../image/sync-journal.ts";
 import type { SyncJournal } from "../../image/sync-journal.ts";
 import { syncPlan } from "../../image/sync-plan.ts";
@@ -24,6 +23,7 @@ import { copyFlags, referrersWish, sharedOptions } from "./copy-flags.ts";
 import { signerOf } from "../signing.ts";
 import type { CopyFlags } from "./copy-flags.ts";
 import { authfile, oldTlsVerify, registryFlags, retryFlags, sideSystem, worldOf } from "./sides.ts";
+import { copyProgress } from "./progress.ts";
 import type { SkopeoInvocation } from "./verb.ts";
 import { verb } from "./verb.ts";
 import { refuseManyWords } from "./words.ts";
@@ -186,16 +186,18 @@ async function syncOne(leg: Leg, sync: Sync): Promise<boolean> {
 
 async function copyOne({ image: { name }, target, system }: Leg, sync: Sync): Promise<Digest> {
   const { context, flags, destination } = sync;
+  const progress = copyProgress(context, flags.progress);
   const options: CopyOptions = {
     ...sharedOptions(flags),
     ...(await signerOf(flags, target.transport === "docker" ? dockerReference(target.rest) : undefined)),
     ...referrersWish({ given: sync.given, flags, isAll: flags.all }),
     instances: flags.all ? "all" : "system",
-    onProgress: plainProgress((line) => context.err(line)),
+    onProgress: progress.onProgress,
     ...(system.platform ? { platform: system.platform } : {}),
     ...(context.signal ? { signal: context.signal } : {}),
     ...(context.globals.tmpdir ? { tmpDir: context.globals.tmpdir } : {}),
   };
-  const { raw } = await copyImage(await openSource(name, worldOf(context, system)), await openSink(target, worldOf(context, destination)), options);
+  const { raw } = await copyImage(await openSource(name, worldOf(context, system)), await openSink(target, worldOf(context, destination)), options)
+    .finally(() => progress.end());
   return raw.digest;
 }

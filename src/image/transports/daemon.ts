@@ -1,7 +1,7 @@
 // docker-daemon: images of a running Docker daemon, by its API over a unix socket or TCP.
 // Source: containers-transports(5), "docker-daemon:"; Docker Engine API, "/images/{name}/get" and "/images/load".
 
-import { closeSync, createReadStream, openSync, statSync, writeSync } from "node:fs";
+import { closeSync, createReadStream, existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { isDigest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
@@ -19,6 +19,17 @@ interface Door {
   readonly base: string;
   readonly socket: string | undefined;
   readonly shown: string;
+  readonly tls?: object;
+}
+
+/** Docker's names in the directory of --src-cert-dir or --dest-cert-dir: ca.pem, cert.pem, key.pem. */
+function tlsOf({ certDir, tlsVerify }: ImageSystem): object {
+  const read = (name: string): string | undefined => {
+    const file = certDir === undefined ? "" : join(certDir, name);
+    return file !== "" && existsSync(file) ? readFileSync(file, "utf8") : undefined;
+  };
+  const [ca, cert, key] = [read("ca.pem"), read("cert.pem"), read("key.pem")];
+  return { rejectUnauthorized: tlsVerify !== false, ...(ca && { ca }), ...(cert && key && { cert, key }) };
 }
 
 /** @throws Fault "usage.invalid" */
@@ -26,8 +37,8 @@ function doorTo(system: ImageSystem): Door {
   const host = system.daemonHost || process.env["DOCKER_HOST"] || socketDefault;
   const [scheme = "", rest = ""] = host.split("://");
   if (scheme === "unix" && rest.startsWith("/")) return { base: "http://docker", socket: rest, shown: host };
-  if (scheme === "tcp" || scheme === "http") return { base: `http://${rest}`, socket: undefined, shown: host };
-  if (scheme === "https") return { base: `https://${rest}`, socket: undefined, shown: host };
+  if (scheme === "http") return { base: `http://${rest}`, socket: undefined, shown: host };
+  if (scheme === "tcp" || scheme === "https") return { base: `https://${rest}`, socket: undefined, shown: host, tls: tlsOf(system) };
   throw new Fault("usage.invalid", `cannot reach the Docker daemon at ${JSON.stringify(host)}: unknown address`, {
     hint: "write unix:///PATH, tcp://HOST:PORT or https://HOST:PORT",
   });
@@ -36,7 +47,8 @@ function doorTo(system: ImageSystem): Door {
 async function ask(door: Door, path: string, init: RequestInit): Promise<Response> {
   try {
     const unix = door.socket === undefined ? {} : { unix: door.socket };
-    return await fetch(`${door.base}${path}`, { ...init, ...unix, timeout: false } as object as RequestInit);
+    const tls = door.tls === undefined ? {} : { tls: door.tls };
+    return await fetch(`${door.base}${path}`, { ...init, ...unix, ...tls, timeout: false } as object as RequestInit);
   } catch (cause) {
     throw new Fault("component.failed", `Cannot connect to the Docker daemon at ${door.shown}. Is the docker daemon running?`, {
       cause,
