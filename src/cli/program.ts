@@ -194,6 +194,11 @@ function suggestions<C>(typed: string, contents: Contents<C>): string[] {
 async function helpAbout<C>(running: Running<C>, words: readonly string[]): Promise<number> {
   const { persona, hooks, globals } = running;
   const help = await import("./help.ts");
+  if (words.every((word) => word === "--help" || word === "-h") && words.length > 0) {
+    const [summary, load] = persona.contents["help"] as Entry<C>;
+    writeOut(help.verbHelp((await load()).default, { path: `${persona.name} help`, summary }));
+    return 0;
+  }
   const place = findPlace(persona, words, globals);
   if (Array.isArray(place.node)) {
     const [summary, load, more] = place.node as Entry<C>;
