@@ -1,7 +1,8 @@
 // containers.conf: the machine's and the person's defaults for containers, engine and networks.
 // Source: containers.conf(5) of containers/common.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { configHome, findModule } from "./conf-module.ts";
 import { Fault, errnoOf } from "./fault.ts";
 import { parseToml } from "./toml.ts";
 import type { TomlTable } from "./toml.ts";
@@ -197,19 +198,6 @@ function dropIns(directory: string): string[] {
   } catch {
     return [];
   }
-}
-
-function configHome(env: Readonly<Record<string, string | undefined>>): string | undefined {
-  const home = env.XDG_CONFIG_HOME || (env.HOME ? `${env.HOME}/.config` : undefined);
-  return home ? `${home}/containers` : undefined;
-}
-
-/** The file of a --module: a path, or a name in one of the directories of modules; undefined when there is none. */
-export function findModule(module: string, places: ContainersConfPlaces): string | undefined {
-  if (module.startsWith("/")) return existsSync(module) ? module : undefined;
-  const home = configHome(places.env ?? {});
-  const directories = [...(home ? [home] : []), "/etc/containers", "/usr/share/containers"];
-  return directories.map(directory => `${directory}/containers.conf.modules/${module}`).find(existsSync);
 }
 
 function candidates(places: ContainersConfPlaces): { required: boolean; file: string }[] {

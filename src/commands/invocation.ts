@@ -1,6 +1,6 @@
 // Makes an Invocation from the program's options: logging, output, and the host for verbs that need one.
 
-import { findModule } from "../base/containers-conf.ts";
+import { findModule } from "../base/conf-module.ts";
 import { Fault } from "../base/fault.ts";
 import { isLogged, log, logLevels, setLogLevel } from "../base/log.ts";
 import { goQuote, type Values } from "../cli/flag.ts";

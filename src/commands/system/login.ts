@@ -2,7 +2,7 @@
 // Source: podman-login(1).
 
 import { text, toggle } from "../../cli/flag.ts";
-import { any } from "../../cli/operands.ts";
+import { atMost } from "../../cli/operands.ts";
 import { loginFlags, logIn, type LoginCall } from "../registry-login.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { secretNames } from "../suggest.ts";
@@ -11,7 +11,7 @@ import { verb, type Invocation } from "../verb.ts";
 export default verb({
   usage: "[options] [REGISTRY]",
   about: "Log in to a container registry on a specified server.",
-  operands: any(),
+  operands: atMost(1),
   flags: {
     ...loginFlags,
     secret: text({ help: "Retrieve password from a podman secret", complete: secretNames }),

@@ -1,7 +1,7 @@
 // podman logout: forgets the credentials for a registry.
 // Source: podman-logout(1).
 
-import { any } from "../../cli/operands.ts";
+import { atMost } from "../../cli/operands.ts";
 import { logoutFlags, logOut } from "../registry-login.ts";
 import { verb } from "../verb.ts";
 
@@ -10,7 +10,7 @@ const { tlsVerify, ...shown } = logoutFlags;
 export default verb({
   usage: "[options] [REGISTRY]",
   about: "Remove the cached username and password for the registry.",
-  operands: any(),
+  operands: atMost(1),
   flags: { ...shown, tlsVerify: { ...tlsVerify, hidden: true } },
   examples: ["podman logout quay.io", "podman logout --authfile dir/auth.json quay.io", "podman logout --all"],
   async run({ context, flags, operands }) {
