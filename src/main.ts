@@ -1,5 +1,6 @@
 // argv[0] → persona → verb → exit status. The only caller of process.exit.
 
+import { settle } from "./base/reentry.ts";
 import type { Persona } from "./cli/command.ts";
 import { printFault } from "./cli/print-fault.ts";
 import { ownVersion } from "./commands/version.ts";
@@ -59,7 +60,7 @@ function personaNamed(name: string): (() => Promise<Program>) | undefined {
 async function main(): Promise<number> {
   let fail: Program["fail"] = printFault;
   try {
-    const { load, argv, shown } = choose(process.argv0, process.argv.slice(2));
+    const { load, argv, shown } = choose(settle(process.argv0), process.argv.slice(2));
     const program = await load();
     fail = program.fail;
     return await program.run(argv, shown);

@@ -13,10 +13,12 @@ netavark:/usr/lib/podman/netavark
 aardvark-dns:/usr/lib/podman/aardvark-dns
 catatonit:/usr/bin/catatonit
 uidmap:/usr/bin/newuidmap
+passt:/usr/bin/pasta
 iptables:/usr/sbin/iptables
 nftables:/usr/sbin/nft
 golang-github-containers-common:/usr/share/containers/seccomp.json
 golang-github-containers-image:/etc/containers/policy.json
+iproute2:/sbin/ip
 busybox-static:/bin/busybox
 "
 if [ "$want" = test ]; then
@@ -25,7 +27,6 @@ runc:/usr/sbin/runc
 psmisc:/usr/bin/pstree
 procps:/usr/bin/ps
 openssl:/usr/bin/openssl
-iproute2:/sbin/ip
 zstd:/usr/bin/zstd
 bsdutils:/usr/bin/script
 util-linux:/usr/bin/unshare

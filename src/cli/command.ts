@@ -24,8 +24,11 @@ export interface Verb<C, F extends FlagTable = FlagTable> {
   readonly flags: F;
   /** Whole command lines. */
   readonly examples?: readonly string[];
-  /** "host" (default): `context.host` may be used. "nothing": it may not, and the engine is not loaded. */
-  readonly needs?: "host" | "nothing";
+  /**
+   * "host" (default): `context.host` may be used. "nothing": it may not, and the engine is not loaded. "unshared": as
+   * "host", and an ordinary user must have come into his namespaces himself, since what is done shows there alone.
+   */
+  readonly needs?: "host" | "nothing" | "unshared";
   /** Exit status where it differs from the fault's own. */
   readonly exits?: Partial<Readonly<Record<FaultCode, number>>>;
   /** False: flags end at the first operand, as in `run IMAGE cmd --flag`. Default true. */

@@ -69,6 +69,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
   if (needsHost && (options.remote || options.url !== undefined)) {
     throw new Fault("usage.unsupported", "cannot reach a remote service: this build works on this machine only");
   }
+  if (needsHost) await enterAsUser(start);
   const open = needsHost ? (await import("../engine/host.ts")).openHost : undefined;
   let host: Host | undefined;
   let isFailed = false;
@@ -93,6 +94,12 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
     },
   };
   return invocation;
+}
+
+/** As an ordinary user this process ends here, and its like goes on as root of the user's namespaces. */
+async function enterAsUser({ verb, argv, path }: Start<Invocation>): Promise<void> {
+  if (process.geteuid!() !== 0) await (await import("../engine/rootless.ts")).enter(argv);
+  if (verb.needs === "unshared") (await import("../engine/rootless.ts")).needUnshared(path);
 }
 
 /** What the program's options say of the host; absent stays absent. */

@@ -194,6 +194,7 @@ const contents: Contents = {
   top: container["top"]!,
   unmount: container["unmount"]!,
   unpause: container["unpause"]!,
+  unshare: ["Run a command in a modified user namespace", () => import("./system/unshare.ts")],
   untag: image["untag"]!,
   update: container["update"]!,
   version: ["Display the Podman version information", () => import("./system/version.ts")],

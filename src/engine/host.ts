@@ -1,10 +1,11 @@
 // Host: one opened store with its configuration; every engine function takes it first. Everything in it opens on first use.
 
-import { geteuid } from "../kernel/users.ts";
+import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
 import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
+import { userRunDirectory } from "./run-directory.ts";
 import { noticeBoot } from "./state/boot.ts";
 import { openState, stateSchema } from "./state/state.ts";
 import type { State } from "./state/state.ts";
@@ -67,6 +68,8 @@ export interface Host {
   readonly options: HostOptions;
   readonly paths: HostPaths;
   readonly rootless: boolean;
+  /** The ordinary user we work for, by the machine's own numbers; absent for root. */
+  readonly user?: RootlessUser;
   readonly conf: ContainersConf;
   readonly store: Store;
   readonly state: State;
@@ -77,22 +80,22 @@ function homeOf(env: NodeJS.ProcessEnv): string {
   return env.HOME || "/";
 }
 
-function defaultRoots(rootless: boolean, env: NodeJS.ProcessEnv): { root: string; runroot: string } {
-  if (!rootless) return { root: "/var/lib/containers/coracle", runroot: "/run/containers/coracle" };
+/** Where the store lies by default. @param user the ordinary user, with his number as this process sees it */
+export function defaultRoots(user: { readonly uid: number; readonly seen: number } | undefined, env: NodeJS.ProcessEnv): { root: string; runroot: string } {
+  if (user === undefined) return { root: "/var/lib/containers/coracle", runroot: "/run/containers/coracle" };
   const data = env.XDG_DATA_HOME || `${homeOf(env)}/.local/share`;
-  const run = env.XDG_RUNTIME_DIR || `/tmp/containers-user-${geteuid()}`;
-  return { root: `${data}/containers/coracle`, runroot: `${run}/containers/coracle` };
+  return { root: `${data}/containers/coracle`, runroot: `${userRunDirectory(env, user)}/containers/coracle` };
 }
 
 function absolute(path: string): string {
   return (path.startsWith("/") ? path : `${process.cwd()}/${path}`).replace(/(.)\/+$/, "$1");
 }
 
-function pathsOf(options: HostOptions, rootless: boolean, conf: () => ContainersConf): HostPaths {
-  const defaults = defaultRoots(rootless, process.env);
+function pathsOf(options: HostOptions, user: RootlessUser | undefined, conf: () => ContainersConf): HostPaths {
+  const defaults = defaultRoots(user && { uid: user.uid, seen: geteuid() }, process.env);
   const root = absolute(options.root ?? defaults.root);
   const runroot = absolute(options.runroot ?? defaults.runroot);
-  const globalNetworks = rootless ? `${root}/networks` : options.root ? `${root}/networks` : "/etc/containers/networks";
+  const globalNetworks = user || options.root ? `${root}/networks` : "/etc/containers/networks";
   return {
     root,
     runroot,
@@ -121,13 +124,14 @@ function once<T>(make: () => T): () => T {
 
 /** Nothing is opened or made before it is used. */
 export function openHost(options: HostOptions = {}): Host {
-  const rootless = geteuid() !== 0;
+  const user = rootlessUser();
+  const rootless = user !== undefined;
   const conf = once(() => readContainersConf({
     env: process.env,
     rootless,
     ...(options.modules ? { modules: options.modules } : {}),
   }));
-  const paths = pathsOf(options, rootless, conf);
+  const paths = pathsOf(options, user, conf);
   const store = once(() => openStore({ root: paths.root, runroot: paths.runroot }));
   const state = once(() => {
     store().migrate("engine", 1, stateSchema);
@@ -140,6 +144,7 @@ export function openHost(options: HostOptions = {}): Host {
     options,
     paths,
     rootless,
+    ...(user ? { user } : {}),
     get conf() { return conf(); },
     get store() { return store(); },
     get state() { return state(); },

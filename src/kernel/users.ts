@@ -1,6 +1,7 @@
 // Who this process is: its ids, its capabilities, whether it is in a user namespace.
 // Source: capget(2), capabilities(7), user_namespaces(7).
 
+import { insideMark, outerGid, outerUid } from "../base/reentry.ts";
 import { scoped, take } from "./arena.ts";
 import { AT_FDCWD, closeQuietly, O_RDONLY, openat2, readAll } from "./files.ts";
 import { call, check } from "./syscall.ts";
@@ -78,4 +79,19 @@ export function isInInitialUserNamespace(): boolean {
   const [only, ...more] = ownIdMaps("uid");
   if (only === undefined || more.length > 0) return false;
   return only.inside === 0 && only.outside === 0 && only.count === 2 ** 32 - 1;
+}
+
+export interface RootlessUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The ordinary user we work for, by the machine's own numbers: outside, or as root of his namespace; undefined for root. */
+export function rootlessUser(): RootlessUser | undefined {
+  const uid = geteuid();
+  if (uid !== 0) return { uid, gid: getegid() };
+  if (process.env[insideMark] === undefined || isInInitialUserNamespace()) return undefined;
+  const [outer, group] = [process.env[outerUid], process.env[outerGid]];
+  if (!/^[1-9]\d{0,9}$/.test(outer ?? "")) return undefined;
+  return { uid: Number(outer), gid: /^\d{1,10}$/.test(group ?? "") ? Number(group) : Number(outer) };
 }

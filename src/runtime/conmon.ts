@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
+import { insideMark, outerGid, outerUid } from "../base/reentry.ts";
 import { spawn, needProgram, type Environment } from "../base/spawn.ts";
 import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
 import { isSelinuxEnabled, lowestOwnContext } from "../security/labels.ts";
@@ -229,10 +230,12 @@ function places(fds: readonly number[]): (number | "ignore")[] {
 /** conmon and what it starts need little of our environment, and nothing that could steer our own binary. */
 function baseEnvironment(given: Environment | undefined): Environment {
   const { PATH, HOME, XDG_RUNTIME_DIR, TMPDIR, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE,
-    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS } = process.env;
+    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS, XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME,
+    [insideMark]: inside, [outerUid]: uid, [outerGid]: gid } = process.env;
   return {
     PATH, HOME, XDG_RUNTIME_DIR, TMPDIR, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE,
-    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS, ...given,
+    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS, XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME,
+    [insideMark]: inside, [outerUid]: uid, [outerGid]: gid, ...given,
   };
 }
 

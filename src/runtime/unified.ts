@@ -14,7 +14,12 @@ const unified = `${cgroups}/unified`;
 /** Our mount namespace is a copy by now. All else keeps its propagation, so that what is mounted "shared" reaches the host. */
 function hide(): void {
   setPropagation(cgroups, "private");
-  umount2(unified, MNT_DETACH);
+  try {
+    umount2(unified, MNT_DETACH);
+  } catch (thrown) {
+    // What root mounted cannot be taken away in a user's namespace; what is mounted over it hides it as well.
+    if (errnoOf(thrown) !== "EINVAL") throw thrown;
+  }
   // crun takes the place for one more v1 hierarchy and makes directories there; they shall go with this namespace.
   mount({ source: "tmpfs", target: unified, type: "tmpfs", flags: MS_NOSUID | MS_NODEV | MS_NOEXEC, data: "size=1m,nr_inodes=4096,mode=755" });
 }

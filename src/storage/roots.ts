@@ -134,16 +134,17 @@ function mountRoot(place: StorePlace, { root, lower, how }: Mounting): void {
   // A volatile mount that was not unmounted in order leaves a mark that would refuse the next one.
   removePath(`${own}/work/work/incompat`);
   if (lower.length === 0) fs.mkdirSync(`${own}/empty`, { recursive: true, mode: 0o755 });
+  const userxattr = privilege().overlayMarks === "user.";
   mountOverlay({
     lower: lower.length === 0 ? [`${own}/empty`] : lower,
     upper: `${own}/diff`,
     work: `${own}/work`,
     target: `${own}/merged`,
     options: {
-      redirectDir: "off",
+      // With marks in users' attributes the kernel follows no redirects, and refuses any word about them.
+      ...(userxattr ? { userxattr } : { redirectDir: "off" as const }),
       volatile: how.volatile ?? false,
       readOnly: how.readOnly ?? false,
-      userxattr: privilege().overlayMarks === "user.",
       ...(how.label ? { context: how.label } : {}),
     },
   });
@@ -187,5 +188,5 @@ function takeUpper(place: StorePlace, id: string, lease: Lease): string {
 /** Overlay wants two layers where nothing is writable. */
 function mountLayers(lower: readonly string[], target: string): void {
   if (lower.length === 1) return bindMount(lower[0]!, target, { readOnly: true });
-  mountOverlay({ lower, target, options: { readOnly: true } });
+  mountOverlay({ lower, target, options: { readOnly: true, userxattr: privilege().overlayMarks === "user." } });
 }

@@ -12,6 +12,7 @@ import { refuse } from "./written/refuse.ts";
 export default verb({
   usage: "[options] [CONTAINER...]",
   about: "podman mount\n    Lists all mounted containers mount points if no container is specified\n\n  podman mount CONTAINER-NAME-OR-ID\n    Mounts the specified container and outputs the mountpoint\n",
+  needs: "unshared",
   operands: any(allContainers),
   flags: {
     all: toggle({ short: "a", help: "Mount all containers" }),

@@ -16,7 +16,10 @@ export const skopeoHooks: Hooks<SkopeoInvocation> = {
     if (globals.given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, please set this on the specific subcommand");
     return undefined;
   },
-  context(start) {
+  async context(start) {
+    if (process.geteuid!() !== 0 && start.argv.some((word) => word.startsWith("containers-storage:"))) {
+      await (await import("../../engine/rootless.ts")).enter(start.argv);
+    }
     const options = start.globals.flags as Values<SkopeoGlobals>;
     const timeout = options.commandTimeout;
     const invocation: SkopeoInvocation = {

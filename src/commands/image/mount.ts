@@ -13,6 +13,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] [IMAGE...]",
   about: "podman image mount\n    Lists all mounted images mount points if no images is specified\n\n  podman image mount IMAGE-NAME-OR-ID\n    Mounts the specified image and prints the mountpoint\n",
+  needs: "unshared",
   operands: any(imageNames),
   flags: {
     all: toggle({ short: "a", help: "Mount all images" }),

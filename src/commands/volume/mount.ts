@@ -9,6 +9,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "NAME",
   about: "Mount a volume and return the mountpoint",
+  needs: "unshared",
   operands: exactly(1, volumeNames),
   flags: {},
   examples: ["podman volume mount myvol"],

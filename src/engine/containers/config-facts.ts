@@ -5,7 +5,7 @@ import type { ContainerSpec, NamespaceMode } from "../../base/container-spec.ts"
 import { errnoOf, Fault } from "../../base/fault.ts";
 import { closeQuietly, mkdirat, O_PATH, openDirectory, RESOLVE_IN_ROOT, symlinkat, tryOpenat2 } from "../../kernel/files.ts";
 import { getLimit, isLimitName } from "../../kernel/processes.ts";
-import { CAP_SYS_RESOURCE, hasCapability } from "../../kernel/users.ts";
+import { CAP_SYS_RESOURCE, hasCapability, isInInitialUserNamespace } from "../../kernel/users.ts";
 import { cgroupMode, cgroupPathOf } from "../../runtime/cgroups.ts";
 import type { CgroupManager } from "../../runtime/cgroups.ts";
 import { devicesOf } from "../../runtime/devices.ts";
@@ -128,7 +128,8 @@ function linkMtab(root: string): void {
 
 const processesDefault = 1_048_576;
 
-export const mayRaiseLimits = (): boolean => hasCapability(CAP_SYS_RESOURCE);
+/** The kernel asks for the capability on the machine itself, not in a user's namespace. */
+export const mayRaiseLimits = (): boolean => hasCapability(CAP_SYS_RESOURCE) && isInInitialUserNamespace();
 
 export function hardLimits(): ConfigFacts["hardLimits"] {
   const isFree = mayRaiseLimits();

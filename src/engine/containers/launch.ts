@@ -10,6 +10,7 @@ import { launchContainer, type Launched } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
+import { ownProgram } from "../rootless.ts";
 import { hooksOf } from "./hooks.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
@@ -29,12 +30,6 @@ export function conmonPath(host: Host): string {
   return asked.find(path => existsSync(path)) ?? needProgram("conmon", "conmon");
 }
 
-/** The compiled program, or Bun with the source it runs. */
-function self(): string[] {
-  const isBun = /\/bun[^/]*$/.test(process.execPath);
-  return isBun ? [process.execPath, Bun.main] : [process.execPath];
-}
-
 /** What conmon runs when the container, or a session of it, has ended. */
 export const exitCommand = (host: Host, ...rest: readonly string[]): string[] => selfCommand(host, "container", "cleanup", ...rest);
 
@@ -52,7 +47,7 @@ export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
     ...(options.modules ?? []).flatMap(value => ["--module", value]),
     ...(options.syslog ? ["--syslog"] : []),
   ];
-  return [...(options.self ?? self()), ...globals, ...rest];
+  return [...(options.self ?? ownProgram()), ...globals, ...rest];
 }
 
 export function conmonLog(host: Host, record: Pick<ContainerRecord, "id" | "spec">): { log: string; logSizeMax?: number; logTag?: string } {

@@ -8,8 +8,9 @@ import { log } from "../../base/log.ts";
 import { closeQuietly } from "../../kernel/files.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
-import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace } from "../networks/connect.ts";
+import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, refuseUnreachable } from "../networks/connect.ts";
 import { reservePorts } from "../networks/held-ports.ts";
+import { connectByPasta } from "../networks/pasta.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
@@ -76,8 +77,14 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
   let networking: Promise<void> = Promise.resolve();
   let heldFds: number[] = [];
   try {
+    refuseUnreachable(host, record);
     heldFds = reservePorts(host, record);
     const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id) : undefined;
+    if (namespace && record.spec.network?.mode === "pasta") {
+      // It binds the ports itself, and keeps them as long as the namespace lives.
+      for (const fd of heldFds.splice(0)) closeQuietly(fd);
+      connectByPasta(host, record, namespace);
+    }
     if (isBridged(record)) {
       networking = connect(host, record, join(host, record)).then(status => void (networkStatus = status));
       // Handled below; until then a failure must not count as one that nobody saw.

@@ -6,6 +6,7 @@ import type { ContainerState, NetworkStatus } from "../../base/container-state.t
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { createNamedNetns, removeNamedNetns } from "../../kernel/namespaces.ts";
+import { keepNetns } from "../../kernel/user-namespace.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { contains, formatAddress, parseAddress, parseSubnet, usableRange } from "./addresses.ts";
@@ -19,16 +20,27 @@ export const isBridged = ({ spec }: ContainerRecord): boolean => spec.network?.m
 
 /** Whether the container has a namespace of its own, which we make and name. */
 export const hasOwnNamespace = ({ spec }: ContainerRecord): boolean =>
-  spec.network?.mode === "bridge" || spec.network?.mode === "none";
+  spec.network?.mode === "bridge" || spec.network?.mode === "none" || spec.network?.mode === "pasta";
 
 export const namespacePath = (host: Host, id: string): string => `${host.paths.namespaces}/${id}`;
+
+/** What an ordinary user's container may ask for: netavark would need a network namespace of the user's own between. */
+export function refuseUnreachable(host: Host, { spec }: ContainerRecord): void {
+  const mode = spec.network?.mode;
+  if (mode === "slirp4netns") throw new Fault("usage.unsupported", "cannot use --network slirp4netns: this version connects by pasta", { hint: "use --network pasta" });
+  if (host.rootless && mode === "bridge") {
+    throw new Fault("usage.unsupported", "cannot join a bridge network as an ordinary user: this version connects users' containers by pasta only", { hint: "use --network pasta, or run as root" });
+  }
+  if (!host.rootless && mode === "pasta") throw new Fault("usage.unsupported", "cannot use --network pasta as root: it serves ordinary users", { hint: "use --network bridge" });
+}
 
 /** Makes the container's network namespace; one left over from a crash goes first. */
 export function makeNamespace(host: Host, id: string): string {
   const path = namespacePath(host, id);
   mkdirSync(host.paths.namespaces, { recursive: true, mode: 0o755 });
   if (statSync(path, { throwIfNoEntry: false })) removeNamedNetns(path);
-  createNamedNetns(path);
+  if (host.rootless) keepNetns(path);
+  else createNamedNetns(path);
   return path;
 }
 

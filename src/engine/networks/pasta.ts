@@ -1,0 +1,41 @@
+// pasta: carries an ordinary user's container to the host's network and publishes its ports; ends with the namespace.
+// Source: passt(1); podman-run(1), "--network pasta".
+
+import type { PortMapping } from "../../base/container-spec.ts";
+import { Fault } from "../../base/fault.ts";
+import { needProgram, spawnSync } from "../../base/spawn.ts";
+import type { Host } from "../host.ts";
+import type { ContainerRecord } from "../state/state.ts";
+
+const setUpMsMax = 20_000;
+
+/** Returns when the namespace is connected; pasta itself goes on behind. @throws Fault "network.failed", "component.missing" */
+export function connectByPasta(host: Host, { spec }: ContainerRecord, namespace: string): void {
+  const pasta = needProgram("pasta", "passt");
+  const own = [...(host.conf.network.pasta_options ?? []), ...(spec.network?.options ?? [])];
+  const ran = spawnSync([pasta, ...pastaArguments(spec.ports ?? [], own), "--netns", namespace], { timeoutMs: setUpMsMax });
+  if (ran.status === 0) return;
+  throw new Fault("network.failed", `pasta failed with exit code ${ran.status}:\n${ran.complaint()}`, {
+    hint: "see that /dev/net/tun may be opened by everyone and the ports are free, or use --network none or host",
+  });
+}
+
+/** What the person says comes first; what nobody says is closed, so that nothing of the host shows in the container. */
+export function pastaArguments(ports: readonly PortMapping[], own: readonly string[]): string[] {
+  const says = (...names: string[]): boolean => own.some(word => names.some(name => word === name || word.startsWith(`${name}=`)));
+  const args = ["--config-net", ...own];
+  for (const port of ports) args.push(port.protocol === "udp" ? "-u" : "-t", forward(port));
+  if (!says("-t", "--tcp-ports") && !ports.some(({ protocol }) => protocol === "tcp")) args.push("-t", "none");
+  if (!says("-u", "--udp-ports") && !ports.some(({ protocol }) => protocol === "udp")) args.push("-u", "none");
+  if (!says("-T", "--tcp-ns")) args.push("-T", "none");
+  if (!says("-U", "--udp-ns")) args.push("-U", "none");
+  if (!says("--map-gw", "--no-map-gw")) args.push("--no-map-gw");
+  if (!says("-q", "--quiet", "-d", "--debug", "--trace")) args.push("--quiet");
+  return args.filter(word => word !== "--map-gw");
+}
+
+function forward({ hostIp, hostPort, containerPort, range, protocol }: PortMapping): string {
+  if (protocol === "sctp") throw new Fault("usage.unsupported", "cannot publish a port of protocol sctp: pasta carries tcp and udp only");
+  const span = (first: number): string => (range > 1 ? `${first}-${first + range - 1}` : String(first));
+  return `${hostIp === "" ? "" : `${hostIp}/`}${span(hostPort)}:${span(containerPort)}`;
+}

@@ -1,0 +1,36 @@
+// A program started in the namespaces where an ordinary user is root, in our own place.
+// Source: podman-unshare(1), "Exit Codes".
+
+import * as fs from "node:fs";
+import { Fault, errnoOf } from "../base/fault.ts";
+import { findProgram } from "../base/spawn.ts";
+import { become } from "../kernel/user-namespace.ts";
+import type { Host } from "./host.ts";
+import { insideEnvironment } from "./rootless.ts";
+
+/** Becomes the command, or the person's shell; returns only by a fault. */
+export function runUnshared(host: Host, command: readonly string[]): never {
+  if (!host.rootless) throw new Fault("usage.invalid", "please use unshare with rootless");
+  const words = command.length > 0 ? command : shellOf(process.env);
+  const program = locate(words[0]!);
+  return become(program, words, insideEnvironment({ CONTAINERS_GRAPHROOT: host.paths.root, CONTAINERS_RUNROOT: host.paths.runroot }));
+}
+
+function shellOf({ SHELL }: NodeJS.ProcessEnv): string[] {
+  if (SHELL) return [SHELL];
+  throw new Fault("usage.invalid", "no command specified and no $SHELL specified");
+}
+
+/** A replaced process cannot say that its program was not there, so this is found out before. */
+function locate(name: string): string {
+  const path = name.includes("/") ? name : findProgram(name, (process.env["PATH"] ?? "").split(":"));
+  if (path === undefined) throw new Fault("process.not-found", `exec: "${name}": executable file not found in $PATH`);
+  try {
+    fs.accessSync(path, fs.constants.X_OK);
+    if (!fs.statSync(path).isFile()) throw Object.assign(new Error("it is a directory"), { code: "EACCES" });
+    return path;
+  } catch (cause) {
+    const isMissing = errnoOf(cause) === "ENOENT";
+    throw new Fault(isMissing ? "process.not-found" : "process.not-executable", `fork/exec ${path}: ${isMissing ? "no such file or directory" : "permission denied"}`, { cause });
+  }
+}
