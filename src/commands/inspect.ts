@@ -113,6 +113,7 @@ const templateNames: Readonly<Record<Kind, Pick<OneShowing, "type" | "aliases" |
       Name: "name", ID: "id", Driver: "driver", NetworkInterface: "network_interface", Created: "created", Subnets: "subnets",
       Routes: "routes", IPv6Enabled: "ipv6_enabled", Internal: "internal", DNSEnabled: "dns_enabled", Labels: "labels",
       Options: "options", IPAMOptions: "ipam_options", Containers: "containers", NetworkDNSServers: "network_dns_servers",
+      Subnet: "subnet", Gateway: "gateway", LeaseRange: "lease_range", StartIP: "start_ip", EndIP: "end_ip", Destination: "destination", Metric: "metric",
     },
   },
   pod: { type: "define.InspectPodData" },

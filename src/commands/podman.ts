@@ -122,6 +122,7 @@ const secret: Contents = {
 };
 
 const system: Contents = {
+  adopt: ["Bring images, volumes, networks and secrets over from an installed Podman", () => import("./system/adopt.ts")],
   check: ["Check storage consistency", () => import("./system/check.ts")],
   connection: group("Manage remote API service destinations", {
     list: ["List destination for the Podman service(s)", () => import("./system/connections.ts"), { aliases: ["ls"] }],

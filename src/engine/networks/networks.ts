@@ -133,6 +133,14 @@ function writeNetwork(directory: string, network: Network): void {
   renameSync(`${file}.new`, file);
 }
 
+/** A definition that another store had, as it was. @throws Fault "usage.invalid" for a wrong name */
+export function adoptNetwork(host: Host, network: Network): void {
+  checkName({ name: network.name });
+  mkdirSync(host.paths.networks, { recursive: true, mode: 0o755 });
+  using _lock = lockFile(`${host.paths.networks}/netavark.lock`, { exclusive: true, wait: true });
+  writeNetwork(host.paths.networks, network);
+}
+
 export interface UpdateNetwork {
   readonly addServers?: readonly string[];
   readonly dropServers?: readonly string[];
