@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { Fault } from "../base/fault.ts";
 import { needProgram, spawnSync } from "../base/spawn.ts";
 import { copyImage } from "../image/copy.ts";
-import { podmanImages, podmanStoreSource } from "../image/transports/podman-store.ts";
+import { podmanStorageImages, podmanStorageSource } from "../image/transports/podman-storage.ts";
 import { storageSink } from "../image/transports/storage.ts";
 import type { Host } from "./host.ts";
 import { adoptNetwork, listNetworks, type Network } from "./networks/networks.ts";
@@ -25,7 +25,7 @@ export interface AdoptStep {
 
 function imageSteps(host: Host, root: string): AdoptStep[] {
   const { images } = host.store;
-  return podmanImages(root).map(image => {
+  return podmanStorageImages(root).map(image => {
     const names = image.names.filter(name => !name.includes("@"));
     const here = images.get(image.id);
     return {
@@ -35,7 +35,7 @@ function imageSteps(host: Host, root: string): AdoptStep[] {
         // Names that mean another image here by now stay with it.
         const free = names.filter(name => images.findByName(name) === undefined);
         if (here) for (const name of free) images.tag(image.id, name);
-        else await copyImage(podmanStoreSource(root, image), storageSink(host.store, free));
+        else await copyImage(podmanStorageSource(root, image.id), storageSink(host.store, free));
       },
     };
   });

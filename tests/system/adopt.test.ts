@@ -32,6 +32,9 @@ function podmanStore(root: string): { id: string } {
   const config = JSON.stringify({ architecture: "amd64", os: "linux", config: {}, rootfs: { type: "layers", diff_ids: [`sha256:${sha(tar)}`] } });
   const id = sha(config);
   put(`${root}/overlay-images/${id}/=${base64(new TextEncoder().encode(`sha256:${id}`))}`, config);
+  const manifest = { schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json", layers: [{ mediaType: "application/vnd.oci.image.layer.v1.tar+gzip", digest: `sha256:${sha("gone")}`, size: 9 }],
+    config: { mediaType: "application/vnd.oci.image.config.v1+json", digest: `sha256:${id}`, size: config.length } };
+  put(`${root}/overlay-images/${id}/manifest`, JSON.stringify(manifest));
   put(`${root}/overlay-images/images.json`, JSON.stringify([{ id, names: ["localhost/moved:1"], layer }]));
   put(`${root}/volumes/keep/_data/file`, "kept\n");
   const db = new Database(`${root}/db.sql`);

@@ -26,6 +26,15 @@ const imagesFile = (root: string): string => join(root, "overlay-images", "image
 /** Whether a directory is a store of containers/storage and not of ours. */
 export const isPodmanStorage = (root: string): boolean => existsSync(imagesFile(root)) && !existsSync(join(root, "coracle.db"));
 
+/** Its images of one manifest, by ID (the config's digest) and whole names; lists and artifacts are passed over. */
+export function podmanStorageImages(root: string): { readonly id: string; readonly names: readonly string[] }[] {
+  return readList(imagesFile(root)).flatMap(image => {
+    const id = needText(image, "id", subject);
+    const isWhole = /^[0-9a-f]{64}$/.test(id) && findText(image, "layer", subject) !== undefined;
+    return isWhole ? [{ id, names: findTexts(image, "names", subject) ?? [] }] : [];
+  });
+}
+
 interface Layer {
   readonly id: string;
   readonly diffId: Digest;
