@@ -30,8 +30,20 @@ function imageWords(host: Host): string[] {
 }
 
 /** An image first, then whatever the shell knows. */
-export const imageThenFiles: Completer = completer((context, _word, operands) =>
-  operands.length === 0 ? imageWords(context.host) : { words: [], files: true });
+export const imageThenFiles: Completer = completer(async (context, word, operands) => {
+  if (operands.length === 0) return imageWords(context.host);
+  const { pathsInImage } = await import("../engine/paths-inside.ts");
+  return { words: pathsInImage(context.host, operands[0]!, word), open: true, files: true };
+});
+
+/** Paths of the host, or CONTAINER: and a path inside it. */
+export const hostOrContainerPaths: Completer = completer(async (context, word) => {
+  const colon = /^[./]/.test(word) ? -1 : word.indexOf(":");
+  if (colon < 0) return { words: namesOf(context.host, word, () => true).map((name) => name.replace(/(\t|$)/, ":$1")), open: true, files: true };
+  const { pathsInContainer } = await import("../engine/paths-inside.ts");
+  const name = word.slice(0, colon);
+  return { words: (await pathsInContainer(context.host, name, word.slice(colon + 1))).map((path) => `${name}:${path}`), open: true };
+});
 
 /** A running container first, then whatever the shell knows. */
 export const runningThenFiles: Completer = completer((context, word, operands) =>
@@ -53,11 +65,11 @@ export const sysctlNames: Completer = async (word) => {
       const name = `${prefix}${entry.name}`;
       if (!name.startsWith(word) && !word.startsWith(name)) continue;
       if (entry.isDirectory()) visit(`${directory}/${entry.name}`, `${name}.`, depth + 1);
-      else found.push(`${name}=`);
+      else found.push(name);
     }
   };
   visit("/proc/sys", "", 0);
-  return { words: found.sort(), open: true };
+  return found.sort();
 };
 
 export const networkNames: Completer = completer(async (context) => {

@@ -1,11 +1,11 @@
 // podman cp: files and directories between containers and the host.
 // Source: podman-cp(1).
 
-import { files } from "../../cli/complete.ts";
 import { toggle } from "../../cli/flag.ts";
 import { exactly } from "../../cli/operands.ts";
 import { copy, copyFromArchive, copyToArchive, type CopyEnd } from "../../engine/containers/copy.ts";
 import { piecesOf } from "../input.ts";
+import { hostOrContainerPaths } from "../suggest.ts";
 import { verb } from "../verb.ts";
 import { refuse } from "./written/refuse.ts";
 
@@ -16,7 +16,7 @@ export default verb({
     'local machine or the reverse, from the local filesystem to the container. If "-" is specified for either the ' +
     'SRC_PATH or DEST_PATH, you can also stream a tar archive from STDIN or to STDOUT. The CONTAINER can be a ' +
     'running or stopped container. The SRC_PATH or DEST_PATH can be a file or a directory.\n',
-  operands: exactly(2, files),
+  operands: exactly(2, hostOrContainerPaths),
   flags: {
     archive: toggle({ short: "a", help: "Chown copied files to the primary uid/gid of the destination container.", fallback: true, shown: "true" }),
     extract: toggle({ help: "Deprecated...", hidden: true }),
