@@ -64,3 +64,10 @@ test("image tree shows layers and the images that end at them", () => {
   expect(podman("image", "tree", "nosuch").err).toContain("image not known");
   ok("rmi", "-f", "child");
 });
+
+test("images takes a name with --all, and none with a filter; the history of names begins with those it has", () => {
+  ok("tag", IMAGE, "one");
+  ok("rmi", "one");
+  expect(ok("images", "--all", "--format", "{{.Repository}} {{.History}}", IMAGE)).toBe("127.0.0.1:5000/busybox 127.0.0.1:5000/busybox:latest, localhost/one:latest");
+  expect(podman("images", "--filter", "dangling=false", IMAGE)).toMatchObject({ status: 125, err: expect.stringContaining("cannot specify an image and a filter(s)") });
+});

@@ -104,12 +104,7 @@ export default verb({
 
 function rowsOf({ context, flags: asked, operands, given }: VerbCall<typeof flags>): ImageRow[] {
   const [name] = operands;
-  if (name !== undefined && (given.has("filter") || asked.all)) {
-    if (given.has("filter") && asked.filter.some((filter) => filter.startsWith("reference="))) {
-      throw refuse("cannot specify an image and a filter(s)");
-    }
-    if (asked.all) throw refuse("when using the --all switch, you may not pass any images names or IDs");
-  }
+  if (name !== undefined && given.has("filter")) throw refuse("cannot specify an image and a filter(s)");
   if (asked.quiet && given.has("format")) throw refuse("quiet and format are mutually exclusive");
   const found = listImages(context.host.store, {
     all: asked.all,
