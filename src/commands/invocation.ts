@@ -97,7 +97,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
 }
 
 /** As an ordinary user this process ends here, and its like goes on as root of the user's namespaces. */
-async function enterAsUser({ verb, argv, path }: Start<Invocation>): Promise<void> {
+export async function enterAsUser({ verb, argv, path }: Start<Invocation>): Promise<void> {
   if (process.geteuid!() !== 0) await (await import("../engine/rootless.ts")).enter(argv);
   if (verb.needs === "unshared") (await import("../engine/rootless.ts")).needUnshared(path);
 }

@@ -107,7 +107,8 @@ function warnOfSingle(name: string): void {
 /** For verbs that make mounts a person is to see: they would be seen in the namespaces alone. */
 export function needUnshared(path: string): void {
   if (!hasEntered()) return;
-  throw new Fault("usage.invalid", `cannot run command "${path}" in rootless mode, must execute \`podman unshare\` first`);
+  const program = path.startsWith("buildah ") ? "buildah" : "podman";
+  throw new Fault("usage.invalid", `cannot run command "${path}" in rootless mode, must execute \`${program} unshare\` first`);
 }
 
 /** Ends the pause process: the next command makes the namespaces anew. @returns whether there was one */

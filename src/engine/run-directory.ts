@@ -37,7 +37,13 @@ function makeDirectory(path: string): boolean {
   }
 }
 
-const statOf = (path: string): fs.Stats | undefined => fs.statSync(path, { throwIfNoEntry: false });
+function statOf(path: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
 
 const notOurs = (message: string): Fault =>
   new Fault("system.denied", message, { hint: "set XDG_RUNTIME_DIR to a directory of your own that no one else may enter" });

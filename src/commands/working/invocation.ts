@@ -7,6 +7,7 @@ import { writeErr, writeOut } from "../../cli/output.ts";
 import { printFault } from "../../cli/print-fault.ts";
 import type { Hooks, Start } from "../../cli/program.ts";
 import type { Host, HostOptions } from "../../engine/host.ts";
+import { enterAsUser } from "../invocation.ts";
 import type { Invocation } from "../verb.ts";
 import type { BuildahGlobals } from "./globals.ts";
 
@@ -27,6 +28,7 @@ export const buildahHooks: Hooks<Invocation> = {
 async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
   const options = start.globals.flags as Values<BuildahGlobals>;
   refuseMaps(start.globals.given);
+  if (start.verb.needs !== "nothing") await enterAsUser(start);
   const open = start.verb.needs === "nothing" ? undefined : (await import("../../engine/host.ts")).openHost;
   let host: Host | undefined;
   const invocation: Invocation = {

@@ -16,6 +16,7 @@ interface Shown {
 export default verb({
   usage: "[flags] [CONTAINER...]",
   about: "buildah mount\n  mounts a working container's root filesystem for manipulation.\n\n  Note:  In rootless mode you need to first execute buildah unshare, to put you\n  into the usernamespace. Afterwards you can buildah mount the container and\n  view/modify the content in the containers root file system.\n",
+  needs: "unshared",
   operands: ordered({ complete: workingNames }),
   interspersed: false,
   flags: {

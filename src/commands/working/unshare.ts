@@ -1,7 +1,6 @@
 // buildah unshare: a command where working containers may be mounted; as root that is right here.
 // Source: buildah-unshare(1).
 
-import { Fault } from "../../base/fault.ts";
 import { spawn } from "../../base/spawn.ts";
 import { list } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
@@ -19,13 +18,13 @@ export default verb({
   flags: { mount: list({ short: "m", help: "mount the specified containers (default [])" }) },
   examples: ["buildah unshare id", "buildah unshare cat /proc/self/uid_map", "buildah unshare buildah-script.sh"],
   async run({ context, flags, operands }) {
-    if (context.host.rootless) throw new Fault("usage.unsupported", "cannot run in a user namespace of your own: not done yet", { hint: "run it as root" });
     const shell = process.env["SHELL"];
     const argv = operands[0] === "--" ? operands.slice(1) : operands;
     if (argv.length === 0 && !shell) throw refuse("no command specified");
     const env: Record<string, string | undefined> = {
       BUILDAH_ISOLATION: "rootless", ...process.env,
-      _CONTAINERS_USERNS_CONFIGURED: "done", _CONTAINERS_ROOTLESS_UID: "0", _CONTAINERS_ROOTLESS_GID: "0",
+      _CONTAINERS_USERNS_CONFIGURED: "done",
+      _CONTAINERS_ROOTLESS_UID: String(context.host.user?.uid ?? 0), _CONTAINERS_ROOTLESS_GID: String(context.host.user?.gid ?? 0),
     };
     const mounted: WorkingContainer[] = [];
     try {

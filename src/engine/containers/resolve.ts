@@ -9,6 +9,7 @@ import type { ImageDefaults } from "../../base/oci-image.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findProgram, programPlaces } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
+import { cgroupMode } from "../../runtime/cgroups.ts";
 import { completeHealth } from "../health/settings.ts";
 import { argvOf, environment, splitOnce, variables } from "./environment.ts";
 import { globMounts } from "./globs.ts";
@@ -166,8 +167,19 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   if (spec.cgroups === "disabled") return { ...spec.resources };
   const asked = spec.resources?.pidsLimit;
   const pidsLimit = asked === undefined ? host.conf.containers.pids_limit ?? 2048 : asked === 0 ? -1 : asked;
+  refuseLimits(host, spec);
   const { memoryBytes, ...rest } = spec.resources ?? {};
   return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
+}
+
+/** Without v2 no part of the cgroups can be given to an ordinary user, so a limit would hold nothing. */
+function refuseLimits(host: Host, { resources = {} }: ContainerSpec): void {
+  if (!host.rootless || cgroupMode() === "v2") return;
+  const asked = Object.entries(resources).filter(([, value]) => value !== undefined).map(([name]) => name);
+  if (asked.length === 0) return;
+  throw new Fault("usage.unsupported", `cannot limit a container's resources (${asked.join(", ")}): cgroups v1 gives ordinary users none`, {
+    hint: "run it as root, or start the machine with cgroups v2: systemd.unified_cgroup_hierarchy=1",
+  });
 }
 
 function securityOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec["security"]> {

@@ -1,0 +1,114 @@
+// As an ordinary user: the first command, storage, containers, network, and what other users may not.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chownSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { busybox } from "../fixtures/images.ts";
+import { type Registry, startRegistry } from "../fixtures/registry.ts";
+import { IMAGE } from "../fixtures/store.ts";
+import { makeUser, type User } from "../fixtures/user.ts";
+
+let ann: User;
+let bob: User;
+let registry: Registry;
+beforeAll(async () => {
+  registry = await startRegistry();
+  await registry.push(busybox(), "busybox");
+  ann = makeUser("ann", 2001);
+  bob = makeUser("bob", 2002, { ranges: "", withRunDirectory: false });
+  ann.ok("pull", "-q", IMAGE);
+}, 60_000);
+afterAll(async () => {
+  for (const user of [ann, bob]) user.run(["podman", "rm", "-fa", "-t0"]);
+  rmSync("/tmp/podman-run-2002", { recursive: true, force: true });
+  await registry?.stop();
+}, 60_000);
+
+test("unshare is root of the user's own ranges, and leaves as its command does", () => {
+  expect(ann.ok("unshare", "cat", "/proc/self/uid_map").split("\n").map(line => line.trim().split(/\s+/).join(" "))).toEqual(["0 2001 1", "1 200100000 65536"]);
+  expect(ann.podman("unshare", "sh", "-c", "exit 3").status).toBe(3);
+  expect(ann.podman("unshare", "/etc").status).toBe(126);
+  expect(ann.podman("unshare", "no-such-program").status).toBe(127);
+});
+
+test("every command is in the same namespaces, until system migrate", () => {
+  const namespace = (): string => ann.ok("unshare", "readlink", "/proc/self/ns/user");
+  const first = namespace();
+  expect(namespace()).toBe(first);
+  ann.ok("system", "migrate");
+  expect(existsSync(`${ann.runDirectory}/libpod/tmp/pause.pid`)).toBe(false);
+  expect(namespace()).not.toBe(first);
+});
+
+test("the directory we are called in and our name stay", () => {
+  expect(ann.run(["podman", "unshare", "pwd"], { cwd: "/usr" }).out).toBe("/usr\n");
+  expect(ann.run(["buildah", "--version"]).out).toContain("buildah");
+});
+
+test("a container runs as root of the namespace, writes, and is gone", () => {
+  expect(ann.ok("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "id -u; touch /x; rm /bin/true; ls /x")).toBe("0\n/x");
+  expect(ann.ok("ps", "-aq")).toBe("");
+});
+
+test("a container is watched, entered, logged and removed", () => {
+  ann.ok("run", "-d", "--name", "c", "--network", "none", IMAGE, "sh", "-c", "echo said; sleep 100");
+  expect(ann.ok("exec", "c", "cat", "/proc/1/uid_map")).toContain("2001");
+  expect(ann.ok("logs", "c")).toBe("said");
+  expect(ann.ok("ps", "--format", "{{.Names}}")).toBe("c");
+  ann.ok("rm", "-f", "-t0", "c");
+});
+
+test("pasta connects a container and publishes its port", () => {
+  ann.ok("run", "-d", "--name", "p", "-p", "8099:80", IMAGE, "sh", "-c", "echo hello | nc -l -p 80");
+  const heard = ann.run(["bash", "-c", "for i in $(seq 50); do exec 3<>/dev/tcp/127.0.0.1/8099 && head -c5 <&3 && exit; sleep 0.1; done 2>/dev/null"]);
+  expect(heard.out).toBe("hello");
+  ann.ok("rm", "-f", "-t0", "p");
+});
+
+test("a named network is refused by name", () => {
+  const ran = ann.podman("run", "--rm", "--network", "bridge", IMAGE, "true");
+  expect([ran.status, ran.err.includes("cannot join a bridge network as an ordinary user")]).toEqual([125, true]);
+});
+
+test("mount needs unshare", () => {
+  const ran = ann.podman("mount", "x");
+  expect(ran.err).toContain('cannot run command "podman mount" in rootless mode, must execute `podman unshare` first');
+});
+
+test("a pulled image keeps its digest", () => {
+  expect(ann.ok("image", "inspect", "--format", "{{.Digest}}", IMAGE)).toMatch(/^sha256:[0-9a-f]{64}$/);
+});
+
+test("without ranges there is one ID, and the message says which lines to add", () => {
+  const ran = bob.podman("unshare", "cat", "/proc/self/uid_map");
+  expect(ran.out.trim().split(/\s+/)).toEqual(["0", "2002", "1"]);
+  expect(ran.err).toMatch(/Add \\?"bob:\d+:65536\\?" to \/etc\/subuid/);
+  expect(bob.podman("unshare", "true").err).toBe("");
+});
+
+test("without a run directory one is made that only the user may enter", () => {
+  bob.ok("ps");
+  const { uid, mode } = statSync("/tmp/podman-run-2002");
+  expect([uid, mode & 0o777]).toEqual([2002, 0o700]);
+});
+
+test("a run directory that someone else made is refused", () => {
+  const place = "/tmp/podman-run-2003";
+  const eve = makeUser("eve", 2003, { withRunDirectory: false });
+  mkdirSync(place);
+  try {
+    chownSync(place, 2001, 2001);
+    const ran = eve.podman("ps");
+    expect([ran.status, ran.err.includes("it is not a directory of the current user")]).toEqual([125, true]);
+    const given = eve.run(["env", `XDG_RUNTIME_DIR=${ann.home}`, "podman", "ps"]);
+    expect(given.status).toBe(125);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+});
+
+test("another user can neither read the store nor the run directory", () => {
+  for (const path of [`${ann.home}/.local/share/containers/coracle`, `${ann.runDirectory}/containers/coracle`]) {
+    expect(statSync(path).mode & 0o077).toBe(0);
+    expect(bob.run(["ls", path]).status).not.toBe(0);
+  }
+});
