@@ -69,6 +69,15 @@ test("a named network is refused by name", () => {
   expect([ran.status, ran.err.includes("cannot join a bridge network as an ordinary user")]).toEqual([125, true]);
 });
 
+for (const words of [["--userns", "keep-id"], ["--uidmap", "0:1:1000"], ["-m", "50m"]]) {
+  test(`${words.join(" ")} is refused by one clear message where it cannot be done`, () => {
+    const isV2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
+    if (words[0] === "-m" && isV2) return;
+    const ran = ann.podman("run", "--rm", "--network", "none", ...words, IMAGE, "true");
+    expect([ran.status, /^Error: cannot (give an ordinary user's container a user namespace|limit a container's resources)/.test(ran.err)]).toEqual([125, true]);
+  });
+}
+
 test("mount needs unshare", () => {
   const ran = ann.podman("mount", "x");
   expect(ran.err).toContain('cannot run command "podman mount" in rootless mode, must execute `podman unshare` first');

@@ -172,6 +172,14 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
 }
 
+/** A namespace below the user's own would need another owner for every file of the image. */
+function refuseUsers({ rootless }: Host, { user }: Partial<Record<string, NamespaceMode>>): void {
+  if (!rootless || user === undefined || user.kind === "host") return;
+  throw new Fault("usage.unsupported", "cannot give an ordinary user's container a user namespace of its own (--userns, --uidmap, --gidmap): this version maps its root to the user", {
+    hint: "leave the option out, or use --userns host",
+  });
+}
+
 /** Without v2 no part of the cgroups can be given to an ordinary user, so a limit would hold nothing. */
 function refuseLimits(host: Host, { resources = {} }: ContainerSpec): void {
   if (!host.rootless || cgroupMode() === "v2") return;
@@ -228,6 +236,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
   const expose = exposeOf(asked, defaults);
   const { ports, warnings } = portsOf(host, asked, network, expose);
   const namespaces = namespacesOf(host, asked);
+  refuseUsers(host, namespaces);
   const annotations = { ...variables(conf.containers.annotations ?? []), ...asked.annotations };
   const spec: ContainerSpec = {
     ...withNetwork,
