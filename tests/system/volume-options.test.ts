@@ -2,7 +2,7 @@
 // Source: podman-volume-create(1), podman-volume-prune(1), podman-image-tree(1).
 
 import { afterEach, expect, test } from "bun:test";
-import { statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -70,4 +70,13 @@ test("images takes a name with --all, and none with a filter; the history of nam
   ok("rmi", "one");
   expect(ok("images", "--all", "--format", "{{.Repository}} {{.History}}", IMAGE)).toBe("127.0.0.1:5000/busybox 127.0.0.1:5000/busybox:latest, localhost/one:latest");
   expect(podman("images", "--filter", "dangling=false", IMAGE)).toMatchObject({ status: 125, err: expect.stringContaining("cannot specify an image and a filter(s)") });
+});
+
+test("image prune --build-cache takes what builds keep from one to the next", () => {
+  const kept = "/var/lib/containers/coracle/build-cache/kept";
+  mkdirSync(kept, { recursive: true });
+  ok("image", "prune", "-f");
+  expect(existsSync(kept)).toBe(true);
+  ok("image", "prune", "-f", "--build-cache");
+  expect(existsSync(kept)).toBe(false);
 });
