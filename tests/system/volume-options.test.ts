@@ -80,3 +80,12 @@ test("image prune --build-cache takes what builds keep from one to the next", ()
   ok("image", "prune", "-f", "--build-cache");
   expect(existsSync(kept)).toBe(false);
 });
+
+test("a volume waits for an image that has something at its place", () => {
+  ok("volume", "create", "v");
+  const waits = () => ok("volume", "inspect", "--format", "{{.NeedsCopyUp}} {{.NeedsChown}}", "v");
+  ok("run", "--rm", "--network", "none", "-v", "v:/nothing-here", IMAGE, "true");
+  expect(waits()).toBe("true true");
+  expect(ok("run", "--rm", "--network", "none", "-v", "v:/etc", IMAGE, "ls", "/etc/passwd")).toBe("/etc/passwd");
+  expect(waits()).toBe("false false");
+});

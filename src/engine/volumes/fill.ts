@@ -47,9 +47,13 @@ export function fillVolume(host: Host, name: string, { root, target, copy }: { r
   if (!record || (!record.needsCopyUp && !record.needsChown)) return;
   const { mountpoint } = volumeOf(host, record);
   const isEmpty = readdirSync(mountpoint).length === 0;
+  // Where the image has nothing, the volume still waits for one that has.
+  let isFilled = !isEmpty || !copy;
   withDirectoryInRoot(root, target, source => {
+    isFilled ||= readdirSync(source).length > 0;
     if (record.needsCopyUp && copy && isEmpty) copyInside(source, mountpoint, name);
     if (record.needsChown && isEmpty) takeOwner(source, mountpoint);
   });
+  if (!isFilled) return;
   host.state.saveVolume({ ...record, needsCopyUp: false, needsChown: false });
 }
