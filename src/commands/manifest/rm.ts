@@ -4,6 +4,8 @@
 import { toggle } from "../../cli/flag.ts";
 import { atLeast } from "../../cli/operands.ts";
 import { removeImagesOf } from "../../engine/images.ts";
+import { getList } from "../../image/manifest-list.ts";
+import { lookupAny } from "../../image/resolve.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 import { report } from "../working/rmi.ts";
@@ -16,6 +18,8 @@ export default verb({
   flags: { ignore: toggle({ short: "i", help: "Ignore errors when a specified manifest is missing" }) },
   examples: ["podman manifest rm mylist:v1.11"],
   async run({ context, flags, operands }) {
+    const { store, imageSystem } = context.host;
+    for (const name of operands) if (lookupAny(store, name, imageSystem)) getList(store, name, imageSystem);
     const removed = await removeImagesOf(context.host, operands, { ignore: flags.ignore });
     if (isBuildah(context)) return report(context, removed);
     for (const name of removed.untagged) context.out(`Untagged: ${name}`);
