@@ -13,6 +13,7 @@ import { conmonPath } from "./containers/launch.ts";
 import { isLive, observe } from "./containers/observe.ts";
 import { runtimeOf } from "./containers/runtime-choice.ts";
 import { eventsBackend } from "./events.ts";
+import { ownIdMaps } from "../kernel/users.ts";
 import type { Host } from "./host.ts";
 
 function read(path: string): string {
@@ -66,6 +67,8 @@ function executable(name: string): { executable: string; package: string; versio
   return path ? { executable: path, package: packageOf(path), version: versionOf(path) } : { executable: "", package: "", version: "" };
 }
 
+const mapsOf = (kind: "uid" | "gid") => ownIdMaps(kind).map(({ inside, outside, count }) => ({ container_id: inside, host_id: outside, size: count }));
+
 function cpuUse(): Record<string, number> {
   const [user = 0, nice = 0, system = 0, idle = 0, ...rest] = read("/proc/stat").split("\n")[0]!.split(/\s+/).slice(1).map(Number);
   const total = user + nice + system + idle + rest.slice(0, 5).reduce((sum, value) => sum + value, 0);
@@ -95,7 +98,7 @@ function hostInfo(host: Host): Record<string, unknown> {
     eventLogger: eventsBackend(host),
     freeLocks: 2048,
     hostname: read("/proc/sys/kernel/hostname").trim(),
-    idMappings: { gidmap: null, uidmap: null },
+    idMappings: host.rootless ? { gidmap: mapsOf("gid"), uidmap: mapsOf("uid") } : { gidmap: null, uidmap: null },
     kernel: read("/proc/sys/kernel/osrelease").trim(),
     logDriver: host.conf.containers.log_driver ?? "k8s-file",
     ...memory(),

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chownSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { mustRun } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { IMAGE } from "../fixtures/store.ts";
@@ -92,6 +93,12 @@ test("without ranges there is one ID, and the message says which lines to add", 
   expect(ran.out.trim().split(/\s+/)).toEqual(["0", "2002", "1"]);
   expect(ran.err).toMatch(/Add \\?"bob:\d+:65536\\?" to \/etc\/subuid/);
   expect(bob.podman("unshare", "true").err).toBe("");
+});
+
+test("an owner outside the ranges is refused with its number, and becomes the user where there is one ID only", () => {
+  for (const user of [ann, bob]) mustRun(["tar", "-C", "/etc", "--owner=900000", "--group=1", "-cf", `${user.home}/far.tar`, "passwd"]);
+  expect(ann.podman("import", "-q", "far.tar").err).toContain("requested 900000:1 for /passwd");
+  expect(bob.podman("import", "-q", "far.tar").status).toBe(0);
 });
 
 test("without a run directory one is made that only the user may enter", () => {

@@ -21,6 +21,8 @@ export interface UnpackOptions {
   readonly overlayMarks: "trusted." | "user.";
   /** Device nodes and attributes that are refused are left out: without real root. */
   readonly lenient: boolean;
+  /** Owners that cannot be are passed over: where there is one ID only. */
+  readonly singleOwner?: boolean;
   /** Whiteouts become overlay's; or they delete what is there; or they are files as others (for trees that are not layers). */
   readonly whiteouts: "overlay" | "apply" | "keep";
 }
@@ -84,7 +86,7 @@ export class Unpacker implements TarHandler {
     const fd = this.#file;
     const entry = this.#entry!;
     if (entry.regions !== undefined) ftruncate(fd, entry.size);
-    fchown(fd, entry);
+    this.#own(entry, () => fchown(fd, entry));
     fchmod(fd, entry.mode);
     if (entry.xattrs !== undefined) this.#attributes(fd, entry);
     utimensat(fd, "", { mtime: entry.mtime });
@@ -119,7 +121,7 @@ export class Unpacker implements TarHandler {
     // A later entry has taken its place.
     if (fd < 0) return;
     try {
-      fchown(fd, entry);
+      this.#own(entry, () => fchown(fd, entry));
       fchmod(fd, entry.mode);
       if (entry.xattrs !== undefined) this.#attributes(fd, entry);
       utimensat(fd, "", { mtime: entry.mtime });
@@ -202,10 +204,24 @@ export class Unpacker implements TarHandler {
     const path = toPath(name);
     if (findStat(parent, path) !== undefined) this.#clear(parent, name);
     make();
-    fchownat(parent, path, entry);
+    this.#own(entry, () => fchownat(parent, path, entry));
     if (entry.kind !== "symlink") fchmodat(parent, path, entry.mode);
     if (entry.xattrs !== undefined) this.#attributes(handlePath(parent, path), entry);
     utimensat(parent, path, { mtime: entry.mtime });
+  }
+
+  /** The kernel knows no owner outside the maps of our user namespace. */
+  #own(entry: TarEntry, give: () => void): void {
+    try {
+      give();
+    } catch (thrown) {
+      if (!this.#options.lenient || !(thrown instanceof Fault) || thrown.errno !== "EINVAL") throw thrown;
+      if (this.#options.singleOwner) return;
+      const wanted = `requested ${entry.uid}:${entry.gid} for /${showName(entry.name)}`;
+      throw new Fault("system.denied", `potentially insufficient UIDs or GIDs available in user namespace (${wanted})`, {
+        cause: thrown, hint: "give the user wider ranges in /etc/subuid and /etc/subgid, then run: podman system migrate",
+      });
+    }
   }
 
   #node(parent: number, name: ByteText, type: number): void {
