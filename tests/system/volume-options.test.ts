@@ -3,7 +3,7 @@
 
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync } from "node:fs";
-import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
+import { begin, mustRun, ok, podman, run } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -88,4 +88,18 @@ test("a volume waits for an image that has something at its place", () => {
   expect(waits()).toBe("true true");
   expect(ok("run", "--rm", "--network", "none", "-v", "v:/etc", IMAGE, "ls", "/etc/passwd")).toBe("/etc/passwd");
   expect(waits()).toBe("false false");
+});
+
+test("load takes an archive from the web, and says when there is none", async () => {
+  ok("save", "-q", "-o", "/tmp/image.tar", IMAGE);
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: ({ url }) => url.endsWith("/image.tar") ? new Response(Bun.file("/tmp/image.tar")) : new Response("", { status: 404 }) });
+  try {
+    const load = async (path: string) => begin(["podman", "load", "-q", "-i", `http://127.0.0.1:${server.port}${path}`]);
+    const [good, bad] = [await load("/image.tar"), await load("/none")];
+    expect([await good.exited, good.out()]).toEqual([0, `Loaded image: ${IMAGE}\n`]);
+    expect(await bad.exited).toBe(125);
+    expect(bad.err()).toContain("404");
+  } finally {
+    server.stop(true);
+  }
 });

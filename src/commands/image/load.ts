@@ -21,7 +21,7 @@ export default verb({
     signaturePolicy: text({ help: "Pathname of signature policy file", hidden: true }),
   },
   async run({ context, flags }) {
-    using input = flags.input === undefined ? spool() : { path: flags.input, [Symbol.dispose]() {} };
+    using input = flags.input === undefined ? spool() : isWeb(flags.input) ? await download(flags.input) : { path: flags.input, [Symbol.dispose]() {} };
     const loaded = await loadImages(input.path, {
       store: context.host.store,
       system: context.host.imageSystem,
@@ -33,6 +33,21 @@ export default verb({
     }
   },
 });
+
+const isWeb = (input: string): boolean => /^https?:\/\//.test(input);
+
+async function download(address: string): Promise<{ path: string } & Disposable> {
+  const directory = mkdtempSync(`${process.env["TMPDIR"] || "/var/tmp"}/coracle-load-`);
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  try {
+    const { fetchToFile } = await import("../../image/web-file.ts");
+    await fetchToFile(address, `${directory}/archive`);
+  } catch (thrown) {
+    remove();
+    throw thrown;
+  }
+  return { path: `${directory}/archive`, [Symbol.dispose]: remove };
+}
 
 /** Standard input as a file, since archives are read by position. */
 function spool(): { path: string } & Disposable {
