@@ -57,10 +57,16 @@ function personaNamed(name: string): (() => Promise<Program>) | undefined {
   return Object.hasOwn(personas, name) ? personas[name] : undefined;
 }
 
+/** What conmon calls at a container's end starts with this option and a file: nothing is loaded while another of us cleans up. */
+const afterAttendant = "--after-attendant";
+
 async function main(): Promise<number> {
   let fail: Program["fail"] = printFault;
   try {
-    const { load, argv, shown } = choose(settle(process.argv0), process.argv.slice(2));
+    const given = process.argv.slice(2);
+    const waits = given[0] === afterAttendant && given[1] !== undefined;
+    if (waits && !await (await import("./base/attendant.ts")).attendantLeft(given[1]!)) return 0;
+    const { load, argv, shown } = choose(settle(process.argv0), waits ? given.slice(2) : given);
     const program = await load();
     fail = program.fail;
     return await program.run(argv, shown);

@@ -1,6 +1,7 @@
 // An attached container: its streams are ours, our signals are its, until it ends or the person detaches.
 // Source: podman-run(1), podman-attach(1), podman-start(1) --attach.
 
+import { attend, stopAttending } from "../../base/attendant.ts";
 import { Fault } from "../../base/fault.ts";
 import { exitFileComes } from "../exits.ts";
 import type { Host } from "../host.ts";
@@ -8,7 +9,7 @@ import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { settle } from "./cleanup.ts";
 import { detachKeysDefault, parseDetachKeys } from "./detach-keys.ts";
-import { openMonitor } from "./launch.ts";
+import { attendantFile, openMonitor } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { hasEnded, isLive, readExitFile } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
@@ -47,6 +48,7 @@ async function endOf(host: Host, record: ContainerRecord, { waits }: { waits: bo
   await exitFileComes(`${host.paths.exits}/${id}`, { ...(waits ? {} : { timeoutMs: exitFileMs }), ...(state.conmonPid ? { conmonPid: state.conmonPid } : {}) });
   const code = readExitFile(host, id)?.code;
   await settle(host, id);
+  stopAttending(attendantFile(host, id));
   return { exitCode: (code ?? host.state.exitCode(id) ?? host.state.findById(id)?.state.exitCode ?? -1) & 0xff, detached: false };
 }
 
@@ -65,6 +67,7 @@ function serve(host: Host, { record, options, socket }: Serving): Promise<Partin
 
 async function afterParting(host: Host, record: ContainerRecord, parting: Parting): Promise<AttachedEnd> {
   if (parting === "ended") return endOf(host, record, { waits: false });
+  stopAttending(attendantFile(host, record.id));
   if (parting === "detached") containerEvent(host, record, "detach");
   return { exitCode: parting === "detached" ? 0 : brokenPipeStatus, detached: true };
 }
@@ -91,10 +94,12 @@ export async function startAttached(host: Host, nameOrId: string, options: Attac
     containerEvent(host, initialized, "attach");
     const monitor = hasNoStreams(initialized, options) ? undefined : openMonitor(host, initialized);
     const terminal = monitor && initialized.spec.terminal ? holdTerminal(monitor, { raw: options.stdin ?? false }) : undefined;
+    attend(attendantFile(host, id));
     try {
       return { record: await run(host, initialized), monitor, terminal };
     } catch (thrown) {
       terminal?.release();
+      stopAttending(attendantFile(host, id));
       throw thrown;
     }
   });

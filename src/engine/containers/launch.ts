@@ -30,8 +30,17 @@ export function conmonPath(host: Host): string {
   return asked.find(path => existsSync(path)) ?? needProgram("conmon", "conmon");
 }
 
-/** What conmon runs when the container, or a session of it, has ended. */
+/** What conmon runs when a session in a container has ended. */
 export const exitCommand = (host: Host, ...rest: readonly string[]): string[] => selfCommand(host, "container", "cleanup", ...rest);
+
+/** Where an attached start says that it will clean up itself. */
+export const attendantFile = (host: Host, id: string): string => `${host.paths.runDir(id)}/attendant`;
+
+/** What conmon runs when the container has ended; it stands back while an attendant is at it. */
+function containerExitCommand(host: Host, id: string): string[] {
+  const own = host.options.self ?? ownProgram();
+  return [...own, "--after-attendant", attendantFile(host, id), ...exitCommand(host, id).slice(own.length)];
+}
 
 /** This program once more, with the same store. */
 export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
@@ -79,7 +88,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
     ...conmonLog(host, record),
     terminal: spec.terminal ?? false,
     stdin: spec.stdin ?? false,
-    exitCommand: exitCommand(host, id),
+    exitCommand: containerExitCommand(host, id),
     systemdCgroup: cgroupManagerOf(host) === "systemd",
     ...(spec.cgroups ? { cgroups: spec.cgroups } : {}),
     conmon: conmonPath(host),

@@ -119,11 +119,11 @@ export function mountShm(host: Host, { id, spec }: ContainerRecord): string {
   return target;
 }
 
-/** Mounts the root, or counts one user more. */
+/** Mounts the root (of one that goes with its end without the care for lasting, whose flush costs the most of an unmount), or counts one user more. */
 export function mountRoot(host: Host, record: ContainerRecord): MountedRoot {
   const { id, spec } = record;
   const label = spec.security?.mountLabel;
-  const path = spec.rootfs ? mountRootfs(host, record) : host.store.roots.mount(id, label ? { label } : {});
+  const path = spec.rootfs ? mountRootfs(host, record) : host.store.roots.mount(id, { ...(label ? { label } : {}), volatile: spec.remove ?? false });
   return { path, mounts: (spec.mounts ?? []).map((mount, index) => plainMount(host, record, mount, path, index)) };
 }
 
