@@ -57,16 +57,16 @@ function personaNamed(name: string): (() => Promise<Program>) | undefined {
   return Object.hasOwn(personas, name) ? personas[name] : undefined;
 }
 
-/** What conmon calls at a container's end starts with this option and a file: nothing is loaded while another of us cleans up. */
+/** What conmon calls at a container's end starts with this option and two files: nothing is loaded while another of us cleans up. */
 const afterAttendant = "--after-attendant";
 
 async function main(): Promise<number> {
   let fail: Program["fail"] = printFault;
   try {
     const given = process.argv.slice(2);
-    const waits = given[0] === afterAttendant && given[1] !== undefined;
-    if (waits && !await (await import("./base/attendant.ts")).attendantLeft(given[1]!)) return 0;
-    const { load, argv, shown } = choose(settle(process.argv0), waits ? given.slice(2) : given);
+    const waits = given[0] === afterAttendant && given[2] !== undefined;
+    if (waits && !await (await import("./base/attendant.ts")).attendantLeft(given[1]!, given[2]!)) return 0;
+    const { load, argv, shown } = choose(settle(process.argv0), waits ? given.slice(3) : given);
     const program = await load();
     fail = program.fail;
     return await program.run(argv, shown);

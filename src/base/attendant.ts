@@ -40,9 +40,9 @@ function isAttended(file: string): boolean {
   }
 }
 
-/** Waits a while for an attendant that lives; whether anything is left to clean, which is so while the file's directory is there. */
-export async function attendantLeft(file: string): Promise<boolean> {
+/** Waits a while for an attendant that lives; whether anything is left to clean: the file's directory, or the other file. */
+export async function attendantLeft(file: string, other: string): Promise<boolean> {
   const end = performance.now() + patienceMs;
   while (performance.now() < end && isAttended(file)) await Bun.sleep(pauseMs);
-  return statSync(file.slice(0, file.lastIndexOf("/")), { throwIfNoEntry: false }) !== undefined;
+  return [file.slice(0, file.lastIndexOf("/")), other].some(path => statSync(path, { throwIfNoEntry: false }) !== undefined);
 }

@@ -1,7 +1,7 @@
 // Buildah's table of contents: every verb's name, its summary, and where it lies.
 
 import { group } from "../cli/command.ts";
-import { manifestVerbs } from "./manifest/contents.ts";
+import { manifestVerbs } from "./manifest-verbs.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleBuildah } from "./version.ts";
 import { globals, inheritedGlobals } from "./working/globals.ts";

@@ -2,7 +2,7 @@
 
 import { group } from "../cli/command.ts";
 import { globals, inheritedGlobals } from "./globals.ts";
-import { manifestVerbs } from "./manifest/contents.ts";
+import { manifestVerbs } from "./manifest-verbs.ts";
 import { refusedConnections, refusedContents, refusedPods, refusedService } from "./refused.ts";
 import type { Contents, Persona } from "./verb.ts";
 import { compatibleVersion } from "./version.ts";

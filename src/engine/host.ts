@@ -7,7 +7,7 @@ import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
 import { userRunDirectory } from "./run-directory.ts";
 import { noticeBoot } from "./state/boot.ts";
-import { openState, stateSchema } from "./state/state.ts";
+import { openState, leavingSchema, stateSchema } from "./state/state.ts";
 import type { State } from "./state/state.ts";
 import { workingSchema } from "./working/records.ts";
 
@@ -136,6 +136,7 @@ export function openHost(options: HostOptions = {}): Host {
   const state = once(() => {
     store().migrate("engine", 1, stateSchema);
     store().migrate("working", 1, workingSchema);
+    store().migrate("leaving", 1, leavingSchema);
     const opened = openState(store().db);
     noticeBoot(paths, opened);
     return opened;

@@ -19,6 +19,6 @@ export default verb({
   async run({ context, flags }) {
     const question = "WARNING! This will remove all networks not used by at least one container.\nAre you sure you want to continue? [y/N] ";
     if (!flags.force && !(await confirm(context, question))) return;
-    report(context, pruneNetworks(context.host, flags.filter));
+    report(context, await pruneNetworks(context.host, flags.filter));
   },
 });

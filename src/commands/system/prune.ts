@@ -76,7 +76,7 @@ async function pruneAll({ context, flags: asked }: Call): Promise<number> {
   tell("Deleted Images", images.deleted.map((target) => ({ target })));
   for (const fault of images.faults) context.failed(fault);
   bytes += images.bytes;
-  tell("Deleted Networks", pruneNetworks(host, asked.filter));
+  tell("Deleted Networks", await pruneNetworks(host, asked.filter));
   return bytes;
 }
 

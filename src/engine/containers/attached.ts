@@ -47,7 +47,7 @@ async function endOf(host: Host, record: ContainerRecord, { waits }: { waits: bo
   const { id, state } = record;
   await exitFileComes(`${host.paths.exits}/${id}`, { ...(waits ? {} : { timeoutMs: exitFileMs }), ...(state.conmonPid ? { conmonPid: state.conmonPid } : {}) });
   const code = readExitFile(host, id)?.code;
-  await settle(host, id);
+  await settle(host, id, { networkLater: true });
   stopAttending(attendantFile(host, id));
   return { exitCode: (code ?? host.state.exitCode(id) ?? host.state.findById(id)?.state.exitCode ?? -1) & 0xff, detached: false };
 }

@@ -9,6 +9,7 @@ import type { Choice, Outcome } from "../batch.ts";
 import { exitFileComes } from "../exits.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
+import { settleLeaving } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { choose, onEach } from "./choose.ts";
 import { finish } from "./finish.ts";
@@ -48,13 +49,13 @@ async function removeImageQuietly(host: Host, { spec }: ContainerRecord): Promis
 }
 
 /** After the end of one run; safe to call by several processes. Whether the container is gone now. */
-export async function settle(host: Host, id: string, options: Pick<CleanupOptions, "remove" | "removeImage"> = {}): Promise<boolean> {
+export async function settle(host: Host, id: string, options: Pick<CleanupOptions, "remove" | "removeImage"> & { networkLater?: boolean } = {}): Promise<boolean> {
   let gone: ContainerRecord | undefined;
   await locked(host, id, async () => {
     const before = host.state.findById(id);
     if (!before) return;
     const justEnded = isLive(before.state) || before.state.status === "stopped";
-    const record = await finish(host, before);
+    const record = await finish(host, before, { networkLater: (options.networkLater ?? false) && (before.spec.remove ?? false) });
     if (justEnded && wantsRestart(record.spec.restart, record.state)) return again(host, record);
     if (!(options.remove || record.spec.remove) || record.state.status === "created") return;
     gone = record;
@@ -85,6 +86,7 @@ async function cleanExec(host: Host, { id }: ContainerRecord, session: string): 
 }
 
 export async function cleanup(host: Host, choice: Choice, options: CleanupOptions = {}): Promise<Outcome[]> {
+  for (const name of choice.names ?? []) await settleLeaving(host, name);
   const chosen = choose(host, { ...choice, ignore: choice.ignore ?? true });
   return onEach(chosen, record =>
     options.exec === undefined ? cleanOne(host, record, options) : cleanExec(host, record, options.exec));

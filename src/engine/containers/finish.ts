@@ -6,6 +6,7 @@ import { log } from "../../base/log.ts";
 import { isAlive } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { disconnect } from "../networks/connect.ts";
+import { mayLeaveLater } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { ended, isLive, readExitFile } from "./observe.ts";
@@ -41,9 +42,10 @@ async function untilGone({ pid, pidStart }: ContainerState): Promise<void> {
 /**
  * The lock is held by the caller and the process is gone. May be called again after a crash of ours at any point.
  *
+ * @param options.networkLater what takes long in the kernel may be noted for later, where nobody can tell (see networks/leaving.ts)
  * @throws Fault "container.running" when the process lives
  */
-export async function finish(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
+export async function finish(host: Host, record: ContainerRecord, { networkLater = false } = {}): Promise<ContainerRecord> {
   const { state } = record;
   if (readExitFile(host, record.id)) await untilGone(state);
   if (state.pid !== undefined && isAlive(state.pid, state.pidStart)) {
@@ -51,8 +53,9 @@ export async function finish(host: Host, record: ContainerRecord): Promise<Conta
   }
   if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
   const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, record);
+  const leaves = networkLater && mayLeaveLater(record);
   // The tools of the runtime and of the network work side by side, and beside us.
-  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), disconnect(host, record, state)]);
+  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), leaves ? undefined : disconnect(host, record, state)]);
   unmountRoot(host, record);
   const torn = await tearing;
   for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
@@ -61,6 +64,7 @@ export async function finish(host: Host, record: ContainerRecord): Promise<Conta
   host.state.transaction(() => {
     for (const session of host.state.execs(record.id)) host.state.removeExec(session.id);
     host.state.saveState(record.id, done);
+    if (leaves) host.state.noteLeaving(record);
   });
   containerEvent(host, record, "cleanup");
   if (state.health) (await import("../health/timer.ts")).pokeTimer(host);

@@ -10,7 +10,7 @@ import { launchContainer, type Launched } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
-import { ownProgram } from "../rootless.ts";
+import { namespacePath } from "../networks/connect.ts";
 import { hooksOf } from "./hooks.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
@@ -39,7 +39,7 @@ export const attendantFile = (host: Host, id: string): string => `${host.paths.r
 /** What conmon runs when the container has ended; it stands back while an attendant is at it. */
 function containerExitCommand(host: Host, id: string): string[] {
   const own = host.options.self ?? ownProgram();
-  return [...own, "--after-attendant", attendantFile(host, id), ...exitCommand(host, id).slice(own.length)];
+  return [...own, "--after-attendant", attendantFile(host, id), namespacePath(host, id), ...exitCommand(host, id).slice(own.length)];
 }
 
 /** This program once more, with the same store. */

@@ -12,6 +12,7 @@ import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, r
 import { reservePorts } from "../networks/held-ports.ts";
 import { connectByPasta } from "../networks/pasta.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
+import { settleAbandoned, settleHeld } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
 import { copyDefaultMounts } from "./default-mounts.ts";
@@ -141,6 +142,10 @@ export async function prepare(host: Host, record: ContainerRecord): Promise<Cont
     for (let tries = 0; tries < 100 && !existsSync(`${host.paths.exits}/${record.id}`); tries++) await Bun.sleep(5);
   }
   clearLeavings(host, record.id);
+  if (isBridged(record)) {
+    await settleHeld(host, record.id);
+    await settleAbandoned(host);
+  }
   try {
     const { state } = await connectAndLaunch(host, record);
     host.state.saveState(record.id, state);

@@ -258,6 +258,7 @@ export async function removeNetworks(
   options: { force?: boolean; timeout?: number } = {},
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
+  await (await import("./leaving.ts")).settleLeavings(host);
   for (const name of names) {
     try {
       const users = usedNetworks(host).get(getNetwork(host, name).name) ?? [];
@@ -280,7 +281,8 @@ export async function removeNetworks(
   return outcomes;
 }
 
-export function pruneNetworks(host: Host, filters: readonly string[] = []): Outcome[] {
+export async function pruneNetworks(host: Host, filters: readonly string[] = []): Promise<Outcome[]> {
+  await (await import("./leaving.ts")).settleLeavings(host);
   const used = usedNetworks(host);
   const unused = listNetworks(host, filters).filter(({ name }) => !used.has(name) && name !== defaultNetworkName(host));
   return unused.map(({ name }) => {

@@ -44,6 +44,10 @@ export function noticeBoot(paths: BootPaths, state: State): void {
   using _lock = lockFile(`${paths.runroot}/boot.lock`, { exclusive: true, wait: true });
   if (readQuietly(marker) === boot) return;
   state.transaction(() => {
+    for (const { id } of state.leavings()) {
+      state.forgetLeaving(id);
+      state.freeAddresses(id);
+    }
     for (const { id, state: before } of state.containers()) {
       state.saveState(id, stateAfterBoot(before));
       state.freeAddresses(id);

@@ -3,12 +3,13 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { workingSchema } from "../working/records.ts";
-import { openState, stateSchema } from "./state.ts";
+import { leavingSchema, openState, stateSchema } from "./state.ts";
 
 function fresh() {
   const db = new Database(":memory:");
   db.run(stateSchema);
   db.run(workingSchema);
+  db.run(leavingSchema);
   return openState(db);
 }
 

@@ -82,6 +82,12 @@ export interface State {
   addressesOf(network: string): { ip: string; containerId: string }[];
   freeAddresses(containerId: string): void;
   freeAddressesOn(network: string, containerId: string): void;
+  /** Notes a container whose network is still to be taken down; its addresses stay taken until that is done, whatever becomes of it. */
+  noteLeaving(record: ContainerRecord): void;
+  findLeaving(id: string): ContainerRecord | undefined;
+  /** `at` in milliseconds since the epoch. */
+  leavings(): { id: string; at: number }[];
+  forgetLeaving(id: string): void;
   /** Runs `act` as one short write transaction. */
   transaction<T>(act: () => T): T;
 }
@@ -104,6 +110,8 @@ CREATE INDEX execs_container ON execs (container);
 CREATE TABLE addresses (network TEXT NOT NULL, ip TEXT NOT NULL, container TEXT NOT NULL, PRIMARY KEY (network, ip)) WITHOUT ROWID;
 CREATE INDEX addresses_container ON addresses (container);
 `;
+
+export const leavingSchema = "CREATE TABLE leaving (id TEXT PRIMARY KEY, at INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;";
 
 interface ContainerRow {
   id: string;
@@ -160,7 +168,8 @@ function writeContainers({ row, run }: Queries, transaction: <T>(act: () => T) =
     run("INSERT INTO containers (id, name, image, spec, state) VALUES (?, ?, ?, ?, ?)", id, name, spec.imageId ?? "", JSON.stringify(spec), JSON.stringify(state));
   };
   const remove = (id: string) => {
-    for (const table of ["volume_uses", "execs", "addresses"]) run(`DELETE FROM ${table} WHERE container = ?`, id);
+    for (const table of ["volume_uses", "execs"]) run(`DELETE FROM ${table} WHERE container = ?`, id);
+    run("DELETE FROM addresses WHERE container = ?1 AND NOT EXISTS (SELECT 1 FROM leaving WHERE id = ?1)", id);
     run("DELETE FROM containers WHERE id = ?", id);
   };
   const keepExitCode = (id: string, code: number) => {
@@ -237,6 +246,19 @@ function addressParts({ rows, run }: Queries) {
   };
 }
 
+function leavingParts({ rows, row, run }: Queries) {
+  return {
+    noteLeaving: (record: ContainerRecord) =>
+      void run("INSERT OR REPLACE INTO leaving (id, at, record) VALUES (?, ?, ?)", record.id, Date.now(), JSON.stringify(record)),
+    findLeaving: (id: string) => {
+      const found = row<{ record: string }>("SELECT record FROM leaving WHERE id = ?", id);
+      return found && (JSON.parse(found.record) as ContainerRecord);
+    },
+    leavings: () => rows<{ id: string; at: number }>("SELECT id, at FROM leaving"),
+    forgetLeaving: (id: string) => void run("DELETE FROM leaving WHERE id = ?", id),
+  };
+}
+
 /** The state in an opened database whose tables are there (`stateSchema`). */
 export function openState(db: Database): State {
   const parts = queries(db);
@@ -247,6 +269,7 @@ export function openState(db: Database): State {
     ...volumeParts(parts),
     ...execParts(parts),
     ...addressParts(parts),
+    ...leavingParts(parts),
     transaction,
   };
 }
