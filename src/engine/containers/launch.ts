@@ -10,6 +10,7 @@ import { launchContainer, type Launched } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
+import { ownProgram } from "../rootless.ts";
 import { namespacePath } from "../networks/connect.ts";
 import { hooksOf } from "./hooks.ts";
 import type { ContainerRecord } from "../state/state.ts";
