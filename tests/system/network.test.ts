@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { commandLines, ok, podman, run, until } from "../fixtures/coracle.ts";
+import { begin, commandLines, ok, podman, run, until } from "../fixtures/coracle.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -55,6 +55,38 @@ test("clean-up removes the interface, the name space and the helper", async () =
   await until("the veth to go", () => !run(["ip", "-o", "link"]).out.includes("veth0@") && !/veth\d+@if2.*podman0/.test(run(["ip", "-o", "link"]).out));
   expect(run(["ls", "/run/netns"]).out).toBe("");
   await until("aardvark-dns to end", () => !commandLines().some(line => line.includes("aardvark-dns")));
+});
+
+const bridgeOf = (network: string): string => ok("network", "inspect", "--format", "{{.NetworkInterface}}", network);
+const hasLink = (name: string): boolean => run(["ip", "link", "show", name]).status === 0;
+
+test("what an attached run with --rm leaves of its network goes by itself, and at once where it is in the way", async () => {
+  ok("network", "create", "brief");
+  const bridge = bridgeOf("brief");
+  ok("run", "--rm", "--network", "brief", IMAGE, "true");
+  ok("network", "rm", "brief");
+  expect(hasLink(bridge)).toBe(false);
+  ok("network", "create", "brief");
+  const again = bridgeOf("brief");
+  ok("run", "--rm", "--network", "brief", "--ip", ok("network", "inspect", "--format", "{{range .Subnets}}{{.Subnet}}{{end}}", "brief").replace("0/24", "9"), IMAGE, "true");
+  expect(hasLink(again)).toBe(false);
+  for (let round = 0; round < 3; round++) expect(ok("run", "--rm", "--network", "brief", IMAGE, "ip", "addr")).toContain("eth0");
+  await until("the bridge to go", () => !hasLink(again));
+  await until("the name spaces to go", () => run(["bash", "-c", "ls /run/containers/coracle/netns | wc -l"]).out.trim() === "0");
+  ok("network", "rm", "brief");
+});
+
+test("nobody coming for it, the next container's start takes it away", async () => {
+  ok("network", "create", "brief");
+  const bridge = bridgeOf("brief");
+  const running = begin(["podman", "run", "--rm", "--name", "orphan", "--network", "brief", IMAGE, "sleep", "1000"]);
+  await until("the sleeper", () => podman("inspect", "--format", "{{.State.Status}}", "orphan").out.trim() === "running");
+  // Without its monitor nothing of ours is called at the end.
+  process.kill(Number(ok("inspect", "--format", "{{.State.ConmonPid}}", "orphan")), "SIGKILL");
+  ok("rm", "-f", "-t", "0", "orphan");
+  await running.exited;
+  expect(hasLink(bridge)).toBe(false);
+  ok("network", "rm", "brief");
 });
 
 test("a missing netavark is named with its Debian package", () => {

@@ -50,7 +50,8 @@ export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
   const globals = [
     "--root", paths.root, "--runroot", paths.runroot, "--log-level", options.logLevel ?? "warn",
     ...flag("--cgroup-manager", options.cgroupManager), ...flag("--runtime", options.runtime), ...flag("--conmon", options.conmon),
-    ...flag("--network-config-dir", options.networkConfigDir), ...flag("--volumepath", options.volumePath),
+    // Both follow from --root where they are not given, and --root is.
+    "--network-config-dir", paths.networks, "--volumepath", paths.volumes,
     ...flag("--events-backend", options.eventsBackend),
     ...(options.runtimeFlags ?? []).flatMap(value => ["--runtime-flag", value]),
     ...(options.hooksDirs ?? []).flatMap(value => ["--hooks-dir", value]),
