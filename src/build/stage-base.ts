@@ -46,7 +46,9 @@ function ofNothing(shared: Shared, { platform }: PlannedStage): StageBase {
 
 async function ofImage(shared: Shared, { base, platform }: PlannedStage): Promise<StageBase> {
   const { host, request, plan } = shared;
-  const image = await shared.image(base, platform === undefined ? request.platform : parsePlatform(platform)).catch((thrown: unknown) => {
+  // Where another stage asks for a foreign platform, the name may mean that one by now.
+  const own = plan.stages.some(stage => stage.platform !== undefined) ? hostPlatform() : undefined;
+  const image = await shared.image(base, platform === undefined ? request.platform ?? own : parsePlatform(platform)).catch((thrown: unknown) => {
     if (!(thrown instanceof Fault)) throw thrown;
     const { code, message, hint, errno } = thrown;
     throw new Fault(code, `creating build container: ${message}`, { cause: thrown, ...(hint ? { hint } : {}), ...(errno ? { errno } : {}) });

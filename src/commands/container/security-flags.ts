@@ -44,6 +44,7 @@ export const securityFlags = {
   ),
   seccompPolicy: field(text({ help: "Policy for selecting a seccomp profile (experimental)", shown: '"default"' }), (spec, policy) => {
     if (policy !== "default" && policy !== "image") throw refuse(`invalid seccomp policy ${JSON.stringify(policy)}: valid policies are ["default" "image"]`);
+    if (policy === "image") throw refuse("cannot take the seccomp profile from the image: not built yet; name a profile with --security-opt seccomp=FILE");
     security(spec).seccompPolicy = policy;
   }),
   secret: field(texts({ help: "Add secret to container" }), (spec, written) => {
@@ -52,10 +53,10 @@ export const securityFlags = {
   securityOpt: field(texts({ help: "Security Options" }), (spec, options) => {
     for (const option of options) readSecurityOption(security(spec), option);
   }),
-  subgidname: field(text({ help: "Name of range listed in /etc/subgid for use in user namespace" }), (spec, name) => {
+  subgidname: field(text({ refused: "user namespaces of single containers are not built yet", help: "Name of range listed in /etc/subgid for use in user namespace" }), (spec, name) => {
     spec.subgidName = name;
   }),
-  subuidname: field(text({ help: "Name of range listed in /etc/subuid for use in user namespace" }), (spec, name) => {
+  subuidname: field(text({ refused: "user namespaces of single containers are not built yet", help: "Name of range listed in /etc/subuid for use in user namespace" }), (spec, name) => {
     spec.subuidName = name;
   }),
   sysctl: field(list({ help: "Sysctl options", complete: sysctlNames }), (spec, lines) => {

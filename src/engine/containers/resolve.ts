@@ -172,9 +172,15 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
 }
 
-/** A namespace below the user's own would need another owner for every file of the image. */
-function refuseUsers({ rootless }: Host, { user }: Partial<Record<string, NamespaceMode>>): void {
-  if (!rootless || user === undefined || user.kind === "host") return;
+/** A user namespace of its own would need another owner for every file of the image, which roots cannot have yet. */
+function refuseUsers({ rootless }: Host, { user }: Partial<Record<string, NamespaceMode>>, { uidMap = [], gidMap = [] }: ContainerSpec): void {
+  const isShared = user === undefined || user.kind === "host" || (!rootless && (user.kind === "path" || user.kind === "container"));
+  if (isShared && uidMap.length + gidMap.length === 0) return;
+  if (!rootless) {
+    throw new Fault("usage.unsupported", "cannot give a container a user namespace of its own (--userns, --uidmap, --gidmap): mapped roots are not built yet", {
+      hint: "leave the option out, or use --userns host",
+    });
+  }
   throw new Fault("usage.unsupported", "cannot give an ordinary user's container a user namespace of its own (--userns, --uidmap, --gidmap): this version maps its root to the user", {
     hint: "leave the option out, or use --userns host",
   });
@@ -236,7 +242,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
   const expose = exposeOf(asked, defaults);
   const { ports, warnings } = portsOf(host, asked, network, expose);
   const namespaces = namespacesOf(host, asked);
-  refuseUsers(host, namespaces);
+  refuseUsers(host, namespaces, asked);
   const annotations = { ...variables(conf.containers.annotations ?? []), ...asked.annotations };
   const spec: ContainerSpec = {
     ...withNetwork,
