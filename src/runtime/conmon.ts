@@ -80,7 +80,7 @@ function commonArgs(asked: Monitored, runtime: ConmonRuntime): string[] {
     // A terminal is its own input; with both, conmon hears nothing after the first client has left.
     ...(asked.stdin && !asked.terminal ? ["-i"] : []),
     "--conmon-pidfile", asked.conmonPidfile,
-    "--exit-command", program!, ...each("--exit-command-arg", args),
+    "--exit-command", program!, ...args.flatMap(arg => ["--exit-command-arg", arg]),
     ...(asked.exitDelaySeconds ? ["--exit-delay", String(asked.exitDelaySeconds)] : []),
   ];
 }

@@ -163,3 +163,10 @@ test("--privileged sees all capabilities and a writable /sys", () => {
   const caps = inside("--privileged", IMAGE, "grep", "CapEff", "/proc/self/status");
   expect(caps.split(/\s+/)[1]).toBe(readFileSync("/proc/self/status", "utf8").match(/CapEff:\s+(\w+)/)![1]!);
 });
+
+test("run takes an image from an archive by its place", () => {
+  const archive = join(newFolder("archive"), "image.tar");
+  ok("save", "-q", "-o", archive, IMAGE);
+  expect(ok("run", "--rm", "--network", "none", `docker-archive:${archive}`, "echo", "from the archive")).toBe("from the archive");
+  expect(podman("run", "--rm", "docker-archive:/nowhere.tar", "true")).toMatchObject({ status: 125, err: expect.stringContaining("/nowhere.tar") });
+});

@@ -42,6 +42,16 @@ interface FoundImage {
   readonly name: string;
 }
 
+/** Places such as docker-archive:FILE are no names; pulling reads them, or says what is wrong with them. */
+function hereAlready(host: Host, imageName: string, system: ImageSystem): FoundImage | undefined {
+  try {
+    return lookupImage(host.store, imageName, system);
+  } catch (thrown) {
+    if (thrown instanceof Fault && thrown.code === "reference.malformed") return undefined;
+    throw thrown;
+  }
+}
+
 async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions): Promise<FoundImage | undefined> {
   if (spec.rootfs || spec.imageName === undefined) return undefined;
   const { imageName } = spec;
@@ -49,7 +59,7 @@ async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions)
   const { system: asked, onProgress, prompt } = options.pullOptions ?? {};
   const system: ImageSystem = { ...host.imageSystem, ...asked, ...(platform ? { platform: { ...asked?.platform, ...platform } } : {}) };
   const policy = options.pull ?? (host.conf.engine.pull_policy as CreateOptions["pull"]) ?? "missing";
-  const here = policy === "missing" || policy === "never" ? lookupImage(host.store, imageName, system) : undefined;
+  const here = policy === "missing" || policy === "never" ? hereAlready(host, imageName, system) : undefined;
   if (here) {
     imageEvent(host, "pull", { id: here.image.id, name: imageName });
     return here;
