@@ -29,6 +29,13 @@ procps:/usr/bin/ps
 openssl:/usr/bin/openssl
 zstd:/usr/bin/zstd
 bsdutils:/usr/bin/script
+gpg:/usr/bin/gpg
+gpg-agent:/usr/bin/gpg-agent
+gpgconf:/usr/bin/gpgconf
+git:/usr/bin/git
+cpp:/usr/bin/cpp
+xz-utils:/usr/bin/xz
+openssh-client:/usr/bin/ssh-agent
 util-linux:/usr/bin/unshare
 "
 fi
