@@ -28,7 +28,8 @@ afterAll(async () => {
 
 async function underNode(script: string, env: Record<string, string> = {}): Promise<string> {
   fs.writeFileSync(`${directory}/script.mjs`, `import * as registry from "./registry.mjs";\n${script}`);
-  const child = Bun.spawn([node!, `${directory}/script.mjs`], { stdout: "pipe", stderr: "pipe", env: { PATH: process.env["PATH"], HOME: directory, ...env } });
+  // Node 18 tries but the first address of a name, which for localhost may be IPv6; the registry of the tests has IPv4 alone.
+  const child = Bun.spawn([node!, "--dns-result-order=ipv4first", `${directory}/script.mjs`], { stdout: "pipe", stderr: "pipe", env: { PATH: process.env["PATH"], HOME: directory, ...env } });
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   await child.exited;
   return (out + err).trim();
