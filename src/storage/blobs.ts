@@ -18,8 +18,7 @@ export function openBlobs(place: StorePlace): Blobs {
     place.db.query<{ size: number }, [string]>("SELECT size FROM blobs WHERE digest = ?").get(digest)?.size;
   const path = (digest: Digest): string => blobPath(place, digest);
   const has = (digest: Digest): boolean => size(digest) !== undefined;
-  const stage = (lease?: Lease): BlobWriter =>
-    newWriter(place, { file: `${partialsPath(place)}/${randomName()}`, lease, resumable: false })!;
+  const stage = (lease?: Lease): BlobWriter => newStaged(place, lease);
   return {
     has,
     size,
@@ -86,6 +85,19 @@ export async function* streamFile(file: string, from: { offset?: number; end?: n
   } finally {
     close(fd);
   }
+}
+
+const stageAttemptsMax = 100;
+
+/** A sweep of another process may take a new partial before its writer has locked it: then one of another name is made. */
+function newStaged(place: StorePlace, lease: Lease | undefined): BlobWriter {
+  for (let attempt = 1; attempt <= stageAttemptsMax; attempt++) {
+    const writer = newWriter(place, { file: `${partialsPath(place)}/${randomName()}`, lease, resumable: false });
+    if (writer !== undefined) return writer;
+  }
+  throw new Fault("store.busy", `cannot begin a blob in "${partialsPath(place)}": others took each of ${stageAttemptsMax} new files`, {
+    hint: "try again when they are done",
+  });
 }
 
 interface WriterStart {

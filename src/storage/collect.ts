@@ -2,6 +2,7 @@
 
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
+import { errnoOf } from "../base/fault.ts";
 import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import { flock } from "../kernel/locks.ts";
 import { sweepDeadLeases, takeLease } from "./leases.ts";
@@ -73,12 +74,23 @@ function dropPartials(place: StorePlace, ageMaxMs: number): void {
     const stat = fs.statSync(file, { throwIfNoEntry: false });
     const isResumable = name.startsWith("sha");
     if (stat === undefined || (isResumable && Date.now() - stat.mtimeMs < ageMaxMs)) continue;
-    const fd = fs.openSync(file, "r");
-    try {
-      if (flock(fd, { exclusive: true, wait: false })) fs.rmSync(file, { force: true });
-    } finally {
-      fs.closeSync(fd);
-    }
+    dropUnheld(file);
+  }
+}
+
+/** Another sweep, or its writer's commit, may have been faster. */
+function dropUnheld(file: string): void {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, "r");
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return;
+    throw thrown;
+  }
+  try {
+    if (flock(fd, { exclusive: true, wait: false })) fs.rmSync(file, { force: true });
+  } finally {
+    fs.closeSync(fd);
   }
 }
 
