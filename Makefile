@@ -33,9 +33,9 @@ test: setup-test build
 	@$(bun) tools/test.ts
 
 # While working: types, unit tests and tidiness only.
-ok: setup
+ok: setup-test
 	@$(bun) node_modules/typescript/bin/tsc --noEmit
-	@$(bun) test src tests/tidy.test.ts
+	@$(bun) test src tests/tidy.test.ts --timeout=60000
 
 # make system VERB=run: the system tests of one verb.
 system: setup-test build
