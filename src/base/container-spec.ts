@@ -41,8 +41,8 @@ export interface PortMapping {
 
 /** One mount asked for by -v, --mount, --tmpfs or the image's VOLUME. */
 export interface MountSpec {
-  readonly kind: "bind" | "volume" | "tmpfs" | "image" | "devpts" | "ramfs" | "glob" | "overlay";
-  /** Host path, volume name ("" for an anonymous one), or image reference. */
+  readonly kind: "bind" | "volume" | "tmpfs" | "image" | "devpts" | "ramfs" | "glob" | "overlay" | "artifact";
+  /** Host path, volume name ("" for an anonymous one), or reference of an image or artifact. */
   readonly source: string;
   /** Absolute path in the container. */
   readonly target: string;
@@ -57,6 +57,8 @@ export interface MountSpec {
   readonly noCopy?: boolean;
   readonly idmap?: string;
   readonly subpath?: string;
+  /** Which blob of an artifact, and what its file is called. */
+  readonly blob?: { readonly digest?: string; readonly title?: string; readonly name?: string };
   /** The mount stands for an image's VOLUME or an anonymous -v, removed with the container. */
   readonly anonymous?: boolean;
   readonly volumeDriver?: string;

@@ -113,6 +113,16 @@ const pod: Contents = {
   ...refusedPods,
 };
 
+const artifact: Contents = {
+  add: ["Add an OCI artifact to the local store", () => import("./artifact/add.ts")],
+  extract: ["Extract an OCI artifact to a local path", () => import("./artifact/extract.ts")],
+  inspect: ["Inspect an OCI artifact", () => import("./artifact/inspect.ts")],
+  ls: ["List OCI artifacts", () => import("./artifact/ls.ts"), { aliases: ["list"] }],
+  pull: ["Pull an OCI artifact", () => import("./artifact/pull.ts")],
+  push: ["Push an OCI artifact", () => import("./artifact/push.ts")],
+  rm: ["Remove one or more OCI artifacts", () => import("./artifact/rm.ts"), { aliases: ["remove"] }],
+};
+
 const secret: Contents = {
   create: ["Create a new secret", () => import("./secret/create.ts")],
   exists: ["Check if a secret exists in local storage", () => import("./secret/exists.ts")],
@@ -142,6 +152,7 @@ const system: Contents = {
 
 const contents: Contents = {
   ...refusedContents,
+  artifact: group("Manage OCI artifacts", artifact),
   attach: container["attach"]!,
   build: image["build"]!,
   buildx: group("Build images", buildx, { aliases: ["builder"], hidden: true }),

@@ -94,3 +94,10 @@ export const secretNames: Completer = completer(async (context) => {
   const { listSecrets } = await import("../engine/secrets/secrets.ts");
   return listSecrets(context.host).map(({ name }) => name);
 });
+
+/** Whole names of artifacts. */
+export const artifactNames: Completer = completer((context) => context.host.store.artifacts.list().map(({ name }) => name));
+
+/** An artifact first, then whatever the shell knows. */
+export const artifactThenFiles: Completer = completer((context, _word, operands) =>
+  operands.length === 0 ? context.host.store.artifacts.list().map(({ name }) => name) : { words: [], files: true });

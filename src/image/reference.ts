@@ -99,6 +99,9 @@ export const atLocalhost = (reference: Reference): Reference =>
 export const withDefaultTag = (reference: Reference): Reference =>
   reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: "latest" } : reference;
 
+/** The name an artifact is kept under: as written, with "latest" where there is neither tag nor digest. @throws Fault "reference.malformed" */
+export const artifactReference = (written: string): Reference => withDefaultTag(parseReference(written));
+
 /** Of a name with both tag and digest the digest alone counts. */
 export function withoutTagBesideDigest(reference: Reference): Reference {
   const { tag, ...rest } = reference;

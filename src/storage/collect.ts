@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { errnoOf } from "../base/fault.ts";
 import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
+import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
 import { sweepDeadLeases, takeLease } from "./leases.ts";
 import type { Collected, CollectOptions, Lease } from "./store.ts";
@@ -34,7 +35,7 @@ export function collect(place: StorePlace, options: CollectOptions = {}): Collec
   const [layers, blobs] = place.transaction(() => [
     place.db.query<GoneLayer, []>(`DELETE FROM layers WHERE chain NOT IN (${liveLayers} SELECT chain FROM live) RETURNING chain, size`).all(),
     place.db.query<GoneBlob, []>(`DELETE FROM blobs WHERE digest NOT IN (
-        SELECT digest FROM image_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
+        SELECT digest FROM image_blobs UNION SELECT digest FROM artifact_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
       ) RETURNING digest, size`).all(),
   ]);
   dropPartials(place, options.partials ? 0 : partialAgeMaxMs);
@@ -122,12 +123,14 @@ function dropUnsynced(place: StorePlace): void {
   });
 }
 
-/** Images that have lost a layer or blob cannot run: their names go, so that the next pull makes them whole. */
+/** Images and artifacts that have lost a layer or blob are of no use: their names go, so that the next pull makes them whole. */
 function dropBrokenImages(place: StorePlace): void {
   const broken = place.db.query<{ image: string }, []>(`
     SELECT image FROM image_layers WHERE chain NOT IN (SELECT chain FROM layers)
     UNION SELECT image FROM image_blobs WHERE digest NOT IN (SELECT digest FROM blobs)`).all();
   for (const { image } of broken) deleteImageRows(place, image);
+  const incomplete = place.db.query<{ artifact: string }, []>("SELECT DISTINCT artifact FROM artifact_blobs WHERE digest NOT IN (SELECT digest FROM blobs)").all();
+  for (const { artifact } of incomplete) deleteArtifactRows(place.db, artifact);
 }
 
 export function deleteImageRows(place: StorePlace, id: string): void {

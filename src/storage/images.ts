@@ -4,10 +4,10 @@ import type { Database } from "bun:sqlite";
 import { hexOf, type Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
-import { close, openDirectory, syncfs } from "../kernel/files.ts";
 import { deleteImageRows } from "./collect.ts";
 import type { StorePlace } from "./place.ts";
 import type { Blobs, Collected, Images, ManifestSignatures, PutImage, PutList, StoredImage, StoredManifest } from "./store.ts";
+import { syncRows } from "./sync.ts";
 
 interface ImageRow {
   id: string;
@@ -124,7 +124,10 @@ function listAll(db: Database): StoredImage[] {
 }
 
 function put(place: StorePlace, image: PutImage): StoredImage {
-  if (!image.unsynced) syncNew(place, image);
+  if (!image.unsynced) {
+    const indexes = (image.indexes ?? []).map(({ digest }) => digest);
+    syncRows(place, { layers: image.layers, blobs: [image.config, image.manifest.digest, ...indexes, ...image.blobs] });
+  }
   return place.transaction(() => {
     const { db } = place;
     const id = hexOf(image.config);
@@ -169,27 +172,6 @@ function putList(place: StorePlace, { id, manifest, names, blobs: more }: PutLis
     for (const digest of [config, manifest.digest, ...more]) db.query("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)").run(id, digest);
     setNames(db, id, names);
     return imageOf(db, db.query<ImageRow, [string]>("SELECT * FROM images WHERE id = ?").get(id)!);
-  });
-}
-
-/** One write-back for all that is new in this image, before it counts; its rows then outlive a crash of the machine. */
-function syncNew(place: StorePlace, image: PutImage): void {
-  const { db } = place;
-  const unsynced = (table: string, key: string, keys: readonly string[]): string[] =>
-    keys.filter(value => db.query(`SELECT 1 FROM ${table} WHERE ${key} = ? AND boot IS NOT NULL`).get(value) !== null);
-  const layers = unsynced("layers", "chain", image.layers);
-  const indexes = (image.indexes ?? []).map(({ digest }) => digest);
-  const blobs = unsynced("blobs", "digest", [image.config, image.manifest.digest, ...indexes, ...image.blobs]);
-  if (layers.length + blobs.length === 0) return;
-  const fd = openDirectory(place.root);
-  try {
-    syncfs(fd);
-  } finally {
-    close(fd);
-  }
-  place.transaction(() => {
-    for (const chain of layers) db.query("UPDATE layers SET boot = NULL WHERE chain = ?").run(chain);
-    for (const digest of blobs) db.query("UPDATE blobs SET boot = NULL WHERE digest = ?").run(digest);
   });
 }
 

@@ -2,6 +2,7 @@
 
 import * as fs from "node:fs";
 import { errnoOf, Fault, systemFault } from "../base/fault.ts";
+import { artifactsSchema, openArtifacts } from "./artifacts.ts";
 import { openBlobs } from "./blobs.ts";
 import { collect, sweep } from "./collect.ts";
 import { openDatabase } from "./db.ts";
@@ -24,6 +25,7 @@ export function openStore({ root, runroot }: StoreOptions): Store {
   const database = openDatabase(`${root}/coracle.db`);
   database.migrate("storage", 1, storageSchema);
   database.migrate("signatures", 1, signaturesSchema);
+  database.migrate("artifacts", 1, artifactsSchema);
   let boot: string | undefined;
   const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
   sweep(place);
@@ -44,6 +46,7 @@ function assemble(place: StorePlace): Store {
     blobs,
     layers,
     images: openImages(place, { blobs, collect: collectNow }),
+    artifacts: openArtifacts(place, collectNow),
     roots: openRoots(place, layers),
     lease,
     collect: collectNow,

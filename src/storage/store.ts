@@ -25,6 +25,7 @@ export interface Store {
   readonly blobs: Blobs;
   readonly layers: Layers;
   readonly images: Images;
+  readonly artifacts: Artifacts;
   readonly roots: Roots;
   /** Protects what is being made; end it by `using` or `release`. */
   lease(): Lease;
@@ -261,6 +262,30 @@ export interface Images {
   /** Images whose layers go on from all of this one's, whose parent it therefore may be. */
   children(id: string): StoredImage[];
   parent(id: string): StoredImage | undefined;
+}
+
+/** Files under one manifest, which are no image. */
+export interface StoredArtifact {
+  /** A whole reference. */
+  readonly name: string;
+  readonly manifest: StoredManifest;
+}
+
+export interface PutArtifact extends StoredArtifact {
+  /** All the manifest lists, its config too. */
+  readonly blobs: readonly Digest[];
+  /** The manifest it had before; undefined: none, "any": whatever it had. @throws Fault "artifact.exists", "store.busy" otherwise */
+  readonly expected: Digest | "any" | undefined;
+}
+
+export interface Artifacts {
+  /** In the order they were put. */
+  list(): StoredArtifact[];
+  find(name: string): StoredArtifact | undefined;
+  /** Makes it visible; its blobs must be here. What it replaces goes. */
+  put(artifact: PutArtifact): void;
+  /** With what only it needed; false when it was not here. */
+  remove(name: string): boolean;
 }
 
 export interface CreateRoot {

@@ -114,8 +114,9 @@ function prepareVolumes(host: Host, mounts: readonly MountSpec[], made: string[]
 }
 
 /** What cannot work is refused now rather than at the start, in podman's words. */
-function checkSources(spec: ContainerSpec): void {
+function checkSources(host: Host, spec: ContainerSpec): void {
   for (const { kind, source } of spec.mounts ?? []) {
+    if (kind === "artifact" && !host.store.artifacts.find(source)) throw new Fault("artifact.not-found", `${source}: artifact does not exist`, { hint: "get it first, with: podman artifact pull" });
     if (kind === "bind" && !statSync(source, { throwIfNoEntry: false })) {
       throw new Fault("system.not-found", `statfs ${source}: no such file or directory`, { hint: "make the directory or file first, or name a volume instead of a path" });
     }
@@ -167,7 +168,7 @@ async function tellCreation(host: Host, id: string): Promise<void> {
 /** @throws Fault of pulling, resolving or storing; nothing is left of the container then */
 export async function create(host: Host, asked: ContainerSpec, options: CreateOptions = {}): Promise<Created> {
   if (asked.name) await replaceIfAsked(host, checkName(asked.name), options);
-  checkSources(asked);
+  checkSources(host, asked);
   const found = await imageFor(host, asked, options);
   const id = randomId();
   const name = nameFor(host, asked);

@@ -122,11 +122,15 @@ export function mountsOf(host: Host, { spec }: ContainerRecord): Record<string, 
     RW: mount.readOnly === false || mount.options.includes("rw"), Propagation: "",
     ...(mount.subpath ? { SubPath: mount.subpath } : {}),
   });
+  const artifact = ({ source, target }: MountSpec) => ({
+    Type: "artifact", Source: source, Destination: target, Driver: "", Mode: "", Options: null, RW: false, Propagation: "",
+  });
   const bind = (mount: MountSpec) => ({ Type: "bind", Source: mount.source, Destination: mount.target, Driver: "", ...mountParts(mount) });
   const mounts = spec.mounts ?? [];
   return [
     ...mounts.filter(({ kind }) => kind === "volume").map(volume),
     ...mounts.filter(({ kind }) => kind === "image").map(image),
+    ...mounts.filter(({ kind }) => kind === "artifact").map(artifact),
     ...mounts.filter(({ kind }) => kind === "bind" || kind === "glob" || kind === "overlay").map(bind),
   ];
 }

@@ -11,11 +11,12 @@ import type { ContainerRecord } from "../state/state.ts";
 import { isBacked, mountVolume } from "../volumes/backing.ts";
 import { fillVolume } from "../volumes/fill.ts";
 import { getVolume } from "../volumes/volumes.ts";
+import { artifactMounts } from "./artifact-mounts.ts";
 import { relabelMount } from "./labels.ts";
 
 export interface MountedRoot {
   readonly path: string;
-  /** The spec's mounts with every source a path of the host; no glob or overlay among them. */
+  /** The spec's mounts with every source a path of the host; no glob, overlay or artifact among them. */
   readonly mounts: MountSpec[];
 }
 
@@ -85,6 +86,10 @@ function under(source: string, subpath: string | undefined): string {
   return path;
 }
 
+function plainMounts(host: Host, record: ContainerRecord, mount: MountSpec, root: string, index: number): MountSpec[] {
+  return mount.kind === "artifact" ? artifactMounts(host, mount, root) : [plainMount(host, record, mount, root, index)];
+}
+
 function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, root: string, index: number): MountSpec {
   const base = `${host.paths.runDir(record.id)}/mounts/${index}`;
   if (mount.kind === "tmpfs" || mount.kind === "devpts" || mount.kind === "ramfs") return mount;
@@ -124,7 +129,7 @@ export function mountRoot(host: Host, record: ContainerRecord): MountedRoot {
   const { id, spec } = record;
   const label = spec.security?.mountLabel;
   const path = spec.rootfs ? mountRootfs(host, record) : host.store.roots.mount(id, { ...(label ? { label } : {}), volatile: spec.remove ?? false });
-  return { path, mounts: (spec.mounts ?? []).map((mount, index) => plainMount(host, record, mount, path, index)) };
+  return { path, mounts: (spec.mounts ?? []).flatMap((mount, index) => plainMounts(host, record, mount, path, index)) };
 }
 
 /** One user less; and what was mounted for its mounts goes. */

@@ -7,7 +7,7 @@ import type { Descriptor } from "../../base/oci-image.ts";
 import { chainIds } from "../../storage/chain.ts";
 import type { Lease, Store, StoredImage } from "../../storage/store.ts";
 import { layerCompression, rawManifest } from "../manifest.ts";
-import type { BlobPlace, Cargo, Sink, Source } from "../source.ts";
+import type { BlobContent, BlobPlace, BlobStream, Cargo, Sink, Source } from "../source.ts";
 
 /** @param name what messages call it; default the ID */
 export function storageSource(store: Store, image: StoredImage, name = image.names[0] ?? `@${image.id}`): Source {
@@ -20,14 +20,17 @@ export function storageSource(store: Store, image: StoredImage, name = image.nam
       }
       return rawManifest(store.blobs.read(wanted.digest), wanted.mediaType);
     },
-    async blob({ digest }, offset = 0) {
-      const size = store.blobs.size(digest);
-      if (size === undefined) throw new Fault("store.damaged", `cannot read blob "${digest}": the store does not have it`);
-      return { stream: store.blobs.stream(digest, offset), size };
-    },
+    blob: async ({ digest }, offset = 0) => storedBlob(store, digest, offset),
     signatures: async (instance?: Digest) => store.images.signatures(image.id, instance ?? image.manifest.digest),
     async close() {},
   };
+}
+
+/** @throws Fault "store.damaged" when it is not here */
+export function storedBlob(store: Store, digest: Digest, offset: number): BlobStream {
+  const size = store.blobs.size(digest);
+  if (size === undefined) throw new Fault("store.damaged", `cannot read blob "${digest}": the store does not have it`);
+  return { stream: store.blobs.stream(digest, offset), size };
 }
 
 export interface StorageSink extends Sink {
@@ -86,7 +89,8 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
   };
 }
 
-async function keepBlob(store: Store, lease: Lease, { blob, content }: Pick<Apply, "blob" | "content">): Promise<void> {
+/** Keeps a blob as it comes, on from where an interrupted attempt ended. */
+export async function keepBlob(store: Store, lease: Lease, { blob, content }: { readonly blob: Descriptor; readonly content: BlobContent }): Promise<void> {
   const writer = await store.blobs.resume(blob.digest, lease);
   if (!writer) return;
   try {

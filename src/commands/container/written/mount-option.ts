@@ -3,6 +3,7 @@
 
 import type { MountSpec } from "../../../base/container-spec.ts";
 import { readCsv } from "../../../cli/flag.ts";
+import { artifactReference, referenceText } from "../../../image/reference.ts";
 import { absolute, checkTarget } from "./volumes.ts";
 import { cut, refuse } from "./refuse.ts";
 
@@ -10,7 +11,7 @@ type Draft = { -readonly [K in keyof MountSpec]?: MountSpec[K] } & { options: st
 type Setter = (draft: Draft, value: string | undefined, name: string) => void;
 
 const kinds: Readonly<Record<string, MountSpec["kind"]>> = {
-  bind: "bind", volume: "volume", tmpfs: "tmpfs", ramfs: "ramfs", image: "image", devpts: "devpts", glob: "glob",
+  bind: "bind", volume: "volume", tmpfs: "tmpfs", ramfs: "ramfs", image: "image", devpts: "devpts", glob: "glob", artifact: "artifact",
 };
 const propagations = /^r?(shared|private|slave|unbindable)$/;
 const badOption = (name: string): Error => refuse(`${name}: invalid mount option`);
@@ -61,7 +62,16 @@ const ofTmpfs = (rename: (value: string) => string): Setter => (draft, value, na
   draft.options.push(rename(needed(name, value)));
 };
 
-function setterOf(name: string): Setter | undefined {
+const readBlob: Setter = (draft, value, name) => {
+  draft.blob = { ...draft.blob, [name]: needed(name, value) };
+};
+
+/** Artifacts are files and read-only: most options say nothing about them. */
+function setterOf(name: string, kind: MountSpec["kind"]): Setter | undefined {
+  if (kind === "artifact") {
+    if (name === "digest" || name === "title" || name === "name") return readBlob;
+    if (!/^(src|source|target|dst|dest|destination)$/.test(name)) return undefined;
+  }
   switch (name) {
     case "readonly": case "ro": case "rw": case "readwrite": return readAccess;
     case "relabel": return readRelabel;
@@ -95,12 +105,12 @@ export function readMount(written: string): MountSpec {
   const typeWord = words.find((word) => word.startsWith("type="));
   const type = typeWord?.slice("type=".length) ?? "volume";
   const kind = kinds[type];
-  if (!kind) throw refuse(`invalid filesystem type ${JSON.stringify(type)}`, "use one of bind, volume, tmpfs, ramfs, image, devpts, glob");
+  if (!kind) throw refuse(`invalid filesystem type ${JSON.stringify(type)}`, "use one of artifact, bind, volume, tmpfs, ramfs, image, devpts, glob");
   const draft: Draft = { kind, options: [] };
   for (const word of words) {
     if (word === typeWord) continue;
     const [name, value] = cut(word);
-    const set = setterOf(name);
+    const set = setterOf(name, kind);
     if (!set) throw badOption(name);
     set(draft, value, name);
   }
@@ -109,6 +119,9 @@ export function readMount(written: string): MountSpec {
 
 function finish(draft: Draft, kind: MountSpec["kind"]): MountSpec {
   if (kind === "image" && (!draft.source || !draft.target)) throw refuse("must set source and destination for image volume");
+  if (kind === "artifact" && (!draft.source || !draft.target)) throw refuse("must set source and destination for artifact mount");
+  if (kind === "artifact" && draft.blob?.digest && draft.blob.title) throw refuse("cannot specify both digest and title");
+  if (kind === "artifact") draft.source = referenceText(artifactReference(draft.source!));
   if (draft.target === undefined && kind !== "glob") throw refuse("must set volume destination");
   const needsSource = kind === "bind" || kind === "glob";
   if (needsSource && draft.source === undefined) draft.source = draft.target!;
