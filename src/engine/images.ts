@@ -1,5 +1,7 @@
 // Images seen from containers: which are in use, and removing them with what uses them.
 
+import { log } from "../base/log.ts";
+import { familyOf } from "../image/family.ts";
 import { removeImages } from "../image/remove.ts";
 import type { RemovedImages } from "../image/remove.ts";
 import { writeEvent } from "./events.ts";
@@ -50,7 +52,7 @@ export async function pruneImages(host: Host, asked: PruneOptions): Promise<Remo
   if (!asked.external) return removeImagesOf(host, [], { filters: [...filters, "containers=false"] });
   const { filterImages } = await import("../image/filters.ts");
   const own = (id: string): number => host.state.usersOfImage(id).length - workingOfImage(host, id).length;
-  const found = filterImages(host.store, filters, usesOfImages(host)).filter(({ id }) => own(id) === 0);
+  const found = filterImages(host.store, filters, usesOfImages(host), familyOf(host.store, ({ message }) => log.warn(`Failed to determine if an image is a parent: ${message}, ignoring the error`))).filter(({ id }) => own(id) === 0);
   return removeImagesOf(host, found.map(({ id }) => id), { force: found.length > 0 });
 }
 

@@ -1,6 +1,7 @@
 // Which image was made from which: a child has its parent's layers and history, and one step more.
 
 import type { History, ImageConfig } from "../base/oci-image.ts";
+import { Fault } from "../base/fault.ts";
 import { isIndexMediaType } from "../base/media-types.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { storedConfig } from "./stored-config.ts";
@@ -17,11 +18,12 @@ export interface Family {
   isIntermediate(image: StoredImage): boolean;
 }
 
-export function familyOf(store: Store): Family {
+/** @param onDamage told of a stored image that cannot be read, which then has no relatives; absent: it is thrown */
+export function familyOf(store: Store, onDamage?: (fault: Fault) => void): Family {
   const images = store.images.list();
   const configs = new Map<string, ImageConfig>();
   const config = (image: StoredImage): ImageConfig => {
-    const known = configs.get(image.id) ?? storedConfig(store, image);
+    const known = configs.get(image.id) ?? readable(store, image, onDamage);
     configs.set(image.id, known);
     return known;
   };
@@ -47,6 +49,26 @@ export function familyOf(store: Store): Family {
     isIntermediate: image => image.names.length === 0 && children(image).length > 0,
   };
 }
+
+const unreadable = (): ImageConfig => ({ architecture: "", os: "", rootfs: { type: "layers", diff_ids: [] } });
+
+/** What another command has removed since the list was made is no damage. */
+function readable(store: Store, image: StoredImage, onDamage: ((fault: Fault) => void) | undefined): ImageConfig {
+  try {
+    return storedConfig(store, image);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    if (store.images.get(image.id) === undefined) return unreadable();
+    const fault = new Fault("store.damaged",
+      `locating item named ${JSON.stringify(image.config)} for image with ID "${image.id}" (consider removing the image to resolve the issue): ${reasonOf(thrown)}`,
+      { cause: thrown, hint: "pull the image again, or see what else is damaged with: podman system check" });
+    if (!onDamage) throw fault;
+    onDamage(fault);
+    return unreadable();
+  }
+}
+
+const reasonOf = (thrown: Fault): string => (thrown.code === "store.damaged" ? "file does not exist" : thrown.message);
 
 function grouped(images: readonly StoredImage[], keyFor: (image: StoredImage) => string | undefined): Map<string, StoredImage[]> {
   const groups = new Map<string, StoredImage[]>();

@@ -1,6 +1,7 @@
 // Removing images: untag or delete, never what containers use, and dangling parents with the last child.
 
 import { Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { familyOf } from "./family.ts";
 import { filterImages } from "./filters.ts";
@@ -65,7 +66,7 @@ export async function removeImages(store: Store, names: readonly string[], optio
       wish(found.image).writtenAs.push(found.name);
     });
   }
-  if (names.length === 0) for (const image of filterImages(store, options.filters ?? [], options)) wish(image);
+  if (names.length === 0) for (const image of filterImages(store, options.filters ?? [], options, familyOf(store, warnOfDamage))) wish(image);
   const kept = options.ignore ? faults.filter(fault => fault.code !== "image.not-found") : faults.slice();
   faults.length = 0;
   const removal = new Removal(store, options);
@@ -81,6 +82,9 @@ function exitOf(faults: readonly Fault[]): number {
   if (faults.some(fault => fault.code === "image.in-use")) return 2;
   return faults.every(fault => fault.code === "image.not-found") ? 1 : 125;
 }
+
+/** Damage must not keep an image from being removed. */
+const warnOfDamage = ({ message }: Fault): void => log.warn(`Failed to determine parent of image: ${message}, ignoring the error`);
 
 class Removal {
   readonly untagged: string[] = [];
@@ -100,7 +104,7 @@ class Removal {
     if (!image) return;
     if (name !== undefined && image.names.length !== 1 && this.untagOnly(image, name)) return;
     await this.freeOfContainers(image);
-    const family = familyOf(this.store);
+    const family = familyOf(this.store, warnOfDamage);
     const hasChildren = family.children(image).length > 0;
     const parent = family.parent(image);
     const removed = this.store.images.remove(id);
@@ -108,7 +112,7 @@ class Removal {
     this.untagged.push(...removed.image.names);
     this.bytes += removed.collected.bytes;
     if (!hasChildren) this.deleted.push(id);
-    if (!parent || this.options.noPrune || !familyOf(this.store).isDangling(parent)) return;
+    if (!parent || this.options.noPrune || !familyOf(this.store, warnOfDamage).isDangling(parent)) return;
     await this.one(parent.id, undefined);
   }
 

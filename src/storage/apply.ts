@@ -1,25 +1,26 @@
 // One layer from its source to its place in one pass: keep the blob, and meanwhile hash, inflate, hash and unpack it.
 // The download only appends to a file; the unpacking follows that file, on another thread where the layer is large.
 
+import { existsSync } from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { Download } from "./download.ts";
 import { Growth } from "./growing.ts";
 import { type LayersNeeds, showLayer } from "./layers.ts";
-import { randomName, type StorePlace } from "./place.ts";
+import { layerPath, randomName, type StorePlace } from "./place.ts";
 import type { ApplyLayer, Lease, StoredLayer } from "./store.ts";
 import { removePath } from "./tree.ts";
 import type { Unpacked } from "./unpack-job.ts";
 import { unpack } from "./unpackers.ts";
 
-interface ApplyNeeds extends LayersNeeds {
+export interface ApplyNeeds extends LayersNeeds {
   find(chainId: Digest): StoredLayer | undefined;
 }
 
 export async function applyLayer(place: StorePlace, needs: ApplyNeeds, layer: ApplyLayer): Promise<StoredLayer> {
   layer.lease?.holdLayer(layer.chainId);
   const known = needs.find(layer.chainId);
-  if (known !== undefined) return known;
+  if (known !== undefined && existsSync(layerPath(place, layer.chainId))) return known;
   const lease = layer.lease ?? needs.lease();
   try {
     return await applyNew(place, { needs, layer, lease });
@@ -64,8 +65,13 @@ async function openDownload({ blobs }: ApplyNeeds, { source }: ApplyLayer, lease
   return undefined;
 }
 
+interface Kept {
+  readonly source: { readonly digest: Digest };
+  readonly onProgress?: ApplyLayer["onProgress"];
+}
+
 /** From the store: the content's own digest is checked, which a blob gone bad would not pass. */
-async function unpackKept({ blobs }: ApplyNeeds, { source, onProgress }: ApplyLayer, staged: string): Promise<Unpacked> {
+export async function unpackKept({ blobs }: Pick<ApplyNeeds, "blobs">, { source, onProgress }: Kept, staged: string): Promise<Unpacked> {
   const size = blobs.size(source.digest);
   if (size === undefined) {
     throw new Fault("store.damaged", `cannot unpack layer ${source.digest}: its blob is not in the store`, { hint: "pull the image again" });
@@ -99,7 +105,7 @@ async function follow(download: Download, { source, onProgress }: ApplyLayer, st
   return job;
 }
 
-const wrongDiff = (layer: ApplyLayer, found: Digest): Fault =>
+export const wrongDiff = (layer: Kept & Pick<ApplyLayer, "diffId">, found: Digest): Fault =>
   new Fault("digest.mismatch", `cannot unpack layer ${layer.source.digest}: its content has digest ${found}, not ${layer.diffId}`, {
     hint: "do not trust this image: its config and its layers do not belong together",
   });

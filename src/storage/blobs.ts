@@ -18,18 +18,23 @@ export function openBlobs(place: StorePlace): Blobs {
     place.db.query<{ size: number }, [string]>("SELECT size FROM blobs WHERE digest = ?").get(digest)?.size;
   const path = (digest: Digest): string => blobPath(place, digest);
   const has = (digest: Digest): boolean => size(digest) !== undefined;
+  const isWhole = (digest: Digest): boolean => {
+    const bytes = size(digest);
+    return bytes !== undefined && fs.statSync(path(digest), { throwIfNoEntry: false })?.size === bytes;
+  };
   const stage = (lease?: Lease): BlobWriter => newStaged(place, lease);
   return {
     has,
     size,
+    isWhole,
     path,
     read: (digest, bytesMax = limits.configBytesMax) => readBlob(path(digest), digest, bytesMax),
     stream: (digest, offset = 0) => streamFile(path(digest), { offset, digest }),
     put(bytes, lease) {
       const digest = digestOf(bytes);
-      if (has(digest)) {
+      if (isWhole(digest)) {
         lease?.holdBlob(digest);
-        if (has(digest)) return digest;
+        if (isWhole(digest)) return digest;
       }
       const writer = stage(lease);
       writer.write(bytes);
@@ -39,7 +44,7 @@ export function openBlobs(place: StorePlace): Blobs {
     async resume(digest, lease) {
       for (;;) {
         lease?.holdBlob(digest);
-        if (has(digest)) return undefined;
+        if (isWhole(digest)) return undefined;
         const file = `${partialsPath(place)}/${digest.replace(":", "-")}`;
         const writer = newWriter(place, { file, lease, resumable: true, digest });
         if (writer !== undefined) return writer;

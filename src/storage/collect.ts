@@ -38,7 +38,8 @@ export function collect(place: StorePlace, options: CollectOptions = {}): Collec
         SELECT digest FROM image_blobs UNION SELECT digest FROM artifact_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
       ) RETURNING digest, size`).all(),
   ]);
-  dropPartials(place, options.partials ? 0 : partialAgeMaxMs);
+  if (options.orphans) dropOrphans(place);
+  dropPartials(place, options.partialAgeMaxMs ?? partialAgeMaxMs);
   if (layers.length + blobs.length > 0) removeFiles(place, { layers, blobs });
   const bytes = [...layers, ...blobs].reduce((sum, { size }) => sum + size, 0);
   return { layers: layers.length, blobs: blobs.length, bytes };
@@ -140,20 +141,22 @@ export function deleteImageRows(place: StorePlace, id: string): void {
   }
 }
 
-/** Files and trees without a row. Nobody can show anything new meanwhile. */
+/** Files and trees without a row, as paths in the store. */
+export function orphans(place: StorePlace): string[] {
+  const without = (directory: string, where: string, keyOf: (name: string) => string): string[] => fs.readdirSync(`${place.root}/${directory}`)
+    .filter(name => !hasRow(place, where, keyOf(name))).map(name => `${directory}/${name}`);
+  return [
+    ...without("layers", "layers WHERE chain = ?", name => `sha256:${name}`),
+    ...without("blobs/sha256", "blobs WHERE digest = ?", name => `sha256:${name}`),
+    ...without("roots", "roots WHERE id = ?", name => name),
+  ];
+}
+
+/** Nobody can show anything new meanwhile. */
 function dropOrphans(place: StorePlace): void {
   using lease = takeLease(place, noLease);
   place.transaction(() => {
-    for (const name of fs.readdirSync(`${place.root}/layers`)) {
-      if (!hasRow(place, "layers WHERE chain = ?", `sha256:${name}`)) moveToTrash(`${place.root}/layers/${name}`, lease);
-    }
-    for (const name of fs.readdirSync(`${place.root}/blobs/sha256`)) {
-      const file = `${place.root}/blobs/sha256/${name}`;
-      if (!hasRow(place, "blobs WHERE digest = ?", `sha256:${name}`)) fs.rmSync(file, { force: true });
-    }
-    for (const name of fs.readdirSync(`${place.root}/roots`)) {
-      if (!hasRow(place, "roots WHERE id = ?", name)) moveToTrash(rootPath(place, name), lease);
-    }
+    for (const path of orphans(place)) moveToTrash(`${place.root}/${path}`, lease);
   });
   dropPartials(place, partialAgeMaxMs);
 }

@@ -28,6 +28,9 @@ export function openLayers(place: StorePlace, needs: LayersNeeds): Layers {
   return {
     find,
     has: chainId => find(chainId) !== undefined,
+    isWhole: chainId => find(chainId) !== undefined && fs.existsSync(layerPath(place, chainId)),
+    damage: async chainId => (await import("./verify.ts")).layerDamage(place, { ...needs, find }, chainId),
+    mend: async chainId => (await import("./verify.ts")).mendLayer(place, { ...needs, find }, chainId),
     adopt(layer) {
       const { chainId, diffId, parent, blob, size, tree, lease: held } = layer;
       const finished = { chainId, diffId, parent, size, blob };
@@ -71,6 +74,10 @@ export function showLayer(place: StorePlace, layer: FinishedLayer, lease: Lease)
   place.transaction(() => {
     const target = layerPath(place, layer.chainId);
     const isKnown = place.db.query("SELECT 1 FROM layers WHERE chain = ?").get(layer.chainId) !== null;
+    if (isKnown && !fs.existsSync(target)) {
+      fs.renameSync(layer.staged, target);
+      place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(place.boot(), layer.chainId);
+    }
     if (!isKnown) {
       // A tree without a row is what a dead process has left between its rename and its commit.
       if (fs.existsSync(target)) fs.renameSync(target, `${layer.staged}.orphan`);

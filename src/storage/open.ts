@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import { errnoOf, Fault, systemFault } from "../base/fault.ts";
 import { artifactsSchema, openArtifacts } from "./artifacts.ts";
 import { openBlobs } from "./blobs.ts";
-import { collect, sweep } from "./collect.ts";
+import { collect, orphans, sweep } from "./collect.ts";
 import { openDatabase } from "./db.ts";
 import { openImages } from "./images.ts";
 import { openLayers } from "./layers.ts";
@@ -50,6 +50,7 @@ function assemble(place: StorePlace): Store {
     roots: openRoots(place, layers),
     lease,
     collect: collectNow,
+    orphans: () => orphans(place),
     usage: () => usage(place),
     close: () => place.db.close(),
   };

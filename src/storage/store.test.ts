@@ -124,7 +124,7 @@ for (const moment of ["unpacking", "shown", "downloading"]) {
     const store = made.again();
     expect(tree(`${store.root}/staging`)).toEqual([]);
     expect(store.images.list().map(({ id }) => id)).toEqual([kept]);
-    store.collect({ partials: true });
+    store.collect({ partialAgeMaxMs: 0 });
     expect(tree(store.root)).toEqual(before);
   });
 }

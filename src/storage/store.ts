@@ -31,14 +31,18 @@ export interface Store {
   lease(): Lease;
   /** Removes blobs, layers and leavings that nothing needs; says what went. */
   collect(options?: CollectOptions): Collected;
+  /** Files and trees that no row counts, as paths in the store; none where no process has died in a bad moment. */
+  orphans(): string[];
   /** Bytes and counts, for `system df` and `info`. */
   usage(): StoreUsage;
   close(): void;
 }
 
 export interface CollectOptions {
-  /** Also drops partial downloads, however young. */
-  readonly partials?: boolean;
+  /** Partial downloads older than this are dropped; default a day. */
+  readonly partialAgeMaxMs?: number;
+  /** Also drops files and trees that have no row, as `orphans` lists them. */
+  readonly orphans?: boolean;
 }
 
 export interface Collected {
@@ -71,6 +75,8 @@ export interface Blobs {
   has(digest: Digest): boolean;
   /** Bytes, or undefined when it is not here. */
   size(digest: Digest): number | undefined;
+  /** Whether the file is there too, with as many bytes as it should have: what was lost or cut off is to be got anew. */
+  isWhole(digest: Digest): boolean;
   /** Where the bytes lie, whether or not they are here. */
   path(digest: Digest): string;
   /** All of it, at most `bytesMax` (default 16 MiB). @throws Fault "store.damaged" when it is not here */
@@ -152,6 +158,12 @@ export interface StoredLayer {
 export interface Layers {
   has(chainId: Digest): boolean;
   find(chainId: Digest): StoredLayer | undefined;
+  /** Whether the tree is there too. */
+  isWhole(chainId: Digest): boolean;
+  /** How the tree differs from the layer's own archive, which is unpacked anew for it. @throws Fault "digest.mismatch", "store.damaged" of the archive */
+  damage(chainId: Digest): Promise<Change[]>;
+  /** Unpacks it anew from its archive and puts it in the place of the tree there is, which nobody may have mounted. @throws as `damage` */
+  mend(chainId: Digest): Promise<void>;
   /**
    * Downloads (or reads), verifies and unpacks one layer in one pass; the blob is kept too. Layers may be applied at
    * the same time and in any order; a layer that is here already returns at once.

@@ -1,4 +1,4 @@
-// podman system check: looks for damage in the store.
+// podman system check: looks for damage in the store, and mends or removes it.
 // Source: podman-system-check(1).
 
 import { Fault } from "../../base/fault.ts";
@@ -7,7 +7,9 @@ import { none } from "../../cli/operands.ts";
 import { check, repair, type Damage } from "../../engine/check.ts";
 import { verb } from "../verb.ts";
 
-const title = (text: string): string => text[0]!.toUpperCase() + text.slice(1);
+const titles: Readonly<Record<Damage["kind"], string>> = {
+  artifact: "Artifact", container: "Container", database: "database", image: "Image", layer: "Layer", leaving: "store: unreferenced file",
+};
 
 export default verb({
   usage: "[options]",
@@ -21,17 +23,20 @@ export default verb({
   },
   examples: ["podman system check", "podman system check --quick", "podman system check --repair --force"],
   async run({ context, flags }) {
-    const damages = await check(context.host, { quick: flags.quick });
-    // Leavings that no row counts are swept as they are met; --max 0 sweeps now, whatever their age.
-    if (flags.max === 0) context.host.store.collect({ partials: true });
+    const { host } = context;
+    const damages = await check(host, { quick: flags.quick });
+    if (flags.max !== undefined) host.store.collect({ partialAgeMaxMs: flags.max });
     for (const damage of damages) context.out(describe(damage));
     if (damages.length === 0) return 0;
-    if (!flags.repair && !flags.force) throw new Fault("store.damaged", "damage detected in local storage", { hint: "remove what is damaged with: podman system check --repair" });
-    const { removed } = await repair(context.host, damages, { force: flags.force });
+    if (!flags.repair && !flags.force) throw new Fault("store.damaged", "damage detected in local storage", { hint: "mend or remove what is damaged with: podman system check --repair" });
+    const { mended, removed } = await repair(host, damages, { force: flags.force });
+    for (const { kind, id } of mended) context.out(`Repaired damaged ${kind}: ${id}`);
     for (const { kind, id } of removed) context.out(`Deleted damaged ${kind}: ${id}`);
-    if ((await check(context.host, { quick: flags.quick })).length > 0) throw new Fault("store.damaged", "damage in local storage still present after repair attempt", { hint: "add --force to remove containers too" });
+    if ((await check(host, { quick: flags.quick })).length > 0) {
+      throw new Fault("store.damaged", "damage in local storage still present after repair attempt", { hint: "add --force to remove containers too, or pull the images again" });
+    }
     return 0;
   },
 });
 
-const describe = ({ kind, id, reasons }: Damage): string => [`Damaged ${title(kind)} ${id}:`.replace("Database", "database"), ...reasons.map((reason) => `\t* ${reason}`)].join("\n");
+const describe = ({ kind, id, reasons }: Damage): string => [`Damaged ${titles[kind]} ${id}:`, ...reasons.map((reason) => `\t* ${reason}`)].join("\n");

@@ -88,6 +88,6 @@ async function removeBuildContainers(host: Call["context"]["host"]): Promise<voi
 
 /** What no row counts: leavings of commands that were killed. */
 function pruneLeavings({ context }: Call): number {
-  context.host.store.collect({ partials: true });
+  context.host.store.collect({ partialAgeMaxMs: 0 });
   return 0;
 }

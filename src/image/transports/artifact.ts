@@ -26,7 +26,7 @@ export function artifactSink(store: Store, reference: Reference): Sink {
     anyConfig: true,
     async has({ digest }) {
       lease.holdBlob(digest);
-      return store.blobs.has(digest);
+      return store.blobs.isWhole(digest);
     },
     async put(blob, _place, _cargo, content) {
       await keepBlob(store, lease, { blob, content });

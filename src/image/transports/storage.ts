@@ -55,11 +55,11 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
     takesIndex: false,
     anyConfig: false,
     async has(blob, place, cargo) {
-      if (!store.blobs.has(blob.digest)) return false;
+      if (!store.blobs.isWhole(blob.digest)) return false;
       if (place.kind === "layer") {
         const chainId = chainOf(cargo)[place.position]!;
         lease.holdLayer(chainId);
-        if (!store.layers.has(chainId)) return false;
+        if (!store.layers.isWhole(chainId)) return false;
       }
       lease.holdBlob(blob.digest);
       return true;
@@ -68,7 +68,7 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
       if (place.kind === "config") return putConfig(store, lease, cargo);
       const chain = chainOf(cargo);
       // The tree may be here from a blob packed otherwise; this one is kept beside it, so that it goes out as it came.
-      if (store.layers.has(chain[place.position]!)) await keepBlob(store, lease, { blob, content });
+      if (store.layers.isWhole(chain[place.position]!)) await keepBlob(store, lease, { blob, content });
       await store.layers.apply(applyOf({ blob, place, cargo, content, lease, chain }));
       return store.blobs.size(blob.digest) ?? blob.size;
     },

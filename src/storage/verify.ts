@@ -1,0 +1,44 @@
+// Whether a layer's tree is what its archive says, and making it so again.
+
+import * as fs from "node:fs";
+import type { Digest } from "../base/digest.ts";
+import { Fault } from "../base/fault.ts";
+import { type ApplyNeeds, unpackKept, wrongDiff } from "./apply.ts";
+import { moveToTrash } from "./collect.ts";
+import { compareTrees } from "./compare.ts";
+import { layerPath, randomName, type StorePlace } from "./place.ts";
+import type { Change, Lease, StoredLayer } from "./store.ts";
+
+/** The tree as its archive has it, in the lease's directory. */
+async function unpackAnew(needs: ApplyNeeds, layer: StoredLayer, lease: Lease): Promise<string> {
+  lease.holdBlob(layer.blob);
+  lease.holdLayer(layer.chainId);
+  const staged = `${lease.directory}/${randomName()}`;
+  const source = { digest: layer.blob };
+  const unpacked = await unpackKept(needs, { source }, staged);
+  if (unpacked.diffId !== layer.diffId) throw wrongDiff({ source, diffId: layer.diffId }, unpacked.diffId);
+  return staged;
+}
+
+function known(needs: ApplyNeeds, chainId: Digest): StoredLayer {
+  const layer = needs.find(chainId);
+  if (layer) return layer;
+  throw new Fault("store.damaged", `cannot read layer ${chainId}: it is not in the store`);
+}
+
+export async function layerDamage(place: StorePlace, needs: ApplyNeeds, chainId: Digest): Promise<Change[]> {
+  using lease = needs.lease();
+  return compareTrees(await unpackAnew(needs, known(needs, chainId), lease), layerPath(place, chainId), { contents: true });
+}
+
+/** The old tree goes, so nobody may have it mounted. */
+export async function mendLayer(place: StorePlace, needs: ApplyNeeds, chainId: Digest): Promise<void> {
+  using lease = needs.lease();
+  const staged = await unpackAnew(needs, known(needs, chainId), lease);
+  const target = layerPath(place, chainId);
+  place.transaction(() => {
+    moveToTrash(target, lease);
+    fs.renameSync(staged, target);
+    place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(place.boot(), chainId);
+  });
+}
