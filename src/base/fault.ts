@@ -49,6 +49,7 @@ export const faults = {
   "container.in-use": { exit: 125, http: 409 },
   "exec.not-found": { exit: 125, http: 404 },
   "process.not-executable": { exit: 126, http: 400 },
+  "process.no-account": { exit: 126, http: 400 },
   "process.not-found": { exit: 127, http: 400 },
   "runtime.failed": { exit: 126, http: 500 },
   "network.not-found": { exit: 125, http: 404 },
@@ -129,4 +130,10 @@ export function errnoOf(thrown: unknown): string | undefined {
   if (thrown instanceof Fault) return thrown.errno;
   const code = (thrown as { code?: unknown } | null)?.code;
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/** The reason in anything thrown, as the system words it: "no such file or directory", without Node's "ENOENT: …, open '/x'". */
+export function reasonOf(thrown: unknown): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return /^E[A-Z0-9]+: ([^,]+), [a-z]+/.exec(message)?.[1] ?? message;
 }

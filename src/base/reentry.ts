@@ -1,7 +1,7 @@
 // What a first start as an ordinary user hands to the second one, which runs in the user's own namespaces.
 // Source: podman-unshare(1); the names that begin with _CONTAINERS are those the field's programs look for.
 
-import { Fault } from "./fault.ts";
+import { Fault, reasonOf } from "./fault.ts";
 
 /** Set in every process of the user's namespaces. */
 export const insideMark = "_CONTAINERS_USERNS_CONFIGURED";
@@ -29,7 +29,7 @@ export function settle(argv0: string): string {
   try {
     process.chdir(directory);
   } catch (cause) {
-    throw new Fault("system.denied", `cannot enter the current directory "${directory}" in the user's namespaces: ${(cause as Error).message}`, {
+    throw new Fault("system.denied", `cannot enter the current directory "${directory}" in the user's namespaces: ${reasonOf(cause)}`, {
       cause, hint: "change to your home directory and try again",
     });
   }

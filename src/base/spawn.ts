@@ -2,7 +2,7 @@
 // Runs under Bun and, through node:child_process, under Node.
 
 import * as fs from "node:fs";
-import { Fault } from "./fault.ts";
+import { Fault, reasonOf } from "./fault.ts";
 
 /** What a child gets at one descriptor: a fresh pipe, nothing, ours, or the descriptor of that number. */
 export type Stdio = "pipe" | "ignore" | "inherit" | number;
@@ -87,7 +87,7 @@ const statusOf = (code: number | null, signal?: SignalName): number =>
 
 function cannotRun(argv: readonly string[], thrown: unknown): Fault {
   const code = (thrown as { code?: string }).code;
-  const reason = code === "ENOENT" ? "no such file or directory" : (thrown as Error).message;
+  const reason = reasonOf(thrown);
   return new Fault("component.failed", `cannot run ${JSON.stringify(argv[0])}: ${reason}`, { cause: thrown });
 }
 

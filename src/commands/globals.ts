@@ -100,7 +100,7 @@ export const globals = {
     shown: '"unix:///run/podman/podman.sock"',
     complete: nothing,
   }),
-  version: toggle({ short: "v", help: "version for podman", hidden: true }),
+  version: toggle({ short: "v", help: "version for podman" }),
   volumepath: text({
     help: "Path to the volume directory in which volume data is stored",
     complete: files,

@@ -1,7 +1,7 @@
 // Bytes that a verb writes: to a file that the person names, or to standard output when that is no terminal.
 
 import { closeSync, openSync, writeSync } from "node:fs";
-import { errnoOf, systemFault } from "../base/fault.ts";
+import { errnoOf, systemFault, reasonOf } from "../base/fault.ts";
 import { isTerminal } from "../cli/prompt.ts";
 import { refuse } from "./container/written/refuse.ts";
 import type { Invocation } from "./verb.ts";
@@ -20,7 +20,7 @@ async function toFile(path: string, fill: Fill): Promise<void> {
   try {
     fd = openSync(path, "w", 0o644);
   } catch (thrown) {
-    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot write to "${path}": ${(thrown as Error).message}`, thrown);
+    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot write to "${path}": ${reasonOf(thrown)}`, thrown);
   }
   try {
     await fill((chunk) => {

@@ -50,7 +50,7 @@ export async function importImage(pieces: AsyncIterable<Uint8Array>, request: Im
       ...(variant ? { variant } : {}),
       os: request.os ?? host.os,
       config,
-      history: [{ created, created_by: `/bin/sh -c #(nop) ADD file:${hexOf(layer.diffId)} in /`, ...(message ? { comment: message } : {}) }],
+      history: [{ created, created_by: `/bin/sh -c #(nop) ADD file:${hexOf(layer.diffId)} in /`, comment: message || "imported from tarball" }],
     },
   });
 }

@@ -3,7 +3,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Fault, errnoOf, systemFault } from "../base/fault.ts";
+import { Fault, errnoOf, systemFault, reasonOf } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 
 export interface Tree {
@@ -22,14 +22,7 @@ const chunkBytes = 1024 * 1024;
 export function fileFault(attempt: string, thrown: unknown): unknown {
   const errno = errnoOf(thrown);
   if (errno === undefined || thrown instanceof Fault) return thrown;
-  return systemFault(errno, `${attempt}: ${reasonOf(errno, thrown)}`, thrown);
-}
-
-function reasonOf(errno: string, thrown: unknown): string {
-  if (errno === "ENOENT") return "no such file or directory";
-  if (errno === "EISDIR") return "is a directory";
-  if (errno === "EACCES") return "permission denied";
-  return (thrown as Error).message;
+  return systemFault(errno, `${attempt}: ${reasonOf(thrown)}`, thrown);
 }
 
 function open(path: string): number {

@@ -78,7 +78,7 @@ export function identityOf(rootPath: string, written = "", extra: readonly strin
     const known = allGroups.find(one => one.name === name);
     if (known) return checked(known.gid);
     if (isNumber(name)) return checked(Number(name));
-    throw new Fault("usage.invalid", `unable to find group ${name}: no matching entries in group file`);
+    throw new Fault("process.no-account", `unable to find group ${name}: no matching entries in group file`);
   };
   const gid = group ? gidOf(group) : checked(account.gid ?? 0);
   const own = account.name !== undefined && !group ? allGroups.filter(one => one.members.includes(account.name!)).map(one => one.gid) : [];
@@ -91,5 +91,5 @@ function findAccount(all: readonly Account[], user: string): { uid: number; gid?
   const named = all.find(({ name }) => name === user) ?? (isNumber(user) ? all.find(({ uid }) => uid === Number(user)) : undefined);
   if (named) return named;
   if (isNumber(user)) return { uid: Number(user), home: user === "0" ? "/root" : "/" };
-  throw new Fault("usage.invalid", `unable to find user ${user}: no matching entries in passwd file`);
+  throw new Fault("process.no-account", `unable to find user ${user}: no matching entries in passwd file`);
 }

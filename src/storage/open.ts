@@ -1,7 +1,7 @@
 // Opening a store: its directories, its database, its parts, and the sweep of what dead processes left.
 
 import * as fs from "node:fs";
-import { errnoOf, Fault, systemFault } from "../base/fault.ts";
+import { errnoOf, Fault, reasonOf, systemFault } from "../base/fault.ts";
 import { artifactsSchema, openArtifacts } from "./artifacts.ts";
 import { openBlobs } from "./blobs.ts";
 import { collect, orphans, sweep } from "./collect.ts";
@@ -61,7 +61,7 @@ function makeDirectories(root: string): void {
     if (fs.existsSync(`${root}/${directories.at(-1)}`)) return;
     for (const directory of directories) fs.mkdirSync(`${root}/${directory}`, { recursive: true, mode: 0o700 });
   } catch (thrown) {
-    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot make the store "${root}": ${(thrown as Error).message}`, thrown);
+    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot make the store "${root}": ${reasonOf(thrown)}`, thrown);
   }
 }
 

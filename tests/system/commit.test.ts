@@ -21,6 +21,7 @@ test("adds, changes and deletions make one more layer, and a container of the im
   expect(Config.Env).toContain("A=1");
   expect(Config.Env.join()).not.toContain("HOSTNAME");
   expect(History.length).toBe((inspected(IMAGE).History ?? []).length + 1);
+  expect(History.at(-1).comment).toBe(`FROM ${IMAGE}`);
   expect(ok("run", "--rm", "--network", "none", "committed", "sh", "-c", "cat /added; ls /etc | grep -v -e host -e resolv -e mtab")).toBe("new\npasswd");
 });
 

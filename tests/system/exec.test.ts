@@ -16,11 +16,12 @@ test("the status, streams, user, folder and environment are the session's", () =
   expect(run(["podman", "exec", "-i", "e", "wc", "-c"], { input: "12345" }).out.trim()).toBe("5");
 });
 
-test("a missing program is 127, a file that cannot run 126, a missing or stopped container 125", () => {
+test("a missing program is 127, a file that cannot run 126, a missing container 125, another failure 255", () => {
   sleeper();
   expect(podman("exec", "e", "no-such-program").status).toBe(127);
   expect(podman("exec", "e", "/etc").status).toBe(126);
   expect(podman("exec", "nobody", "true").status).toBe(125);
+  expect(podman("exec", "-u", "nobody-here", "e", "true")).toMatchObject({ status: 255, err: expect.stringContaining("unable to find user nobody-here") });
   ok("kill", "e");
   ok("wait", "e");
   const ran = podman("exec", "e", "true");

@@ -55,3 +55,15 @@ test("rmi refuses an image in use and with --force takes the container too", () 
   expect(podman("rmi", IMAGE).status).toBe(1);
   ok("pull", "-q", IMAGE);
 });
+
+test("where an archive cannot be written or read, that is said before anything is copied", () => {
+  expect(podman("save", "-o", "/nowhere/x.tar", IMAGE)).toMatchObject({ status: 125, out: "", err: 'Error: opening file "/nowhere/x.tar": open /nowhere/x.tar: no such file or directory\n' });
+  expect(podman("load", "-i", "/nowhere/x.tar")).toMatchObject({ status: 125, err: "Error: faccessat /nowhere/x.tar: no such file or directory\n" });
+  expect(podman("save", "--format", "zip", IMAGE).err).toContain("format value must be one of docker-archive oci-archive oci-dir docker-dir");
+});
+
+test("an imported tarball says so in its history, with a size that stands in one word", () => {
+  Bun.spawnSync(["tar", "-C", "/etc", "-cf", "/tmp/one.tar", "hostname"]);
+  ok("import", "-q", "/tmp/one.tar", "one");
+  expect(ok("history", "--format", "{{.Comment}}|{{.Size}}", "one")).toMatch(/^imported from tarball\|[0-9.]+k?B$/);
+});

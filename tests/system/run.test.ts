@@ -18,6 +18,7 @@ const statuses: readonly [string, string[], number, RegExp][] = [
   ["a missing command", [IMAGE, "no-such-command"], 127, /not found/],
   ["a directory as command", [IMAGE, "/etc"], 126, /permission denied|is a directory/i],
   ["a file that cannot be run", [IMAGE, "/etc/passwd"], 126, /permission denied/i],
+  ["a user that the image lacks", ["-u", "nobody-here", IMAGE, "true"], 126, /unable to find user nobody-here: no matching entries in passwd file/],
   ["death by a signal", ["--pid", "host", IMAGE, "sh", "-c", "kill -TERM $$; sleep 5"], 143, /^$/],
   ["an image that is nowhere", ["--pull=never", "127.0.0.1:5000/nowhere"], 125, /image not known/],
   ["an unknown flag", ["--naem", "x", IMAGE], 125, /unknown flag: --naem/],

@@ -2,7 +2,7 @@
 // Source: podman-build(1), "--file", "--ignorefile"; containerignore(5).
 
 import { readFileSync, statSync, type Stats } from "node:fs";
-import { errnoOf, Fault } from "../../base/fault.ts";
+import { errnoOf, Fault, reasonOf } from "../../base/fault.ts";
 import { findProgram, spawnSync } from "../../base/spawn.ts";
 import { containerfileBytesMax } from "../../build/containerfile/lines.ts";
 import { fetchToFile, type WebFileOptions } from "../../image/web-file.ts";
@@ -88,7 +88,7 @@ function readQuietly(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new Fault("system.not-found", `cannot read "${path}": ${errnoOf(cause) ?? (cause as Error).message}`, { cause });
+    throw new Fault("system.not-found", `cannot read "${path}": ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -2,7 +2,7 @@
 // Source: udica(8); its messages and exit statuses are what scripts compare.
 
 import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { Fault } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import { readArguments, type Read } from "../../cli/argparse.ts";
 import { hostLabels } from "../../security/selinux/host-labels.ts";
 import type { LabelSource } from "../../security/selinux/label-source.ts";
@@ -124,6 +124,6 @@ function write(path: string, text: string): void {
     writeFileSync(path, text);
   } catch (cause) {
     if (existsSync(path) && statSync(path).isFile()) rmSync(path, { force: true });
-    throw new Fault("system.failed", `cannot write "${path}": ${(cause as Error).message.split(",")[0]}`, { cause });
+    throw new Fault("system.failed", `cannot write "${path}": ${reasonOf(cause)}`, { cause });
   }
 }

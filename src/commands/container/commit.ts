@@ -2,7 +2,7 @@
 // Source: podman-commit(1).
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { errnoOf, Fault } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import type { ImageDefaults } from "../../base/oci-image.ts";
 import { files } from "../../cli/complete.ts";
 import { text, texts, toggle } from "../../cli/flag.ts";
@@ -63,6 +63,6 @@ function readOverride(file: string): ImageDefaults {
   try {
     return readDefaults(JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>);
   } catch (cause) {
-    throw new Fault("input.malformed", `--config: cannot read "${file}": ${errnoOf(cause) ?? (cause as Error).message}`, { cause });
+    throw new Fault("input.malformed", `--config: cannot read "${file}": ${reasonOf(cause)}`, { cause });
   }
 }

@@ -39,6 +39,7 @@ export default verb({
   about: "Execute the specified command inside a running container.\n",
   operands: any(runningThenFiles),
   interspersed: false,
+  exits: { "process.no-account": 255 },
   flags,
   examples: ["podman exec -it ctrID ls", "podman exec -it -w /tmp myCtr pwd", "podman exec --user root ctrID ls"],
   async run(call) {

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
+import { reasonOf } from "../../base/fault.ts";
 import { fill } from "../../cli/flag.ts";
 import type { CreateOptions } from "../../engine/containers/create.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
@@ -90,7 +91,7 @@ function readPodIdFile(file: string): string {
   try {
     return readFileSync(file, "utf8").split("\n")[0]!.trim();
   } catch (cause) {
-    throw refuse(`reading pod ID file: open ${file}: ${(cause as Error).message}`);
+    throw refuse(`reading pod ID file: open ${file}: ${reasonOf(cause)}`);
   }
 }
 

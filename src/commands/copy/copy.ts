@@ -1,7 +1,7 @@
 // skopeo copy: one image, or all of an index, from any transport to any other.
 
 import { writeFileSync } from "node:fs";
-import { Fault } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { list, natural, text, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
@@ -163,6 +163,6 @@ function keepDigest(file: string, digest: string): void {
   try {
     writeFileSync(file, digest);
   } catch (cause) {
-    throw new Fault("system.failed", `Failed to write digest to file ${JSON.stringify(file)}: ${(cause as Error).message}`, { cause });
+    throw new Fault("system.failed", `Failed to write digest to file ${JSON.stringify(file)}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -2,7 +2,7 @@
 // Source: skopeo-generate-sigstore-key(1).
 
 import { lstatSync, writeFileSync } from "node:fs";
-import { Fault } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import { files } from "../../cli/complete.ts";
 import { text } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
@@ -43,6 +43,6 @@ function keep(file: string, pem: string, mode: number): void {
   try {
     writeFileSync(file, pem, { mode, flag: "wx" });
   } catch (cause) {
-    throw new Fault("system.failed", `Error writing key to ${JSON.stringify(file)}: ${(cause as Error).message}`, { cause });
+    throw new Fault("system.failed", `Error writing key to ${JSON.stringify(file)}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -1,7 +1,7 @@
 // podman history: the steps an image was made by.
 // Source: podman-history(1).
 
-import { humanSize } from "../../base/bytes.ts";
+import { humanSizeTight } from "../../base/bytes.ts";
 import { humanDuration } from "../../base/duration.ts";
 import { goJson } from "../../base/go-json.ts";
 import { momentMs } from "../../base/time.ts";
@@ -25,7 +25,7 @@ function historyView(look: { human: boolean; noTrunc: boolean }): View<HistoryEn
       CreatedBy: ["CREATED BY", (entry) => (look.noTrunc || entry.createdBy.length <= 45 ? entry.createdBy : `${entry.createdBy.slice(0, 42)}...`)],
       CreatedSince: ["CREATED", ago],
       ID: ["ID", (entry) => (look.noTrunc || entry.id === "<missing>" ? entry.id : entry.id.slice(0, 12))],
-      Size: ["SIZE", (entry) => (look.human ? humanSize(entry.size) : String(entry.size))],
+      Size: ["SIZE", (entry) => (look.human ? humanSizeTight(entry.size) : String(entry.size))],
       Tags: ["TAGS", (entry) => entry.tags],
     },
     table: "table {{.ID}}\t{{.Created}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",

@@ -1,6 +1,7 @@
 // podman load: images from an archive file or standard input.
 
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { accessSync, closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { reasonOf } from "../../base/fault.ts";
 import { files } from "../../cli/complete.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
@@ -21,7 +22,7 @@ export default verb({
     signaturePolicy: text({ help: "Pathname of signature policy file", hidden: true }),
   },
   async run({ context, flags }) {
-    using input = flags.input === undefined ? spool() : isWeb(flags.input) ? await download(flags.input) : { path: flags.input, [Symbol.dispose]() {} };
+    using input = flags.input === undefined ? spool() : isWeb(flags.input) ? await download(flags.input) : readable(flags.input);
     const loaded = await loadImages(input.path, {
       store: context.host.store,
       system: context.host.imageSystem,
@@ -33,6 +34,15 @@ export default verb({
     }
   },
 });
+
+function readable(path: string): { path: string } & Disposable {
+  try {
+    accessSync(path);
+  } catch (thrown) {
+    throw refuse(`faccessat ${path}: ${reasonOf(thrown)}`);
+  }
+  return { path, [Symbol.dispose]() {} };
+}
 
 const isWeb = (input: string): boolean => /^https?:\/\//.test(input);
 

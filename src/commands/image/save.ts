@@ -1,5 +1,8 @@
 // podman save: images as an archive or a directory.
 
+import { accessSync, constants } from "node:fs";
+import { dirname } from "node:path";
+import { reasonOf } from "../../base/fault.ts";
 import { files } from "../../cli/complete.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
@@ -37,7 +40,7 @@ export default verb({
   async run({ context, flags, operands }) {
     const format = saveFormats.find((known) => known === flags.format);
     if (operands.length === 0) throw refuse("need at least 1 argument");
-    if (!format) throw refuse(`unsupported format ${JSON.stringify(flags.format)}`, `use one of ${saveFormats.join(", ")}`);
+    if (!format) throw refuse(`format value must be one of ${saveFormats.join(" ")}`);
     if (flags.compress && format !== "docker-dir") throw refuse("--compress can only be set when --format is 'docker-dir'");
     if (flags.output?.includes(":")) throw refuse(`invalid filename (should not contain ':') ${JSON.stringify(flags.output)}`);
     const [first, ...rest] = operands;
@@ -57,8 +60,18 @@ export default verb({
 });
 
 function targetOf(format: SaveFormat, output: string | undefined): { path: string; fd?: number } {
-  if (output !== undefined) return { path: output };
+  if (output !== undefined) return { path: writable(output) };
   if (!format.endsWith("archive")) throw refuse(`cannot save as ${format} to standard output`, "name a directory with --output");
   if (isTerminal(1)) throw refuse("refusing to save to terminal. Use -o flag or redirect");
   return { path: "/dev/stdout", fd: 1 };
+}
+
+/** Before anything is copied. */
+function writable(output: string): string {
+  try {
+    accessSync(dirname(output), constants.W_OK);
+    return output;
+  } catch (thrown) {
+    throw refuse(`opening file ${JSON.stringify(output)}: open ${output}: ${reasonOf(thrown)}`);
+  }
 }

@@ -121,7 +121,9 @@ function configOf(spec: ContainerSpec, base: ImageConfig | undefined, options: C
   const { os, architecture } = base ?? hostPlatform();
   const author = options.author ?? base?.author;
   const comment = options.message;
-  const entry = { created, created_by: "/bin/sh", ...(author ? { author } : {}), ...(comment ? { comment } : {}) };
+  const from = spec.imageReference === undefined || base === undefined ? undefined : `FROM ${spec.imageReference}`;
+  const step = [comment, from].filter(Boolean).join(" ");
+  const entry = { created, created_by: "/bin/sh", ...(author ? { author } : {}), ...(step ? { comment: step } : {}) };
   const defaults = changeDefaults(defaultsOf(spec, base?.config ?? {}, options), options.changes ?? []);
   return {
     ...rest,

@@ -2,7 +2,7 @@
 // Source: the block names that udica's policies expect; refpolicy, and Fedora's policy with container-selinux.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { Fault } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import { policyName } from "../selinux/host-labels.ts";
 import fedoraBase from "./templates/fedora/base_container.cil" with { type: "text" };
 import fedoraConfig from "./templates/fedora/config_container.cil" with { type: "text" };
@@ -89,6 +89,6 @@ export function writeOut(file: string, text: string): void {
     writeFileSync(`${file}.${process.pid}`, text, { mode: 0o644 });
     renameSync(`${file}.${process.pid}`, file);
   } catch (cause) {
-    throw new Fault("system.failed", `cannot write the template "${file}": ${(cause as Error).message.split(",")[0]}`, { cause });
+    throw new Fault("system.failed", `cannot write the template "${file}": ${reasonOf(cause)}`, { cause });
   }
 }

@@ -77,7 +77,7 @@ function linesOf(file: string): string[] {
     if (text.length > limits.envFileBytesMax) throw refuse(`cannot read "${file}": larger than 16 MiB`);
     return text.split(/\r?\n/);
   } catch (cause) {
-    if (errnoOf(cause) === "ENOENT") throw refuse(`open ${file}: no such file or directory`);
+    if (errnoOf(cause) === "ENOENT") throw refuse(`parsing file ${JSON.stringify(file)}: open ${file}: no such file or directory`);
     if (errnoOf(cause) === "EISDIR") throw refuse(`read ${file}: is a directory`);
     throw cause;
   }
