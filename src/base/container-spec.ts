@@ -111,6 +111,12 @@ export interface ResourceLimits {
   hugepages?: { pageSize: string; limitBytes: number }[];
 }
 
+/** What a container's runs teach about the rights it needs goes to files of this name in this directory. */
+export interface LearnSpec {
+  readonly name: string;
+  readonly directory: string;
+}
+
 export interface SecuritySpec {
   privileged?: boolean;
   capAdd?: string[];
@@ -123,6 +129,8 @@ export interface SecuritySpec {
   apparmor?: string;
   /** label=… options, without "label=". */
   labels?: string[];
+  /** label=learn:NAME. */
+  learn?: LearnSpec;
   /** unmask=… and mask=… paths; "ALL" unmasks all. */
   unmask?: string[];
   mask?: string[];

@@ -130,7 +130,7 @@ async function cache(mount: RunMount, mounting: Mounting, making: Making): Promi
     making.undo(unlock);
   }
   if (mount.sharing === "private") making.undo(() => rmSync(directory, { recursive: true, force: true }));
-  return { kind: "bind", source: directory, target, options: ["rbind", "rprivate", ...mount.options.filter(option => option.startsWith("no"))], readOnly: mount.readOnly ?? false };
+  return { kind: "bind", source: directory, target, relabel: "shared", options: ["rbind", "rprivate", ...mount.options.filter(option => option.startsWith("no"))], readOnly: mount.readOnly ?? false };
 }
 
 function makeCache(mount: RunMount, directory: string): void {

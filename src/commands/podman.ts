@@ -9,6 +9,7 @@ import { compatibleVersion } from "./version.ts";
 
 const container: Contents = {
   attach: ["Attach to a running container", () => import("./container/attach.ts")],
+  learn: ["Watch a container for the rights it needs", () => import("./container/learn.ts"), { hidden: true }],
   cleanup: ["Clean up network and mountpoints of one or more containers", () => import("./container/cleanup.ts")],
   clone: ["Clone an existing container", () => import("./container/clone.ts")],
   commit: ["Create new image based on the changed container", () => import("./container/commit.ts")],

@@ -80,6 +80,7 @@ export const numbers = {
   dup3: [292, 24],
   pipe2: [293, 59],
   inotify_init1: [294, 26],
+  perf_event_open: [298, 241],
   prlimit64: [302, 261],
   syncfs: [306, 267],
   setns: [308, 268],

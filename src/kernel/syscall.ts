@@ -92,3 +92,13 @@ export function mapMemory(size: number): { readonly base: number; readonly bytes
   const base = check(call("mmap", 0, size, 3, 0x22, -1, 0), "map memory");
   return { base, bytes: new Uint8Array(toArrayBuffer(base as Pointer, 0, size)) };
 }
+
+/** Maps what `fd` shows, to be read and written; `unmap` frees it, after which nothing may touch the bytes. */
+export function mapShared(fd: number, size: number): { readonly base: number; readonly bytes: Uint8Array } {
+  const base = check(call("mmap", 0, size, 3, 1, fd, 0), "map a file");
+  return { base, bytes: new Uint8Array(toArrayBuffer(base as Pointer, 0, size)) };
+}
+
+export function unmap(base: number, size: number): void {
+  check(call("munmap", base, size), "unmap memory");
+}

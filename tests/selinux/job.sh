@@ -13,7 +13,7 @@ runs() { podman run --rm --network none "$@"; }
 ln -sfn /proc/self/fd /dev/fd
 for name in stdin:0 stdout:1 stderr:2; do ln -sfn "fd/${name#*:}" "/dev/${name%:*}"; done
 install -m 755 coracle /usr/local/bin/coracle
-for name in podman udica; do ln -sf coracle /usr/local/bin/$name; done
+for name in podman buildah udica; do ln -sf coracle /usr/local/bin/$name; done
 restorecon -F /usr/local/bin/coracle
 held "without its own module the program says what SELinux denies" says "udica --engine-policy" podman ps
 held "udica --engine-policy loads what the engine needs" udica --engine-policy
@@ -72,8 +72,26 @@ held "port 8080 does not" says "[Pp]ermission denied" runs --security-opt label=
 held "--remove undoes it" udica --remove port_test
 held "and the domain is gone" fails sesearch -A -s port_test.process -c process
 podman create --name watched --network none -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp' >/dev/null
-held "--watch finds what a container needs, its capabilities among them" says "Capabilities it used: .*chown" udica --watch watched learned
-held "and that is enough" runs --security-opt label=type:learned.process -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp'
-held "but not for more" fails runs --security-opt label=type:learned.process -v /home:/h ubi8 sh -c 'echo 1 >/h/new'
+watch=$(udica --watch watched learned 2>&1)
+held "--watch finds what a container needs, its capabilities among them" says "capabilities chown; [0-9]+ permissions of SELinux" echo "$watch"
+options=$(sed -n 's/^Confine it with: //p' <<<"$watch")
+held "it gives a type, a seccomp profile and the capabilities" says "label=type:learned.process .*seccomp=.*learned.seccomp.json --cap-drop all --cap-add chown$" echo "$options"
+held "and that is enough" runs $options -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp'
+held "but not for more files" fails runs --security-opt label=type:learned.process -v /home:/h ubi8 sh -c 'echo 1 >/h/new'
+held "nor for other calls" fails runs $options ubi8 mkdir /tmp/new
+held "run learns too" says "Learned one from 1 run: .*; [0-9]+ permissions of SELinux" runs --security-opt label=learn:one -v /home:/h:ro ubi8 ls /h
+held "what it learned is enough" runs --security-opt label=type:one.process --security-opt seccomp=one.seccomp.json --cap-drop all -v /home:/h:ro ubi8 ls /h
+held "no domain is left permissive" fails sh -c 'seinfo --permissive | grep -E "learned|one\.process"'
+held "the kernel keeps no probe of ours" sh -c 'mount -t tracefs t /mnt && ! grep -s coracle /mnt/kprobe_events'
+
+mkdir -p context
+printf 'FROM ubi8\nCOPY f /f\nRUN cat /proc/self/attr/current /f && echo 2 >/made\nRUN --mount=type=cache,target=/c --mount=type=bind,target=/b,relabel=shared echo 3 >/c/x && cat /b/f\n' >context/Containerfile
+echo hello >context/f
+held "steps of a build are confined, and use files, caches and the context" says "container_t:s0:c[0-9]+,c[0-9]+" podman build --network none -t built context
+held "containers of what was built use it" says "^2$" runs built cat /made
+held "buildah run is confined too" sh -c 'c=$(buildah from built) && buildah run $c cat /proc/self/attr/current /made | grep -q container_t && m=$(buildah mount $c) && cat $m/made && buildah rm $c'
+podman run --name source --network none built sh -c 'echo 4 >/more' >/dev/null
+held "a commit takes no label along" sh -c 'podman commit source committed && podman save committed -o c.tar && ! grep -aq SCHILY.xattr.security.selinux c.tar'
+held "and its containers read it" says "^4$" runs committed cat /more
 echo "failed: $failed"
 exit "$failed"

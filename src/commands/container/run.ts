@@ -9,7 +9,7 @@ import { create } from "../../engine/containers/create.ts";
 import { startAttached } from "../../engine/containers/attached.ts";
 import { start } from "../../engine/containers/start.ts";
 import { discard } from "../../engine/containers/remove.ts";
-import type { ContainerSpec } from "../../base/container-spec.ts";
+import type { ContainerSpec, LearnSpec } from "../../base/container-spec.ts";
 import { imageThenFiles } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { warn } from "../warnings.ts";
@@ -52,12 +52,14 @@ export default verb({
     try {
       if (!call.flags.detach) {
         if (!streams.stdout && !streams.stderr) context.out(created.id);
+        const { learn } = spec.security ?? {};
         const end = await startAttached(context.host, created.id, {
           ...streams,
           ...(call.given.has("detachKeys") ? { detachKeys: call.flags.detachKeys ?? "" } : {}),
           signalProxy: call.flags.sigProxy,
           onWarning: warn,
         });
+        if (learn && !end.detached) await tellLesson(call, created.id, learn);
         return end.exitCode;
       }
       await start(context.host, created.id);
@@ -69,6 +71,13 @@ export default verb({
     return 0;
   },
 });
+
+/** On standard error: standard output is the program's. */
+async function tellLesson({ context }: VerbCall<typeof flags>, id: string, lesson: LearnSpec): Promise<void> {
+  const { learnt } = await import("../../engine/containers/learn.ts");
+  const { linesOf } = await import("../confine/lesson.ts");
+  for (const line of linesOf(lesson, await learnt(context.host, id, lesson))) context.err(line);
+}
 
 function runSpecOf(call: VerbCall<typeof flags>): ContainerSpec {
   const { flags: asked, given } = call;

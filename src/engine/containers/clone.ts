@@ -1,7 +1,7 @@
 // clone: a new container with the settings of another one.
 // Source: podman-container-clone(1).
 
-import type { ContainerSpec } from "../../base/container-spec.ts";
+import type { ContainerSpec, LearnSpec } from "../../base/container-spec.ts";
 import type { Host } from "../host.ts";
 import { create, type CreateOptions, type Created } from "./create.ts";
 import { find, get } from "./lookup.ts";
@@ -13,8 +13,8 @@ export interface CloneOptions extends CreateOptions {
   readonly imageName?: string;
   /** Limits of its own. */
   readonly resources?: ContainerSpec["resources"];
-  /** label= options instead of the original's. */
-  readonly labels?: readonly string[];
+  /** What its runs teach is noted, as by label=learn:NAME. */
+  readonly learn?: LearnSpec;
   /** The original goes. */
   readonly destroy?: boolean;
   /** Even while it runs. */
@@ -44,7 +44,7 @@ function specFor({ id, name, spec }: ContainerRecord, options: CloneOptions): Co
     ...(isOwnName || hostname === undefined ? {} : { hostname }),
     log: isOwnLog ? logged : { ...logged, path },
     ...(network ? { network: { ...network, ...(network.networks ? { networks: network.networks.map(({ ips: _ips, mac: _mac, ...one }) => one) } : {}) } } : {}),
-    ...(options.labels ? { security: { ...spec.security, labels: [...options.labels] } } : {}),
+    ...(options.learn ? { security: { ...spec.security, labels: [], learn: options.learn } } : {}),
     ...(options.resources ? { resources: { ...spec.resources, ...options.resources } } : {}),
   };
 }

@@ -158,6 +158,7 @@ function securityOptions({ security = {} }: ContainerSpec): string[] {
   return [
     ...(security.noNewPrivileges ? ["no-new-privileges"] : []),
     ...(security.labels ?? []).map(label => `label=${label}`),
+    ...(security.learn ? [`label=learn:${security.learn.name}`] : []),
     ...(security.seccomp ? [`seccomp=${security.seccomp}`] : []),
     ...(security.apparmor ? [`apparmor=${security.apparmor}`] : []),
     ...(security.privileged || security.unmask?.includes("ALL") ? ["unmask=all"] : []),

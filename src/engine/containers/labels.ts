@@ -25,12 +25,28 @@ const levelOf = ({ security }: ContainerSpec): string => (security?.processLabel
 
 /** Those who see all processes of the host, or another container's, cannot have a label of their own. */
 function wishesOf(host: Host, { security, namespaces }: ContainerSpec): string[] {
-  const asked = security?.labels ?? [];
+  const asked = [...security?.labels ?? [], ...(security?.learn ? [`type:${security.learn.name}.process`] : [])];
   const shared = [namespaces?.pid, namespaces?.ipc];
   if (security?.privileged || shared.some(mode => mode?.kind === "host")) return ["disable", ...asked];
   const other = shared.find(mode => mode?.kind === "container")?.target;
   const label = other === undefined ? undefined : host.state.findById(other)?.spec.security?.processLabel;
   return label === undefined ? asked : [...optionsLike(label), ...asked];
+}
+
+/**
+ * For a step of a build: a process label of its own, and for the root the one that all mounts of roots in the making have, as others
+ * mount it before and after.
+ */
+export function withStepLabels(host: Host, spec: ContainerSpec): ContainerSpec {
+  const labelled = withLabels(host, spec);
+  const root = rootInTheMaking();
+  return root === undefined ? labelled : { ...labelled, security: { ...labelled.security, mountLabel: root } };
+}
+
+/** Of roots that builds and people change in turn; undefined without SELinux. */
+export function rootInTheMaking(): string | undefined {
+  const file = isSelinuxEnabled() ? policyContexts()?.file : undefined;
+  return file === undefined ? undefined : sharedLabel(file);
 }
 
 /** :z for all containers, :Z for this one. @throws Fault "usage.invalid" for directories of the system */
@@ -49,6 +65,6 @@ export function labelFiles(spec: ContainerSpec, paths: Iterable<string>): void {
 
 /** A new volume, for every container that will use it. */
 export function labelVolume(path: string): void {
-  const file = isSelinuxEnabled() ? policyContexts()?.file : undefined;
-  if (file !== undefined) relabelFile(path, sharedLabel(file));
+  const label = rootInTheMaking();
+  if (label !== undefined) relabelFile(path, label);
 }

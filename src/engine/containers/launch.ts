@@ -79,7 +79,9 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   const runDir = host.paths.runDir(id);
   const bundle = bundleOf(host, id);
   const hooks = hooksOf(host, record);
-  writeBundle(bundle, { ...ociConfig(spec, await gatherFacts(host, record, readied)), ...(hooks ? { hooks } : {}) });
+  const config = ociConfig(spec, await gatherFacts(host, record, readied));
+  const watched = spec.security?.learn ? (await import("./learn.ts")).withWatching(host, record, config) : config;
+  writeBundle(bundle, { ...watched, ...(hooks ? { hooks } : {}) });
   const { pid, conmonPid } = await launchFresh(host, record, {
     id, name, bundle,
     runtime: runtimeOf(host, spec),

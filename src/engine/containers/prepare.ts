@@ -147,6 +147,7 @@ export async function prepare(host: Host, record: ContainerRecord): Promise<Cont
     await settleAbandoned(host);
   }
   try {
+    if (record.spec.security?.learn) (await import("./learn.ts")).startLearner(host, record);
     const { state } = await connectAndLaunch(host, record);
     host.state.saveState(record.id, state);
     const { pidfile, conmonPidfile } = record.spec;

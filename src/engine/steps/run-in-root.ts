@@ -18,6 +18,7 @@ import { cgroupManagerOf, gatherFacts } from "../containers/config-facts.ts";
 import { copyDefaultMounts } from "../containers/default-mounts.ts";
 import { writeEtcFiles } from "../containers/etc-files.ts";
 import { resolve } from "../containers/resolve.ts";
+import { labelFiles, withStepLabels } from "../containers/labels.ts";
 import { mountRoot, unmountRoot } from "../containers/root.ts";
 import { removeTree } from "../containers/run-files.ts";
 import { runtimeOf } from "../containers/runtime-choice.ts";
@@ -68,6 +69,7 @@ export async function runInRoot(host: Host, run: RootRun): Promise<number> {
   const network = run.network ?? await openStepNetwork(host, record.spec);
   try {
     const bindMounts = { ...copyDefaultMounts(host, record), ...writeEtcFiles(host, record, network.status) };
+    labelFiles(record.spec, Object.values(bindMounts).filter(path => path.startsWith(`${runDir}/`)));
     const facts = await gatherFacts(host, record, {
       root: root.path, mounts: root.mounts, bindMounts, ...(network.namespace === undefined ? {} : { namespace: network.namespace }),
     });
@@ -102,6 +104,7 @@ function cgroupOf(host: Host, { id, spec }: ContainerRecord, { cgroups }: Config
 
 /** Of a container that no list shows. */
 function recordOf(host: Host, { id, name = id.slice(0, 12), spec: asked, env }: RootRun): ContainerRecord {
+  if (asked.security?.learn) throw new Fault("usage.unsupported", "cannot learn from a step of a build", { hint: "learn from a container of the finished image: podman run --security-opt label=learn:NAME" });
   const isAlone = asked.network?.mode === "none" && !asked.dnsServers;
   const { spec } = resolve(host, { ...asked, ...(isAlone ? { noHosts: true, dnsServers: ["none"] } : {}), log: { driver: "none" } }, { id, name });
   const variables = Object.fromEntries(env.map(line => {
@@ -112,7 +115,7 @@ function recordOf(host: Host, { id, name = id.slice(0, 12), spec: asked, env }: 
   const { unsetEnv: _unset, unsetEnvAll: _all, ...rest } = spec;
   // No limit of processes but one that was asked for, as buildah has it; 0 leaves the controller alone.
   const resources = { ...rest.resources, pidsLimit: asked.resources?.pidsLimit ?? 0 };
-  return { id, name, spec: { ...rest, resources, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
+  return { id, name, spec: { ...withStepLabels(host, rest), resources, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
 }
 
 interface BundleRun {

@@ -44,7 +44,8 @@ function isDirectory(path: string): boolean {
 /** False where the file system has no labels. */
 function setLabel(path: string, value: Buffer): boolean {
   try {
-    if (getXattr(path, "security.selinux")?.length === value.length && Buffer.from(getXattr(path, "security.selinux")!).equals(value)) return true;
+    const before = getXattr(path, "security.selinux");
+    if (before !== undefined && value.equals(before)) return true;
     setXattr(path, "security.selinux", value);
     return true;
   } catch (thrown) {

@@ -2,6 +2,7 @@
 // Source: podman-run(1).
 
 import type { DeviceSpec, RestartPolicy, SecretUse, SecuritySpec, Ulimit } from "../../../base/container-spec.ts";
+import { checkModuleName } from "../../../security/udica/words.ts";
 import { readCsv } from "../../../cli/flag.ts";
 import { cut, refuse } from "./refuse.ts";
 
@@ -10,7 +11,10 @@ type Reader = (security: SecuritySpec, value: string, option: string) => void;
 const readers: Readonly<Record<string, Reader>> = {
   apparmor: (security, value) => void (security.apparmor = value),
   seccomp: (security, value) => void (security.seccomp = value),
-  label: (security, value) => void (security.labels ??= []).push(value),
+  label: (security, value) => {
+    if (value.startsWith("learn:")) security.learn = { name: checkModuleName(value.slice("learn:".length)), directory: process.cwd() };
+    else (security.labels ??= []).push(value);
+  },
   mask: (security, value) => void (security.mask ??= []).push(...value.split(":")),
   unmask: (security, value) => {
     const paths = value === "ALL" ? [value] : value.split(/[:,]/);
