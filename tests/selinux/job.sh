@@ -74,6 +74,7 @@ held "and the domain is gone" fails sesearch -A -s port_test.process -c process
 podman create --name watched --network none -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp' >/dev/null
 watch=$(udica --watch watched learned 2>&1)
 held "--watch finds what a container needs, its capabilities among them" says "capabilities chown; [0-9]+ permissions of SELinux" echo "$watch"
+held "and the kernel's tracing told of them" fails sh -c 'grep -E "denied .*(perf_event|tracefs)" /var/log/audit/audit.log'
 options=$(sed -n 's/^Confine it with: //p' <<<"$watch")
 held "it gives a type, a seccomp profile and the capabilities" says "label=type:learned.process .*seccomp=.*learned.seccomp.json --cap-drop all --cap-add chown$" echo "$options"
 held "and that is enough" runs $options -v /home:/h:ro ubi8 sh -c 'ls /h && chown 1:1 /tmp'

@@ -72,7 +72,7 @@ async function watch(host: Host, { id, lesson, onReady }: Watch): Promise<void> 
     const seen = run.end();
     if (hasPolicy) await Bun.sleep(settleMs);
     const denials = hasPolicy ? denialsSince(mark, `${lesson.name}.process`) : [];
-    const learned = keep(lesson, { ...seen.learned, capabilities: [...seen.learned.capabilities, ...capabilitiesOf(denials)], denials }, seen.base);
+    const learned = keep(lesson, withDenials(seen.learned, denials, hasPolicy), seen.base);
     if (hasPolicy) await loadLearned({ name: lesson.name, rules: learned.denials, file: places.policy }, { isPermissive: false });
   } catch (thrown) {
     if (hasPolicy) await unloadLearned(lesson.name);
@@ -81,6 +81,11 @@ async function watch(host: Host, { id, lesson, onReady }: Watch): Promise<void> 
     closeQuietly(socket);
     rmSync(learnSocket(host, id), { force: true });
   }
+}
+
+/** Where nothing else told of capabilities, denials do. */
+function withDenials({ capabilitiesUnknown: unknown, ...seen }: Learned, denials: Learned["denials"], hasPolicy: boolean): Learned {
+  return { ...seen, ...(unknown === undefined || hasPolicy ? {} : { capabilitiesUnknown: unknown }), capabilities: [...seen.capabilities, ...capabilitiesOf(denials)], denials };
 }
 
 const capabilitiesOf = (denials: Learned["denials"]): string[] =>
