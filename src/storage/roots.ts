@@ -57,6 +57,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     isMounted: id => isMountpoint(merged(id)),
     path: merged,
     upperPath: upper,
+    overlayPaths: id => ({ lower: lowers(need(id)), upper: upper(id), work: `${rootPath(place, id)}/work` }),
     remove: id => row(id) !== undefined && remove(place, id),
     changes: id => changesOf(upper(id), lowers(need(id))),
     takeUpper(id, lease) {

@@ -343,6 +343,8 @@ export interface Roots {
   path(id: string): string;
   /** The writable layer's own directory. */
   upperPath(id: string): string;
+  /** The directories of an overlay mount of it; `lower` uppermost first, empty for a root of no image. */
+  overlayPaths(id: string): { readonly lower: readonly string[]; readonly upper: string; readonly work: string };
   /** Unmounts by force and removes; true when it was there. */
   remove(id: string): boolean;
   /**

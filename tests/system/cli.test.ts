@@ -48,6 +48,8 @@ test("completion answers as cobra's programs do", () => {
 test("version and info answer templates and JSON", () => {
   expect(ok("version", "--format", "{{.Client.Version}}")).toMatch(/^\d+\.\d+/);
   expect(JSON.parse(ok("version", "--format", "json")).Client.Os).toBe("linux");
+  expect(ok("version", "--format", "json").split("\n")).toHaveLength(1);
+  expect(ok("info", "--format", "json")).toStartWith('{\n  "host": {');
   expect(ok("info", "--format", "{{.Host.OCIRuntime.Name}}")).toMatch(/^(crun|runc)$/);
   const info = JSON.parse(ok("info", "--format", "json"));
   expect(info.store.graphRoot).toContain("/var/lib/containers");

@@ -28,6 +28,8 @@ test("images, volumes and networks are told too", () => {
   ok("network", "create", "net");
   ok("network", "rm", "net");
   expect(past("--filter", "type=image", "--format", "{{.Status}}").slice(-2)).toEqual(["tag", "untag"]);
+  const built = run(["podman", "build", "-q", "-"], { input: `FROM ${IMAGE}\nLABEL a=b\n` }).out.trim();
+  expect(past("--filter", "event=build", "--format", "{{.Type}} {{.Name}}").slice(-1)).toEqual([`image ${built}`]);
   expect(past("--filter", "type=volume", "--format", "{{.Status}} {{.Name}}").slice(-2)).toEqual(["create vol", "remove vol"]);
   expect(past("--filter", "type=network", "--format", "{{.Status}} {{.Network}}").slice(-2)).toEqual(["create net", "remove net"]);
 });

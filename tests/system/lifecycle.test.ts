@@ -1,6 +1,7 @@
 // The stages of a container: create, init, start, stop, kill, wait, rm, cleanup, and commands that meet on one container.
 
 import { expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { begin, commandLines, ok, podman, run, until } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -66,6 +67,9 @@ test("names and IDs may be shortened, -l is the latest, and an ambiguous start i
   const id = ok("create", "--name", "short", IMAGE);
   expect(ok("inspect", "--format", "{{.Name}}", id.slice(0, 6))).toBe("short");
   expect(ok("inspect", "-l", "--format", "{{.Name}}")).toBe("short");
+  const { LowerDir, UpperDir, WorkDir } = JSON.parse(ok("inspect", "--format", "{{json .GraphDriver.Data}}", "short"));
+  expect([existsSync(LowerDir.split(":")[0]), existsSync(UpperDir), existsSync(WorkDir)]).toEqual([true, true, true]);
+  expect(ok("inspect", "--format", "{{.State.Restarting}}", "short")).toBe("false");
   expect(podman("container", "exists", "short").status).toBe(0);
   expect(podman("container", "exists", "nosuch").status).toBe(1);
   const ran = podman("inspect", "nosuch");

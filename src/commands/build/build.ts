@@ -6,6 +6,7 @@ import { Fault } from "../../base/fault.ts";
 import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { files } from "../../cli/complete.ts";
 import type { Host } from "../../engine/host.ts";
+import { imageEvent } from "../../engine/images.ts";
 import { atMost } from "../../cli/operands.ts";
 import { readOutput, writeOutput, type BuildOutput } from "../../build/output.ts";
 import type { PlatformChoice } from "../../image/platform.ts";
@@ -94,7 +95,9 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
     const logPrefix = platforms.length > 1 ? `[${platformText(platform)}] ` : "";
     const request = logged(call, { ...(await requestOf(call, source, { platform, scratch: () => scratch.path })), logPrefix, signal }, platform);
     const image = await build(hostFor(call), request);
-    if (image !== undefined) built.push({ image, request });
+    if (image === undefined) continue;
+    imageEvent(context.host, "build", { name: image.id, id: image.id });
+    built.push({ image, request });
   }
   for (const one of built) await deliver(call, one, outputs);
   if (flags.manifest === undefined || built.length === 0) return;

@@ -20,6 +20,6 @@ export default verb({
       context.write(toYaml(facts));
       return;
     }
-    context.write(await showOne(facts, flags.format, { name: "info", type: "define.Info", aliases: infoNames(facts) }));
+    context.write(await showOne(facts, flags.format, { name: "info", type: "define.Info", jsonIndent: "  ", aliases: infoNames(facts) }));
   },
 });

@@ -44,7 +44,7 @@ export default verb({
   async run({ flags, context }) {
     const client = versionReport();
     if (flags.format === undefined) return context.write(plain(client));
-    if (flags.format === "json") return context.out(goJson({ Client: client }, { indent: "  " }));
+    if (flags.format === "json") return context.out(goJson({ Client: client }));
     context.write(await byTemplate(flags.format, client));
   },
 });

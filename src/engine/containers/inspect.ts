@@ -23,7 +23,7 @@ function stateOf(host: Host, { id, spec, state }: ContainerRecord): Record<strin
   return {
     OciVersion: "1.2.1",
     Status: state.status === "stopped" ? "exited" : state.status,
-    Running: state.status === "running", Paused: state.status === "paused",
+    Running: state.status === "running", Paused: state.status === "paused", Restarting: false,
     OOMKilled: state.oomKilled ?? false, Dead: false,
     Pid: state.pid ?? 0, ...(state.conmonPid ? { ConmonPid: state.conmonPid } : {}),
     ExitCode: state.exitCode ?? 0, Error: state.error ?? "",
@@ -46,8 +46,10 @@ function sizes(host: Host, { id, spec }: ContainerRecord): { SizeRw: number; Siz
 function graphDriver(host: Host, { id, spec }: ContainerRecord): Record<string, unknown> {
   const { roots } = host.store;
   if (spec.rootfs || !roots.find(id)) return { Name: "overlay", Data: {} };
+  const { lower, upper, work } = roots.overlayPaths(id);
+  const lowers = lower.length > 0 ? { LowerDir: lower.join(":") } : {};
   const mounted = roots.isMounted(id) ? { MergedDir: roots.path(id) } : {};
-  return { Name: "overlay", Data: { ...mounted, UpperDir: roots.upperPath(id) } };
+  return { Name: "overlay", Data: { ...lowers, ...mounted, UpperDir: upper, WorkDir: work } };
 }
 
 /** @throws Fault "container.not-found", worded `no such container "x"` */
