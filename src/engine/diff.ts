@@ -11,10 +11,11 @@ import { find } from "./containers/lookup.ts";
 import type { Host } from "./host.ts";
 import { mountImage, unmountImage } from "./images-mount.ts";
 import type { ContainerRecord } from "./state/state.ts";
+import { findWorking } from "./working/records.ts";
 
 export type DiffKind = "container" | "image" | "any";
 
-type Subject = { readonly image: StoredImage } | { readonly record: ContainerRecord };
+type Subject = { readonly image: StoredImage } | { readonly record: Pick<ContainerRecord, "id" | "spec"> };
 
 /** What the runtime puts into every container. */
 const ofEveryContainer: readonly string[] = [
@@ -34,6 +35,8 @@ function getSubject(host: Host, name: string, kind: DiffKind): Subject {
   if (image) return { image };
   const record = kind === "image" ? undefined : find(host, name);
   if (record) return { record };
+  const working = kind === "image" ? undefined : findWorking(host, name);
+  if (working) return { record: { id: working.id, spec: working.run } };
   if (kind === "image") throw new Fault("image.not-found", `${name}: image not known`);
   throw new Fault("container.not-found", `${name} not found: no such ${kind === "any" ? "object" : "container"}`);
 }

@@ -5,6 +5,7 @@ import { momentMs } from "../base/time.ts";
 import { imageRows, listImages } from "../image/list.ts";
 import type { StoredImage } from "../storage/store.ts";
 import { isLive, observe } from "./containers/observe.ts";
+import { writableBytes } from "./containers/writable-bytes.ts";
 import type { Host } from "./host.ts";
 import { usesOfImages } from "./images.ts";
 import { treeSize } from "./volumes/tree-size.ts";
@@ -84,7 +85,7 @@ function containersOf(host: Host): ContainerDiskUse[] {
     const { id, name, spec, state } = observe(host, record);
     return {
       id, name, imageId: spec.imageId ?? "", command: spec.command ?? [], volumes: (spec.mounts ?? []).filter(({ kind }) => kind === "volume").length,
-      size: host.store.roots.find(id) ? host.store.roots.size(id) : 0, createdMs: momentMs(state.createdAt), status: state.status === "stopped" ? "exited" : state.status,
+      size: writableBytes(host, id), createdMs: momentMs(state.createdAt), status: state.status === "stopped" ? "exited" : state.status,
       running: isLive(state),
     };
   });

@@ -3,7 +3,6 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
-import { insideMark, outerGid, outerUid } from "../base/reentry.ts";
 import { spawn, needProgram, type Environment } from "../base/spawn.ts";
 import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
 import { isSelinuxEnabled, lowestOwnContext } from "../security/labels.ts";
@@ -227,16 +226,13 @@ function places(fds: readonly number[]): (number | "ignore")[] {
   return Array.from({ length: count }, (_, index) => (fds.includes(index + 3) ? index + 3 : "ignore"));
 }
 
-/** conmon and what it starts need little of our environment, and nothing that could steer our own binary. */
+/**
+ * Ours, since what conmon starts at the container's end is this program again and must find the same files. The session
+ * bus is the caller's own: under root it would lead conmon's journal entries to somebody else's.
+ */
 function baseEnvironment(given: Environment | undefined): Environment {
-  const { PATH, HOME, XDG_RUNTIME_DIR, TMPDIR, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE,
-    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS, XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME,
-    [insideMark]: inside, [outerUid]: uid, [outerGid]: gid } = process.env;
-  return {
-    PATH, HOME, XDG_RUNTIME_DIR, TMPDIR, NOTIFY_SOCKET, LISTEN_FDS, LISTEN_PID, CONTAINERS_CONF, CONTAINERS_CONF_OVERRIDE,
-    CONTAINERS_STORAGE_CONF, CONTAINERS_REGISTRIES_CONF, DBUS_SESSION_BUS_ADDRESS, XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME,
-    [insideMark]: inside, [outerUid]: uid, [outerGid]: gid, ...given,
-  };
+  const { DBUS_SESSION_BUS_ADDRESS: bus, ...rest } = process.env;
+  return { ...rest, ...(process.getuid?.() === 0 ? {} : { DBUS_SESSION_BUS_ADDRESS: bus }), ...given };
 }
 
 async function readLine(fd: number): Promise<string> {

@@ -23,6 +23,10 @@ export function mountsOf(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
   for (const mount of readOnlyRootMounts(spec)) put(mount);
   if (spec.systemd === "always") for (const mount of systemdMounts(spec)) put(mount);
   for (const mount of fileMounts(spec, facts)) put(mount);
+  // Who brings a /dev of his own means what is in it, too; only the shared memory stays the container's.
+  if (facts.mounts.some(({ target }) => target === "/dev")) {
+    for (const target of byTarget.keys()) if (target.startsWith("/dev/") && target !== "/dev/shm") byTarget.delete(target);
+  }
   for (const mount of facts.mounts) put(userMount(mount));
   if (spec.init && facts.initPath) {
     put({ destination: initDestination, type: "bind", source: facts.initPath, options: ["bind", "private", "ro"] });

@@ -403,3 +403,11 @@ test("a disk that fills up while a step is committed leaves nothing half-made", 
     run(["umount", "-l", small]);
   }
 });
+
+test("without a context the first Containerfile's directory is it", () => {
+  const directory = context("FROM scratch\nCOPY beside /\n", { beside: "x" });
+  const ran = run(["podman", "build", "-q", "-t", "beside", "-f", `${directory}/Containerfile`], { cwd: "/" });
+  expect([ran.status, ran.err]).toEqual([0, ""]);
+  const inside = run(["podman", "build", "-q", "-f", "Containerfile"], { cwd: directory });
+  expect([inside.status, inside.err]).toEqual([0, ""]);
+});

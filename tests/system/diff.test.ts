@@ -2,7 +2,7 @@
 // Source: podman-diff(1).
 
 import { expect, test } from "bun:test";
-import { ok, podman } from "../fixtures/coracle.ts";
+import { mustRun, ok, podman } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -27,4 +27,14 @@ test("refuses other formats, what is not there, and the wrong kind", () => {
   expect(podman("diff", "nosuch").status).toBe(125);
   expect(podman("image", "diff", "nosuch").err).toContain("nosuch: image not known");
   expect(podman("container", "diff", IMAGE).err).toContain("no such container");
+});
+
+test("of a working container that buildah made", () => {
+  const name = mustRun(["buildah", "from", IMAGE]);
+  expect(ok("diff", name)).toBe("");
+  mustRun(["buildah", "config", "--label", "a=b", name]);
+  mustRun(["buildah", "copy", name, "/etc/hostname", "/copied"]);
+  expect(JSON.parse(ok("diff", "--format", "json", name))).toEqual({ added: ["/copied"] });
+  expect(lines("diff", name, IMAGE)).toEqual(["A /copied"]);
+  mustRun(["buildah", "rm", name]);
 });

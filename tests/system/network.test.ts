@@ -96,3 +96,15 @@ test("a missing netavark is named with its Debian package", () => {
   const ran = run(["podman", "run", "--rm", IMAGE, "true"], { env: { CONTAINERS_CONF: join(folder, "containers.conf"), PATH: `${process.env["PATH"]!.split(":")[0]}:/usr/bin:/bin` } });
   expect([ran.status, ran.err]).toEqual([125, expect.stringMatching(/netavark/)]);
 });
+
+test("default_host_ips of containers.conf are where ports without an address are published, all of them", () => {
+  const file = join(newFolder("conf"), "containers.conf");
+  writeFileSync(file, '[network]\ndefault_host_ips = ["127.0.0.1", "::1"]\n');
+  const env = { CONTAINERS_CONF_OVERRIDE: file };
+  for (const [port, addresses] of [["8077:80", ["127.0.0.1", "::1"]], ["0.0.0.0:8077:80", ["0.0.0.0"]]] as const) {
+    const id = run(["podman", "run", "-d", "-p", port, IMAGE, "sleep", "100"], { env }).out.trim();
+    const bound = JSON.parse(ok("inspect", "--format", "{{json .HostConfig.PortBindings}}", id)) as Record<string, { HostIp: string }[]>;
+    expect(bound["80/tcp"]!.map(({ HostIp }) => HostIp).sort()).toEqual([...addresses].sort());
+    ok("rm", "-f", "-t0", id);
+  }
+});

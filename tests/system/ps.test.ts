@@ -52,3 +52,9 @@ test("a container that exits is seen as exited without any watcher of ours", asy
   ok("run", "-d", "--network", "none", "--name", "brief", IMAGE, "sh", "-c", "exit 3");
   await until("its end", () => /Exited \(3\)/.test(ok("ps", "-a")));
 });
+
+test("--notruncate and --no-truncate are --no-trunc", () => {
+  const id = ok("create", "--network", "none", "--name", "whole", IMAGE);
+  for (const flag of ["--no-trunc", "--notruncate", "--no-truncate"]) expect(ok("ps", "-a", flag, "--filter", "name=whole", "--format", "{{.ID}}")).toBe(id);
+  ok("rm", "whole");
+});

@@ -1,9 +1,10 @@
 // Options of run beside the everyday ones: accounts, hooks, systemd's wishes, containers.conf's mounts; and those refused by name.
 
 import { expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { ok, podman, run } from "../fixtures/coracle.ts";
+import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
+import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -101,3 +102,42 @@ for (const words of [["--userns", "auto"], ["--userns", "keep-id"], ["--uidmap",
     expect([ran.status, /^Error: cannot (give a container a user namespace|use --subuidname|take the seccomp profile)/.test(ran.err)]).toEqual([125, true]);
   });
 }
+
+test("no-dereference mounts a link as the link it is, whose target is then the image's", () => {
+  const folder = newFolder("links");
+  writeFileSync(`${folder}/data`, "of the host\n");
+  symlinkSync("data", `${folder}/link`);
+  const show = ["sh", "-c", "readlink /mnt/link; cat /mnt/link"];
+  expect(once("--mount", `type=bind,src=${folder}/link,dst=/mnt/link`, IMAGE, ...show)).toBe("of the host");
+  const kept = ["--mount", `type=bind,src=${folder}/link,dst=/mnt/link,no-dereference`];
+  expect(once("--mount", `type=bind,src=${folder}/data,dst=/mnt/data`, ...kept, IMAGE, ...show)).toBe("data\nof the host");
+  expect(podman("run", "--rm", "-v", `${folder}:/mnt`, ...kept, IMAGE, "true").err).toContain('the mount at "/mnt" lies over it');
+  expect(podman("run", "--rm", "--mount", `type=bind,src=${folder}/link,dst=/etc/passwd,no-dereference`, IMAGE, "true").err).toContain("the image has something else there");
+  symlinkSync("/etc/shadow", `${folder}/out`);
+  expect(once("--mount", `type=bind,src=${folder}/out,dst=/new/deep/link,no-dereference`, IMAGE, "readlink", "/new/deep/link")).toBe("/etc/shadow");
+});
+
+test("who mounts a /dev of the host's has the host's terminals in it, and shared memory of its own", () => {
+  const host = ["sh", "-c", "ls /dev/pts | wc -l; stat -c %i /dev/pts; ls /dev/shm"];
+  const [, inode] = run(["bash", "-c", "ls /dev/pts | wc -l; stat -c %i /dev/pts"]).out.split("\n");
+  writeFileSync("/dev/shm/of-the-host", "x");
+  const [, seen, shm] = once("-v", "/dev:/dev", IMAGE, ...host).split("\n");
+  expect([seen, shm]).toEqual([inode, undefined]);
+});
+
+test("conmon has our environment, but nothing that could steer a program of ours", () => {
+  const id = mustRun(["podman", "run", "-d", "--network", "none", IMAGE, "sleep", "100"], { env: { MY_OWN_WORD: "here", BUN_OPTIONS: "--nonsense", DBUS_SESSION_BUS_ADDRESS: "unix:path=/x" } });
+  const environment = readFileSync(`/proc/${ok("inspect", "--format", "{{.State.ConmonPid}}", id)}/environ`, "latin1").split("\0");
+  expect(environment).toContain("MY_OWN_WORD=here");
+  expect(environment.filter(line => /^(BUN_|DBUS_SESSION)/.test(line))).toEqual([]);
+  ok("rm", "-f", "-t0", id);
+});
+
+test("a container's size counts what it wrote and what is kept for it", () => {
+  ok("run", "--network", "none", "--name", "sized", IMAGE, "sh", "-c", "head -c 100000 /dev/zero > /written");
+  const [{ SizeRw }] = JSON.parse(ok("inspect", "-s", "sized"));
+  expect(SizeRw).toBeGreaterThan(100_000);
+  expect(SizeRw).toBeLessThan(200_000);
+  expect(JSON.parse(ok("system", "df", "--format", "json"))[1].RawSize).toBeGreaterThanOrEqual(SizeRw);
+  ok("rm", "sized");
+});

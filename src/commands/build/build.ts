@@ -1,7 +1,7 @@
 // podman build, buildah build: an image from a Containerfile.
 // Source: podman-build(1), buildah-build(1).
 
-import { mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { files } from "../../cli/complete.ts";
@@ -162,7 +162,7 @@ function hostFor({ context: { host }, flags, given }: VerbCall<typeof buildFlags
 }
 
 async function filesOf({ flags, given, operands }: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<BuildFiles> {
-  const [written = "."] = operands;
+  const [written = besideFirst(flags.file)] = operands;
   const web = { insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) };
   const isElsewhere = written === "-" || isRemoteContext(written);
   const lone = isElsewhere || flags.file.length > 0 ? undefined : fileOf(written);
@@ -175,6 +175,13 @@ async function filesOf({ flags, given, operands }: VerbCall<typeof buildFlags>, 
   for (const path of paths) containerfiles.push(await readContainerfile(path, how));
   const ignore = readIgnoreFile(contextDirectory, flags.ignorefile, paths);
   return { contextDirectory, containerfiles, ignore: ignoreRules(ignorePatterns(ignore.text)), ignoreFile: ignore.path };
+}
+
+/** Where no context is named, the directory of the first Containerfile is it. */
+function besideFirst(files: readonly string[]): string {
+  const [first] = files;
+  if (first === undefined || first === "-" || isRemoteContext(first) || !existsSync(first)) return ".";
+  return first.includes("/") ? first.slice(0, first.lastIndexOf("/")) || "/" : ".";
 }
 
 /** A file in the place of the context is the Containerfile. */

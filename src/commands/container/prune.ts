@@ -1,6 +1,5 @@
 // podman container prune: removes all containers that do not run.
 
-import { humanSize } from "../../base/bytes.ts";
 import { texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { prune } from "../../engine/containers/remove.ts";
@@ -20,8 +19,7 @@ export default verb({
   async run({ context, flags }) {
     const question = "WARNING! This will remove all non running containers.\nAre you sure you want to continue? [y/N] ";
     if (!flags.force && !(await confirm(context, question))) return;
-    const { outcomes, bytes } = await prune(context.host, flags.filter);
+    const { outcomes } = await prune(context.host, flags.filter);
     report(context, outcomes, ({ id, target }) => id ?? target);
-    if (bytes > 0) context.err(`Total reclaimed space: ${humanSize(bytes)}`);
   },
 });

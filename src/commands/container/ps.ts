@@ -6,7 +6,7 @@ import { completesFormat, showRows } from "../../cli/view.ts";
 import { choice, natural, text, toggle, whole } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { list, type ContainerRow } from "../../engine/containers/list.ts";
-import { filters, latest } from "../shared-flags.ts";
+import { filters, latest, noTrunc } from "../shared-flags.ts";
 import { verb, type Invocation, type VerbCall } from "../verb.ts";
 import { psSortNames, psView, sortRows } from "./ps-view.ts";
 import { refuse } from "./written/refuse.ts";
@@ -20,7 +20,7 @@ const flags = {
   format: text({ help: "Pretty-print containers to JSON or using a Go template", complete: (word, at) => completesFormat(psView(plain).columns)(word, at) }),
   last: whole({ short: "n", help: "Print the n last created containers (all states)", fallback: -1 }),
   latest,
-  noTrunc: toggle({ help: "Display the extended information" }),
+  noTrunc: { ...noTrunc, help: "Display the extended information" },
   noheading: toggle({ help: "Do not print headers" }),
   ns: toggle({ help: "Display namespace information", aliases: ["namespace"] }),
   pod: toggle({ short: "p", help: "Print the ID and name of the pod the containers are associated with" }),

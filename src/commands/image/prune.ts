@@ -1,6 +1,5 @@
 // podman image prune: removes images that nothing uses.
 
-import { humanSize } from "../../base/bytes.ts";
 import { texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { pruneImages } from "../../engine/images.ts";
@@ -27,7 +26,6 @@ export default verb({
     const removed = await pruneImages(context.host, { all: flags.all, external: flags.external, filters: flags.filter });
     for (const id of removed.deleted) context.out(id);
     for (const fault of removed.faults) context.failed(fault);
-    if (removed.bytes > 0) context.err(`Total reclaimed space: ${humanSize(removed.bytes)}`);
     return context.exitStatus;
   },
 });

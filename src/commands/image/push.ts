@@ -1,11 +1,15 @@
 // podman push: sends an image to a registry or writes it by another transport.
 
-import { list, text, texts, toggle, whole } from "../../cli/flag.ts";
+import { goQuote, list, text, texts, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
+import { readContainersConf } from "../../base/containers-conf.ts";
+import type { Host } from "../../engine/host.ts";
 import { imageEvent } from "../../engine/images.ts";
+import { packingFormat, type Packing } from "../../image/pack.ts";
 import { push } from "../../image/push.ts";
 import { findImage } from "../../image/resolve.ts";
+import { findImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, progressOf, withRetries } from "../pulling.ts";
 import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
@@ -14,8 +18,8 @@ import { encryptionOf } from "../layer-encryption.ts";
 import { signerOf, signingFlags } from "../signing.ts";
 import { verb } from "../verb.ts";
 
-/** Named here, refused until they work: nothing is passed over in silence. */
-const unbuilt = ["compress", "compressionFormat", "compressionLevel", "forceCompression"];
+/** What containers.conf says; read only where help is printed. */
+const engine = () => readContainersConf({ env: process.env, rootless: process.getuid?.() !== 0 }).engine;
 
 export default verb({
   usage: "[options] IMAGE [DESTINATION]",
@@ -25,8 +29,19 @@ export default verb({
     authfile,
     certDir,
     compress: toggle({ help: "Compress tarball image layers when pushing to a directory using the 'dir' transport. (default is same compression type as source)" }),
-    compressionFormat: text({ help: "compression format to use", shown: '"gzip"', complete: () => ["gzip", "zstd", "zstd:chunked"] }),
-    compressionLevel: whole({ help: "compression level to use" }),
+    compressionFormat: {
+      ...text({ help: "compression format to use", complete: () => ["gzip", "zstd", "zstd:chunked"] }),
+      get shown() {
+        return goQuote(engine().compression_format || "gzip");
+      },
+    },
+    compressionLevel: {
+      ...whole({ help: "compression level to use" }),
+      get shown() {
+        const level = engine().compression_level;
+        return level === undefined ? undefined : String(level);
+      },
+    },
     creds,
     digestfile: text({ help: "Write the digest of the pushed image to the specified file", complete: files }),
     disableContentTrust: toggle({ help: "This is a Docker specific option and is a NOOP" }),
@@ -44,8 +59,6 @@ export default verb({
   },
   examples: ["podman push imageID docker://registry.example.com/repository:tag", "podman push imageID oci-archive:/path/to/layout:image:tag"],
   async run({ context, flags, given, operands }) {
-    const asked = unbuilt.find((name) => given.has(name));
-    if (asked) throw refuse(`cannot push: --${asked.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is not built yet`);
     const [image, destination] = operands;
     const encryption = await encryptionOf(flags);
     const digest = await withRetries({ context, flags, given }, () => push(image!, destination, {
@@ -53,6 +66,7 @@ export default verb({
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
       ...encryption,
+      ...packingOf(context.host, flags, destination),
       removeSignatures: flags.removeSignatures,
       signer: (identity) => signerOf(flags, identity),
       onProgress: progressOf(context, flags.quiet),
@@ -61,3 +75,31 @@ export default verb({
     if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, digest);
   },
 });
+
+interface PackingFlags {
+  readonly compress: boolean;
+  readonly compressionFormat?: string | undefined;
+  readonly compressionLevel?: number | undefined;
+  readonly forceCompression: boolean;
+}
+
+/**
+ * Layers of the store are kept compressed as they came, and go so, unless another format was asked for. --compress packs
+ * plain ones on their way to a directory.
+ *
+ * @throws Fault "usage.*" for a format that is none, and for --compress to elsewhere
+ */
+function packingOf({ conf: { engine: set } }: Host, flags: PackingFlags, destination: string | undefined): { packing?: Packing } {
+  const transport = destination === undefined ? undefined : findImageName(destination)?.transport;
+  if (flags.compress && transport !== "dir") throw refuse("--compress can be set only when destination type is 'dir'");
+  const format = flags.compressionFormat || (transport === undefined || transport === "docker" ? set.compression_format : undefined);
+  const level = flags.compressionLevel ?? set.compression_level;
+  if (!format && !flags.compress && !flags.forceCompression) return {};
+  return {
+    packing: {
+      ...(format ? { format: packingFormat(format) } : {}),
+      ...(level === undefined ? {} : { level }),
+      ...(flags.compress || flags.forceCompression ? { isForced: true } : {}),
+    },
+  };
+}

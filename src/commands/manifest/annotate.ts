@@ -2,7 +2,7 @@
 // Source: podman-manifest-annotate(1), buildah-manifest-annotate(1).
 
 import { text, toggle } from "../../cli/flag.ts";
-import { atLeast } from "../../cli/operands.ts";
+import { between } from "../../cli/operands.ts";
 import { changeEntry, getList, write, type ManifestList } from "../../image/manifest-list.ts";
 import { entryOf, subjectOf } from "../../image/manifest-list-add.ts";
 import { refuse } from "../container/written/refuse.ts";
@@ -15,7 +15,7 @@ const ofEntries = ["os", "osVersion", "osFeatures", "arch", "variant", "features
 export default verb({
   usage: "[options] LIST IMAGEORARTIFACT",
   about: "Adds or updates information about an entry in a manifest list or image index.",
-  operands: atLeast(1, imageNames),
+  operands: between(1, 2, imageNames),
   flags: {
     ...entryFlags,
     index: toggle({ help: "apply annotations to the image index itself" }),
@@ -23,9 +23,8 @@ export default verb({
   },
   examples: ["podman manifest annotate --annotation left=right mylist:v1.11 sha256:15352d97781ffdf357bf3459c037be3efac4133dc9070c2dce7eca7c05c3e736"],
   async run({ context, flags, given, operands }) {
-    const [name, instance, ...more] = operands as [string, string?, ...string[]];
+    const [name, instance] = operands as [string, string?];
     const index = flags.index || flags.subject !== undefined;
-    if (more.length > 0) throw refuse("expected either a list name and --index or a list name and an image digest or image name or artifact name");
     if (index && instance !== undefined) throw refuse(`did not expect image or artifact name "${instance}" when modifying the entire index`);
     if (!index && instance === undefined) throw refuse("expected an instance digest, image name, or artifact name");
     const { store, imageSystem: system } = context.host;

@@ -1,6 +1,5 @@
 // podman volume prune: removes volumes that no container uses.
 
-import { humanSize } from "../../base/bytes.ts";
 import { texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { pruneVolumes, unusedVolumes } from "../../engine/volumes/volumes.ts";
@@ -23,8 +22,7 @@ export default verb({
       const question = "WARNING! This will remove all volumes not used by at least one container. The following volumes will be removed:\n";
       if (!(await confirm(context, `${question}${names.join("")}Are you sure you want to continue? [y/N] `))) return;
     }
-    const { outcomes, bytes } = pruneVolumes(context.host, flags.filter);
+    const { outcomes } = pruneVolumes(context.host, flags.filter);
     report(context, outcomes);
-    if (bytes > 0) context.err(`Total reclaimed space: ${humanSize(bytes)}`);
   },
 });

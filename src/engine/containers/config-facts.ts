@@ -17,6 +17,7 @@ import { seccompOf } from "../../security/seccomp.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { variables } from "./environment.ts";
+import { isInside, makeInside } from "./inside-root.ts";
 import { mountShm, shmDirectory } from "./root.ts";
 
 /** What `prepare` has made ready for this start. */
@@ -86,28 +87,6 @@ export function checkWorkdir(record: ContainerRecord, root: string, mounts: read
     makeInside(rootFd, workdir);
   } finally {
     closeQuietly(rootFd);
-  }
-}
-
-function isInside(rootFd: number, path: string): boolean {
-  const fd = tryOpenat2(rootFd, path, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
-  if (fd < 0) return false;
-  closeQuietly(fd);
-  return true;
-}
-
-/** Each part below the last; links inside lead nowhere else. */
-function makeInside(rootFd: number, path: string): void {
-  let made = "";
-  for (const part of path.split("/").filter(text => text !== "" && text !== "." && text !== "..")) {
-    const parent = tryOpenat2(rootFd, made === "" ? "." : made, { flags: O_PATH, resolve: RESOLVE_IN_ROOT });
-    if (parent < 0) return;
-    try {
-      if (!isInside(rootFd, `${made}/${part}`)) mkdirat(parent, part, 0o755);
-    } finally {
-      closeQuietly(parent);
-    }
-    made += `/${part}`;
   }
 }
 

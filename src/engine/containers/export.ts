@@ -15,7 +15,7 @@ export interface ReadableRoot extends Disposable {
 }
 
 /** The root as seen from the host, for as long as it is not disposed of; the lock is held by the caller. */
-export function readRoot(host: Host, { id, spec }: ContainerRecord): ReadableRoot {
+export function readRoot(host: Host, { id, spec }: Pick<ContainerRecord, "id" | "spec">): ReadableRoot {
   const label = spec.security?.mountLabel;
   const path = spec.rootfs ? spec.rootfs.path : host.store.roots.mount(id, label ? { label } : {});
   return {

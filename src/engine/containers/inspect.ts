@@ -9,6 +9,7 @@ import { networkSettings } from "./inspect-network.ts";
 import { runtimeName } from "./runtime-choice.ts";
 import { observe } from "./observe.ts";
 import { cgroupManagerOf } from "./config-facts.ts";
+import { writableBytes } from "./writable-bytes.ts";
 import { cgroupOfProcess } from "../../runtime/cgroups.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
@@ -38,7 +39,7 @@ function stateOf(host: Host, { id, spec, state }: ContainerRecord): Record<strin
 }
 
 function sizes(host: Host, { id, spec }: ContainerRecord): { SizeRw: number; SizeRootFs: number } {
-  const rw = host.store.roots.find(id) ? host.store.roots.size(id) : 0;
+  const rw = writableBytes(host, id);
   const image = spec.imageId ? host.store.images.get(spec.imageId)?.size ?? 0 : 0;
   return { SizeRw: rw, SizeRootFs: image + rw };
 }

@@ -9,6 +9,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { type WorkingContainer, workingContainers } from "../working/records.ts";
 import { groupFilters, matches } from "./filters.ts";
 import { observe } from "./observe.ts";
+import { writableBytes } from "./writable-bytes.ts";
 
 export interface ListOptions {
   readonly all?: boolean;
@@ -105,7 +106,7 @@ function namespaces(pid: number): ContainerRow["Namespaces"] {
 }
 
 function sizeOf(host: Host, record: ContainerRecord): ContainerRow["Size"] {
-  const rwSize = host.store.roots.size(record.id);
+  const rwSize = writableBytes(host, record.id);
   const image = record.spec.imageId ? host.store.images.get(record.spec.imageId) : undefined;
   return { rootFsSize: (image?.size ?? 0) + rwSize, rwSize };
 }

@@ -21,6 +21,7 @@ import { removeFromRuntime } from "./launch.ts";
 import { unmountRoot } from "./root.ts";
 import { removeTree } from "./run-files.ts";
 import { stopRecord, unpause } from "./stop.ts";
+import { writableBytes } from "./writable-bytes.ts";
 
 export interface RemoveOptions {
   readonly force?: boolean;
@@ -154,7 +155,7 @@ export async function prune(host: Host, filters: readonly string[] = []): Promis
   let bytes = 0;
   const chosen = choose(host, { all: true, filters }, { all: record => isIdle(observe(host, record).state) });
   const outcomes = await onEach(chosen, async record => {
-    const size = host.store.roots.find(record.id) ? host.store.roots.size(record.id) : 0;
+    const size = writableBytes(host, record.id);
     await removeOne(host, record, {}, []);
     bytes += size;
   });

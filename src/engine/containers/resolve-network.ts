@@ -44,6 +44,7 @@ export function portsOf(host: Host, spec: ContainerSpec, network: NetworkSpec, e
     return has ? [] : [{ hostIp: "", hostPort: 0, containerPort, range: 1, protocol: protocol as "tcp" }];
   }) : [];
   const ports = [...asked, ...published];
-  const fallbackIp = host.conf.network.default_host_ips?.[0];
-  return { ports: assignPorts(fallbackIp ? ports.map(port => port.hostIp === "" ? { ...port, hostIp: fallbackIp } : port) : ports), warnings: [] };
+  const fallbackIps = host.conf.network.default_host_ips ?? [];
+  const placed = fallbackIps.length === 0 ? ports : ports.flatMap(port => port.hostIp === "" ? fallbackIps.map(hostIp => ({ ...port, hostIp })) : [port]);
+  return { ports: assignPorts(placed), warnings: [] };
 }

@@ -12,6 +12,7 @@ import { isBacked, mountVolume } from "../volumes/backing.ts";
 import { fillVolume } from "../volumes/fill.ts";
 import { getVolume } from "../volumes/volumes.ts";
 import { artifactMounts } from "./artifact-mounts.ts";
+import { isKeptLink, placeLink } from "./placed-links.ts";
 import { relabelMount } from "./labels.ts";
 
 export interface MountedRoot {
@@ -87,7 +88,10 @@ function under(source: string, subpath: string | undefined): string {
 }
 
 function plainMounts(host: Host, record: ContainerRecord, mount: MountSpec, root: string, index: number): MountSpec[] {
-  return mount.kind === "artifact" ? artifactMounts(host, mount, root) : [plainMount(host, record, mount, root, index)];
+  if (mount.kind === "artifact") return artifactMounts(host, mount, root);
+  if (!isKeptLink(mount)) return [plainMount(host, record, mount, root, index)];
+  placeLink(mount, root, (record.spec.mounts ?? []).filter(other => other !== mount));
+  return [];
 }
 
 function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, root: string, index: number): MountSpec {
