@@ -252,6 +252,7 @@ export interface ContainerSpec {
   engine?: string;
 
   namespaces?: { pid?: NamespaceMode; ipc?: NamespaceMode; uts?: NamespaceMode; user?: NamespaceMode; cgroup?: NamespaceMode };
+  /** As asked for (base/id-mapping.ts says what else a line may hold); once resolved, what the kernel gets. */
   uidMap?: IdMapping[];
   gidMap?: IdMapping[];
   subuidName?: string;

@@ -3,13 +3,7 @@
 
 import { CString, dlopen, read, type Pointer } from "bun:ffi";
 import * as fs from "node:fs";
-
-export interface IdRange {
-  readonly start: number;
-  readonly count: number;
-}
-
-export type IdKind = "uid" | "gid";
+import type { IdKind, IdRange } from "../base/id-mapping.ts";
 
 const fileBytesMax = 16 * 1024 * 1024;
 const idsMax = 2 ** 32 - 1;

@@ -4,9 +4,11 @@
 
 import * as fs from "node:fs";
 import { Fault } from "../base/fault.ts";
+import type { IdRange } from "../base/id-mapping.ts";
 import { findProgram, needProgram, scrubbed, spawn, spawnSync } from "../base/spawn.ts";
+import { mount, MS_BIND } from "./mount-calls.ts";
+import { bringLoopbackUp, inNetns, removeNamedNetns } from "./namespaces.ts";
 import { processStart } from "./processes.ts";
-import type { IdRange } from "./subordinate-ids.ts";
 
 export interface Mapped {
   readonly id: number;
@@ -108,4 +110,18 @@ export function keepNetns(path: string): void {
   if (ran.status === 0) return;
   fs.rmSync(path, { force: true });
   throw new Fault("system.failed", `cannot make a network namespace: ${ran.complaint()}`);
+}
+
+/** Keeps a network namespace that is there already at `path`, its loopback up. @param byThread whether our own thread can come back */
+export function nameNetns(path: string, made: string, byThread: boolean): void {
+  fs.writeFileSync(path, "", { mode: 0o444, flag: "wx" });
+  try {
+    mount({ source: made, target: path, flags: MS_BIND });
+    if (byThread) return inNetns(path, bringLoopbackUp);
+    const ran = spawnSync([needProgram("nsenter", "util-linux"), `--net=${path}`, needProgram("ip", "iproute2"), "link", "set", "lo", "up"]);
+    if (ran.status !== 0) throw new Fault("system.failed", `cannot set up the loopback of a network namespace: ${ran.complaint()}`);
+  } catch (thrown) {
+    removeNamedNetns(path);
+    throw thrown;
+  }
 }

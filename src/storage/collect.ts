@@ -6,6 +6,7 @@ import { errnoOf } from "../base/fault.ts";
 import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
+import { dropMapped } from "./mapped.ts";
 import { sweepDeadLeases, takeLease } from "./leases.ts";
 import type { Collected, CollectOptions, Lease } from "./store.ts";
 
@@ -51,6 +52,7 @@ function removeFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; bl
     for (const { chain } of gone.layers) {
       if (!hasRow(place, "layers WHERE chain = ?", chain)) moveToTrash(layerPath(place, chain), lease);
     }
+    if (gone.layers.length > 0) dropMapped(place, lease, name => hasRow(place, "layers WHERE chain = ?", `sha256:${name}`));
     for (const { digest } of gone.blobs) {
       if (!hasRow(place, "blobs WHERE digest = ?", digest)) fs.rmSync(blobPath(place, digest), { force: true });
     }
@@ -157,6 +159,7 @@ function dropOrphans(place: StorePlace): void {
   using lease = takeLease(place, noLease);
   place.transaction(() => {
     for (const path of orphans(place)) moveToTrash(`${place.root}/${path}`, lease);
+    dropMapped(place, lease, name => hasRow(place, "layers WHERE chain = ?", `sha256:${name}`));
   });
   dropPartials(place, partialAgeMaxMs);
 }

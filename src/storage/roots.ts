@@ -4,6 +4,7 @@
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
+import { outsideId } from "../base/id-mapping.ts";
 import { lockFile } from "../kernel/locks.ts";
 import { isMountpoint, mountOverlay, unmountAll } from "../kernel/mounts.ts";
 import { bindMount } from "../kernel/mounts.ts";
@@ -14,6 +15,7 @@ import { layerPath, randomName, rootPath, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
+import { mapsOf, withMappedLayers } from "./mapped.ts";
 import { pruneUpper } from "./prune-upper.ts";
 import { tarOfDiff } from "./tar/tree.ts";
 import { removePath, treeBytes } from "./tree.ts";
@@ -128,10 +130,15 @@ const countOf = (place: StorePlace, id: string): number =>
   Math.max(1, place.db.query<{ mounts: number }, [string]>("SELECT mounts FROM roots WHERE id = ?").get(id)?.mounts ?? 1);
 
 function mountRoot(place: StorePlace, { root, lower, how }: Mounting): void {
-  if (how.uidMap !== undefined || how.gidMap !== undefined) {
-    throw new Fault("usage.unsupported", "cannot map the users of a container's root: not done yet");
-  }
   const own = rootPath(place, root.id);
+  const maps = mapsOf(how);
+  if (maps) fs.chownSync(`${own}/diff`, outsideId(0, maps.uid) ?? 0, outsideId(0, maps.gid) ?? 0);
+  if (maps && lower.length > 0) withMappedLayers(place, { id: root.id, lower, maps, how }, mapped => overlayRoot(own, mapped, how));
+  else overlayRoot(own, lower, how);
+}
+
+/** @param lower top layer first */
+function overlayRoot(own: string, lower: readonly string[], how: MountRoot): void {
   // A volatile mount that was not unmounted in order leaves a mark that would refuse the next one.
   removePath(`${own}/work/work/incompat`);
   if (lower.length === 0) fs.mkdirSync(`${own}/empty`, { recursive: true, mode: 0o755 });
@@ -168,7 +175,11 @@ function unmountCounted(place: StorePlace, root: RootRow, force: boolean): boole
 
 function remove(place: StorePlace, id: string): boolean {
   using lease = takeLease(place, () => {});
-  locked(place, id, () => unmountAll(`${rootPath(place, id)}/merged`));
+  locked(place, id, () => {
+    unmountAll(`${rootPath(place, id)}/merged`);
+    // Where a start was killed between mounting the layers' mapped view and letting it go.
+    unmountAll(`${rootPath(place, id)}/mapped`);
+  });
   return place.transaction(() => {
     const isGone = place.db.query("DELETE FROM roots WHERE id = ?").run(id).changes > 0;
     if (isGone) moveToTrash(rootPath(place, id), lease);

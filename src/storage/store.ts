@@ -312,8 +312,13 @@ export interface MountRoot {
   /** SELinux label of the mount. */
   readonly label?: string;
   readonly readOnly?: boolean;
+  /** Owners as the users of a container's own user namespace have them. */
   readonly uidMap?: readonly IdMapping[];
   readonly gidMap?: readonly IdMapping[];
+  /** A path to a user namespace of these maps, where there is one already. */
+  readonly userNamespace?: string;
+  /** Told where layers must be copied for the maps: before each, and at the end. */
+  readonly onCopy?: (done: number, total: number) => void;
 }
 
 export interface StoredRoot {

@@ -1,8 +1,8 @@
 // As an ordinary user: the first command, storage, containers, network, and what other users may not.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chownSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
-import { mustRun } from "../fixtures/coracle.ts";
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { isAlive, mustRun } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { IMAGE } from "../fixtures/store.ts";
@@ -35,9 +35,13 @@ test("every command is in the same namespaces, until system migrate", () => {
   const namespace = (): string => ann.ok("unshare", "readlink", "/proc/self/ns/user");
   const first = namespace();
   expect(namespace()).toBe(first);
+  const file = `${ann.runDirectory}/libpod/tmp/pause.pid`;
+  const keeper = Number(readFileSync(file, "utf8"));
   ann.ok("system", "migrate");
-  expect(existsSync(`${ann.runDirectory}/libpod/tmp/pause.pid`)).toBe(false);
-  expect(namespace()).not.toBe(first);
+  expect([existsSync(file), isAlive(keeper)]).toEqual([false, false]);
+  // The kernel may give the new namespace the old one's number.
+  namespace();
+  expect(Number(readFileSync(file, "utf8"))).not.toBe(keeper);
 });
 
 test("the directory we are called in and our name stay", () => {
@@ -70,14 +74,11 @@ test("a named network is refused by name", () => {
   expect([ran.status, ran.err.includes("cannot join a bridge network as an ordinary user")]).toEqual([125, true]);
 });
 
-for (const words of [["--userns", "keep-id"], ["--uidmap", "0:1:1000"], ["-m", "50m"]]) {
-  test(`${words.join(" ")} is refused by one clear message where it cannot be done`, () => {
-    const isV2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
-    if (words[0] === "-m" && isV2) return;
-    const ran = ann.podman("run", "--rm", "--network", "none", ...words, IMAGE, "true");
-    expect([ran.status, /^Error: cannot (give an ordinary user's container a user namespace|limit a container's resources)/.test(ran.err)]).toEqual([125, true]);
-  });
-}
+test("a limit is refused by one clear message where cgroups give a user none", () => {
+  if (existsSync("/sys/fs/cgroup/cgroup.controllers")) return;
+  const ran = ann.podman("run", "--rm", "--network", "none", "-m", "50m", IMAGE, "true");
+  expect([ran.status, ran.err.startsWith("Error: cannot limit a container's resources")]).toEqual([125, true]);
+});
 
 test("mount needs unshare", () => {
   const ran = ann.podman("mount", "x");

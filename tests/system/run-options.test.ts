@@ -96,10 +96,10 @@ test("a --module is found by path, lists go on once told to append, and a lost o
   expect(lost.err).toContain('could not resolve module "/no/such.conf"');
 });
 
-for (const words of [["--userns", "auto"], ["--userns", "keep-id"], ["--uidmap", "0:100000:5000"], ["--subuidname", "x"], ["--seccomp-policy", "image"]]) {
+for (const words of [["--seccomp-policy", "image"]]) {
   test(`run ${words.join(" ")} is refused by name, as it is not built yet`, () => {
     const ran = podman("run", "--rm", ...words, IMAGE, "true");
-    expect([ran.status, /^Error: cannot (give a container a user namespace|use --subuidname|take the seccomp profile)/.test(ran.err)]).toEqual([125, true]);
+    expect([ran.status, /^Error: cannot take the seccomp profile/.test(ran.err)]).toEqual([125, true]);
   });
 }
 

@@ -3,7 +3,8 @@
 
 import type { ContainerSpec, SecuritySpec } from "../../base/container-spec.ts";
 import { list, text, texts, toggle } from "../../cli/flag.ts";
-import { readIdMap, readIpc, readNamespace, readUserns } from "./written/namespaces.ts";
+import { readIdMaps } from "./written/id-map.ts";
+import { readIpc, readNamespace, readUserns } from "./written/namespaces.ts";
 import { readSecret, readSecurityOption, readSysctl } from "./written/security.ts";
 import { sysctlNames } from "../suggest.ts";
 import { refuse } from "./written/refuse.ts";
@@ -22,7 +23,7 @@ export const securityFlags = {
     spec.namespaces = { ...spec.namespaces, cgroup: readNamespace(written) };
   }),
   gidmap: field(list({ help: "GID map to use for the user namespace" }), (spec, lines) => {
-    spec.gidMap = lines.map(readIdMap);
+    spec.gidMap = lines.flatMap(line => readIdMaps(line, "GID"));
   }),
   ipc: field(text({ help: "IPC namespace to use" }), (spec, written) => {
     spec.namespaces = { ...spec.namespaces, ipc: readIpc(written) };
@@ -53,17 +54,17 @@ export const securityFlags = {
   securityOpt: field(texts({ help: "Security Options" }), (spec, options) => {
     for (const option of options) readSecurityOption(security(spec), option);
   }),
-  subgidname: field(text({ refused: "user namespaces of single containers are not built yet", help: "Name of range listed in /etc/subgid for use in user namespace" }), (spec, name) => {
+  subgidname: field(text({ help: "Name of range listed in /etc/subgid for use in user namespace" }), (spec, name) => {
     spec.subgidName = name;
   }),
-  subuidname: field(text({ refused: "user namespaces of single containers are not built yet", help: "Name of range listed in /etc/subuid for use in user namespace" }), (spec, name) => {
+  subuidname: field(text({ help: "Name of range listed in /etc/subuid for use in user namespace" }), (spec, name) => {
     spec.subuidName = name;
   }),
   sysctl: field(list({ help: "Sysctl options", complete: sysctlNames }), (spec, lines) => {
     spec.sysctl = readSysctl(lines);
   }),
   uidmap: field(list({ help: "UID map to use for the user namespace" }), (spec, lines) => {
-    spec.uidMap = lines.map(readIdMap);
+    spec.uidMap = lines.flatMap(line => readIdMaps(line, "UID"));
   }),
   userns: field(text({ help: "User namespace to use" }), (spec, written) => {
     spec.namespaces = { ...spec.namespaces, user: readUserns(written) };

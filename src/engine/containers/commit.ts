@@ -17,6 +17,7 @@ import type { Host } from "../host.ts";
 import { nameForNew } from "../images-name.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { withInsideOwners } from "../users/inside-owners.ts";
 import { readRoot } from "./export.ts";
 import { pauseProcesses, resumeProcesses } from "./launch.ts";
 import { get } from "./lookup.ts";
@@ -75,7 +76,8 @@ async function layersOf(host: Host, { record, base, lease, options }: Layering):
   options.onProgress?.({ kind: "signatures", list: false });
   if (pauses) await pauseProcesses(host, record);
   try {
-    const own = record.spec.imageId !== undefined && options.squash ? storeRoot(host, record, lease) : storeBlob(host, host.store.roots.diff(record.id), lease);
+    const squashes = record.spec.imageId !== undefined && options.squash;
+    const own = squashes ? storeRoot(host, record, lease) : storeBlob(host, host.store.roots.diff(record.id, withInsideOwners(record.spec)), lease);
     const below = base === undefined ? [] : layersBelow(host, base);
     const layers = [...below, own];
     for (const { blob, size } of layers) {

@@ -1,8 +1,9 @@
 // ConfigFacts gathered: what the runtime room's pure config needs to know of this container and this host.
 
 import { existsSync } from "node:fs";
-import type { ContainerSpec, NamespaceMode } from "../../base/container-spec.ts";
+import type { ContainerSpec, IdMapping, NamespaceMode } from "../../base/container-spec.ts";
 import { errnoOf, Fault } from "../../base/fault.ts";
+import type { IdMaps } from "../../base/id-mapping.ts";
 import { closeQuietly, mkdirat, O_PATH, openDirectory, RESOLVE_IN_ROOT, symlinkat, tryOpenat2 } from "../../kernel/files.ts";
 import { getLimit, isLimitName } from "../../kernel/processes.ts";
 import { CAP_SYS_RESOURCE, hasCapability, isInInitialUserNamespace } from "../../kernel/users.ts";
@@ -16,6 +17,7 @@ import { seccompCapabilities } from "../../runtime/oci-config.ts";
 import { seccompOf } from "../../security/seccomp.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import type { StartUsers } from "../users/start.ts";
 import { variables } from "./environment.ts";
 import { isInside, makeInside } from "./inside-root.ts";
 import { mountShm, shmDirectory } from "./root.ts";
@@ -26,6 +28,9 @@ export interface Readied {
   /** Sources are paths of the host. */
   readonly mounts: NonNullable<ContainerSpec["mounts"]>;
   readonly bindMounts: Readonly<Record<string, string>>;
+  /** Where the runtime finds the root; absent: at `root`. */
+  readonly shownRoot?: string;
+  readonly users?: Pick<StartUsers, "maps" | "path">;
   readonly namespace?: string;
   /** Sockets of published ports, for the monitor to keep. */
   readonly heldFds?: readonly number[];
@@ -45,13 +50,13 @@ function planOf(mode: NamespaceMode | undefined): { path?: string } | undefined 
   return mode?.kind === "path" ? { path: mode.target ?? "" } : {};
 }
 
-function namespacePlan(spec: ContainerSpec, namespace: string | undefined): NamespacePlan {
-  const { pid, ipc, uts, user, cgroup } = spec.namespaces ?? {};
+function namespacePlan(spec: ContainerSpec, { namespace, users }: Pick<Readied, "namespace" | "users">): NamespacePlan {
+  const { pid, ipc, uts, cgroup } = spec.namespaces ?? {};
   const { network } = spec;
   const net = namespace ? { path: namespace } : network?.mode === "path" ? { path: network.target ?? "" } : network?.mode === "host" ? undefined : {};
   const plans = {
     pid: planOf(pid), network: net, ipc: planOf(ipc), uts: planOf(uts),
-    user: spec.uidMap?.length || (user && user.kind !== "host") ? planOf(user) : undefined,
+    user: users?.path ? { path: users.path } : undefined,
     cgroup: cgroup ? planOf(cgroup) : cgroupMode() === "v2" ? {} : undefined,
   };
   return Object.fromEntries(Object.entries(plans).filter(([, plan]) => plan !== undefined)) as NamespacePlan;
@@ -132,13 +137,13 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
   const cgroupPath = cgroupPathOf(spec, id, cgroupManagerOf(host), { rootless: host.rootless });
   return {
     id,
-    rootPath: readied.root,
+    rootPath: readied.shownRoot ?? readied.root,
     identity,
     files: readied.bindMounts,
     ...(shmPath ? { shmPath } : {}),
     mounts: readied.mounts as readonly ResolvedMount[],
-    namespaces: namespacePlan(spec, readied.namespace),
-    ...(spec.uidMap?.length ? { idMaps: idMapsOf(spec) } : {}),
+    namespaces: namespacePlan(spec, readied),
+    ...(readied.users?.maps ? { idMaps: idMapsOf(readied.users.maps) } : {}),
     cgroups: { mode: cgroupMode(), ...(cgroupPath ? { path: cgroupPath } : {}) },
     hardLimits: hardLimits(),
     mayRaiseLimits: mayRaiseLimits(),
@@ -156,7 +161,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
   };
 }
 
-function idMapsOf({ uidMap = [], gidMap }: ContainerSpec): NonNullable<ConfigFacts["idMaps"]> {
-  const oci = (maps: NonNullable<ContainerSpec["uidMap"]>) => maps.map(({ containerId, hostId, size }) => ({ containerID: containerId, hostID: hostId, size }));
-  return { uid: oci(uidMap), gid: oci(gidMap?.length ? gidMap : uidMap) };
+function idMapsOf({ uid, gid }: IdMaps): NonNullable<ConfigFacts["idMaps"]> {
+  const oci = (maps: readonly IdMapping[]) => maps.map(({ containerId, hostId, size }) => ({ containerID: containerId, hostID: hostId, size }));
+  return { uid: oci(uid), gid: oci(gid) };
 }

@@ -2,8 +2,10 @@
 // Source: podman-cp(1).
 
 import { Fault } from "../../base/fault.ts";
+import { outsideId } from "../../base/id-mapping.ts";
 import { close } from "../../kernel/files.ts";
 import { getegid, geteuid } from "../../kernel/users.ts";
+import { mapsOfSpec } from "../users/start.ts";
 import { identityOf } from "../../runtime/identity.ts";
 import { inflate } from "../../storage/inflate.ts";
 import { toByteText } from "../../storage/tar/entry.ts";
@@ -169,7 +171,8 @@ function ownerFor({ record, rootFd }: View, chown: boolean): { uid: number; gid:
   if (record === undefined) return { uid: geteuid(), gid: getegid() };
   if (!chown) return undefined;
   const { uid, gid } = identityOf(`/proc/self/fd/${rootFd}`, record.spec.user);
-  return { uid, gid };
+  const maps = mapsOfSpec(record.spec);
+  return maps ? { uid: outsideId(uid, maps.uid) ?? uid, gid: outsideId(gid, maps.gid) ?? gid } : { uid, gid };
 }
 
 /** Archived and unpacked piece by piece, with nothing in between. */

@@ -15,6 +15,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { findUses, keepSecrets } from "../secrets/uses.ts";
 import { createVolume, dropVolume } from "../volumes/volumes.ts";
 import { imageEvent } from "../images.ts";
+import { withAutoUsers } from "../users/auto.ts";
 import { withLabels } from "./labels.ts";
 import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
@@ -138,7 +139,7 @@ function writeCidfile(spec: ContainerSpec, id: string): void {
 function insert(host: Host, record: ContainerRecord, image: StoredImage | undefined): void {
   const { id } = record;
   host.store.transaction(() => {
-    const spec = withLabels(host, record.spec);
+    const spec = withAutoUsers(host, withLabels(host, record.spec), image);
     host.state.insert({ ...record, spec });
     for (const { kind, source } of spec.mounts ?? []) if (kind === "volume") host.state.useVolume(source, id);
     const topLayer = image?.layers.at(-1);

@@ -5,7 +5,9 @@ import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { get } from "./lookup.ts";
+import { withInsideOwners } from "../users/inside-owners.ts";
 import { containerEvent } from "./container-event.ts";
+import { rootOptions } from "./root.ts";
 import { tarOfTree } from "../../storage/tar/tree.ts";
 
 export interface ReadableRoot extends Disposable {
@@ -15,12 +17,12 @@ export interface ReadableRoot extends Disposable {
 }
 
 /** The root as seen from the host, for as long as it is not disposed of; the lock is held by the caller. */
-export function readRoot(host: Host, { id, spec }: Pick<ContainerRecord, "id" | "spec">): ReadableRoot {
-  const label = spec.security?.mountLabel;
-  const path = spec.rootfs ? spec.rootfs.path : host.store.roots.mount(id, label ? { label } : {});
+export function readRoot(host: Host, record: Pick<ContainerRecord, "id" | "spec">): ReadableRoot {
+  const { id, spec } = record;
+  const path = spec.rootfs ? spec.rootfs.path : host.store.roots.mount(id, rootOptions(record));
   return {
     path,
-    tar: () => tarOfTree(path, { withRoot: true }),
+    tar: () => tarOfTree(path, { withRoot: true, ...withInsideOwners(spec) }),
     [Symbol.dispose]() {
       if (!spec.rootfs) host.store.roots.unmount(id);
     },

@@ -2,6 +2,7 @@
 
 import { humanSizeTight } from "../../base/bytes.ts";
 import type { ContainerSpec, MountSpec, NamespaceMode, NetworkSpec } from "../../base/container-spec.ts";
+import type { IdMaps } from "../../base/id-mapping.ts";
 import { GoDuration } from "../../base/duration.ts";
 import type { Healthcheck } from "../../base/oci-image.ts";
 import { signalName } from "../../base/signals.ts";
@@ -12,6 +13,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { cgroupManagerOf } from "./config-facts.ts";
 import { logPath } from "./logs.ts";
 import { portBindings } from "./inspect-network.ts";
+import { mapsOfSpec } from "../users/start.ts";
 import { getVolume } from "../volumes/volumes.ts";
 
 const orNull = <T>(list: readonly T[] | undefined): readonly T[] | null => list?.length ? list : null;
@@ -221,7 +223,7 @@ export function hostConfigOf(host: Host, record: ContainerRecord): Record<string
     PidMode: modeText(namespaces.pid, "private"),
     Privileged: security.privileged ?? false, PublishAllPorts: spec.publishAll ?? false, ReadonlyRootfs: security.readOnlyRoot ?? false,
     SecurityOpt: securityOptions(spec), Tmpfs: tmpfsOf(spec),
-    UTSMode: modeText(namespaces.uts, "private"), UsernsMode: namespaces.user ? modeText(namespaces.user, "") : "",
+    UTSMode: modeText(namespaces.uts, "private"), UsernsMode: usersText(spec), ...idMappingsOf(spec),
     ShmSize: spec.shmBytes ?? 65_536_000, Runtime: "oci", ConsoleSize: [0, 0], Isolation: "",
     ...limitsOf(spec),
     ...(spec.cgroupParent ? { CgroupParent: spec.cgroupParent } : {}),
@@ -236,4 +238,17 @@ export function hostConfigOf(host: Host, record: ContainerRecord): Record<string
     CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0,
     CgroupConf: resources.unified ?? null,
   };
+}
+
+/** As podman has it: however its own users came to be, they are private. */
+function usersText({ namespaces, uidMap }: ContainerSpec): string {
+  const kind = namespaces?.user?.kind;
+  if (kind === "path" || kind === "container") return modeText(namespaces?.user, "");
+  return uidMap?.length ? "private" : "";
+}
+
+function idMappingsOf(spec: ContainerSpec): { IDMappings?: { UidMap: string[]; GidMap: string[] } } {
+  const maps = mapsOfSpec(spec);
+  const lines = (list: IdMaps["uid"]): string[] => list.map(({ containerId, hostId, size }) => `${containerId}:${hostId}:${size}`);
+  return maps ? { IDMappings: { UidMap: lines(maps.uid), GidMap: lines(maps.gid) } } : {};
 }

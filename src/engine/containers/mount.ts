@@ -12,6 +12,7 @@ import { getWorking } from "../working/records.ts";
 import { apart, choose, onEach } from "./choose.ts";
 import { isLive, observe } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
+import { rootOptions } from "./root.ts";
 
 export interface Mounted extends Outcome {
   readonly path?: string;
@@ -27,7 +28,7 @@ export async function mount(host: Host, choice: Choice): Promise<Mounted[]> {
   return onEach<Mounted>(choose(host, choice), ({ id }) => locked(host, id, () => {
     const record = fresh(host, id);
     if (record.spec.rootfs) return { path: record.spec.rootfs.path };
-    const path = host.store.roots.mount(id, record.spec.security?.mountLabel ? { label: record.spec.security.mountLabel } : {});
+    const path = host.store.roots.mount(id, rootOptions(record));
     host.state.saveState(id, { ...record.state, mountCount: (record.state.mountCount ?? 0) + 1 });
     containerEvent(host, record, "mount");
     return { path };

@@ -1,9 +1,10 @@
 // Everything between a created container and one that the runtime has made: root, network, files, bundle, monitor.
 // The steps that do not need each other run side by side.
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
+import type { IdMaps } from "../../base/id-mapping.ts";
 import { log } from "../../base/log.ts";
 import { closeQuietly } from "../../kernel/files.ts";
 import { processStart } from "../../kernel/processes.ts";
@@ -12,6 +13,7 @@ import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, r
 import { reservePorts } from "../networks/held-ports.ts";
 import { connectByPasta } from "../networks/pasta.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
+import { openUsers, rootOf } from "../users/start.ts";
 import { settleAbandoned, settleHeld } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
@@ -69,6 +71,13 @@ async function undo(host: Host, record: ContainerRecord, networkStatus: Record<s
   }
 }
 
+/** Files of ours belong to the container's root; secrets have owners of their own. */
+function giveToRoot(host: Host, { id }: ContainerRecord, files: readonly string[], maps: IdMaps | undefined): void {
+  if (!maps) return;
+  const { uid, gid } = rootOf(maps);
+  for (const file of files) if (!file.startsWith(`${host.paths.runDir(id)}/secrets/`)) chownSync(file, uid, gid);
+}
+
 interface Launching {
   readonly state: ContainerState;
 }
@@ -80,7 +89,8 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
   try {
     refuseUnreachable(host, record);
     heldFds = reservePorts(host, record);
-    const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id) : undefined;
+    using users = openUsers(withPaths(host, record).spec, hasOwnNamespace(record));
+    const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id, users.networkPath) : undefined;
     if (namespace && record.spec.network?.mode === "pasta") {
       // It binds the ports itself, and keeps them as long as the namespace lives.
       for (const fd of heldFds.splice(0)) closeQuietly(fd);
@@ -91,18 +101,20 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
       // Handled below; until then a failure must not count as one that nobody saw.
       networking.catch(() => {});
     }
-    const root = mountRoot(host, record);
+    const root = mountRoot(host, record, users);
     const defaults = copyDefaultMounts(host, record);
     const bindMounts: Record<string, string> = {
       ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record),
       ...writeEtcFiles(host, record), ...writeUserFiles(host, record, root.path),
     };
-    labelFiles(record.spec, [...Object.values(bindMounts)].filter(path => path.startsWith(`${host.paths.runDir(record.id)}/`)));
+    const own = [...Object.values(bindMounts)].filter(path => path.startsWith(`${host.paths.runDir(record.id)}/`));
+    labelFiles(record.spec, own);
+    giveToRoot(host, record, own, users.maps);
     for (const directory of record.spec.chrootDirs ?? []) {
       for (const [target, source] of Object.entries(bindMounts)) if (target.startsWith("/etc/")) bindMounts[`${directory.replace(/\/$/, "")}${target}`] = source;
     }
     const whole = withSecretEnvironment(host, withPaths(host, record));
-    const launched = launch(host, whole, { root: root.path, mounts: root.mounts, bindMounts, heldFds, ...(namespace ? { namespace } : {}) });
+    const launched = launch(host, whole, { root: root.path, shownRoot: root.shown, mounts: root.mounts, bindMounts, heldFds, users, ...(namespace ? { namespace } : {}) });
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;
     if (made.status === "rejected") throw made.reason;

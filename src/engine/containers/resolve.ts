@@ -11,6 +11,7 @@ import { findProgram, programPlaces } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
 import { cgroupMode } from "../../runtime/cgroups.ts";
 import { completeHealth } from "../health/settings.ts";
+import { usersOf, type ResolvedUsers } from "../users/mapping.ts";
 import { argvOf, environment, splitOnce, variables } from "./environment.ts";
 import { globMounts } from "./globs.ts";
 import { get } from "./lookup.ts";
@@ -172,20 +173,6 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
 }
 
-/** A user namespace of its own would need another owner for every file of the image, which roots cannot have yet. */
-function refuseUsers({ rootless }: Host, { user }: Partial<Record<string, NamespaceMode>>, { uidMap = [], gidMap = [] }: ContainerSpec): void {
-  const isShared = user === undefined || user.kind === "host" || (!rootless && (user.kind === "path" || user.kind === "container"));
-  if (isShared && uidMap.length + gidMap.length === 0) return;
-  if (!rootless) {
-    throw new Fault("usage.unsupported", "cannot give a container a user namespace of its own (--userns, --uidmap, --gidmap): mapped roots are not built yet", {
-      hint: "leave the option out, or use --userns host",
-    });
-  }
-  throw new Fault("usage.unsupported", "cannot give an ordinary user's container a user namespace of its own (--userns, --uidmap, --gidmap): this version maps its root to the user", {
-    hint: "leave the option out, or use --userns host",
-  });
-}
-
 /** Without v2 no part of the cgroups can be given to an ordinary user, so a limit would hold nothing. */
 function refuseLimits(host: Host, { resources = {} }: ContainerSpec): void {
   if (!host.rootless || cgroupMode() === "v2") return;
@@ -229,6 +216,12 @@ function sysctlOf(host: Host, asked: ContainerSpec): Record<string, string> {
   return { ...Object.fromEntries(defaults), ...asked.sysctl };
 }
 
+/** Whom it runs as, and the maps of its users: those asked for are settled by now. */
+function userOf(asked: ContainerSpec, defaults: ImageDefaults | undefined, users: ResolvedUsers): Partial<ContainerSpec> {
+  const user = asked.user ?? users.user ?? defaults?.User;
+  return { ...(user ? { user } : {}), uidMap: [...users.uidMap ?? []], gidMap: [...users.gidMap ?? []] };
+}
+
 /** Completes the spec. @throws Fault for what cannot be: unknown containers, networks, drivers, ports in use */
 export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving): Resolved {
   const { id, name, image } = resolving;
@@ -242,7 +235,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
   const expose = exposeOf(asked, defaults);
   const { ports, warnings } = portsOf(host, asked, network, expose);
   const namespaces = namespacesOf(host, asked);
-  refuseUsers(host, namespaces, asked);
+  const users = usersOf(host, asked, namespaces.user);
   const annotations = { ...variables(conf.containers.annotations ?? []), ...asked.annotations };
   const spec: ContainerSpec = {
     ...withNetwork,
@@ -255,7 +248,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     env: { ...(systemd ? { container_uuid: uuidOf(id) } : {}), ...environment(host, asked, defaults, hostname) },
     workdir: asked.workdir ?? (defaults?.WorkingDir || "/"),
     workdirOfImage: asked.workdir === undefined,
-    ...(asked.user ?? defaults?.User ? { user: asked.user ?? defaults?.User } : {}),
+    ...userOf(asked, defaults, users),
     hostname,
     labels: { ...defaults?.Labels, ...asked.labels },
     annotations,

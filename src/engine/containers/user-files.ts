@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
+import { userName } from "../../kernel/subordinate-ids.ts";
 import { identityOf, readInside } from "../../runtime/identity.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -30,6 +31,15 @@ function hostLine(name: string): string[] {
   return found;
 }
 
+/** With keep-id the user has his name inside too, unless he asked for other numbers. */
+function keptLine({ user }: Host, spec: ContainerSpec): string[] {
+  const mode = spec.namespaces?.user;
+  if (!user || mode?.kind !== "keep-id" || /\b[ug]id=/.test(mode.target ?? "")) return [];
+  const [name, , , , about = "", home = "/"] = fieldsOf(readFileSync("/etc/passwd", "utf8")).find(fields => fields[2] === String(user.uid)) ?? [];
+  const isThere = (spec.mounts ?? []).some(({ target }) => home === target || home.startsWith(`${target}/`));
+  return [`${name ?? userName(user.uid) ?? user.uid}:*:${user.uid}:${user.gid}:${about}:${isThere ? home : spec.workdir ?? "/"}:/bin/sh`];
+}
+
 /** Lines for --hostuser, as the host has them. */
 function hostLines(spec: ContainerSpec, passwd: string): string[] {
   const known = fieldsOf(passwd);
@@ -42,9 +52,10 @@ interface Accounts {
   readonly group: string;
 }
 
-function linesFor(spec: ContainerSpec, root: string): Accounts {
+function linesFor(host: Host, spec: ContainerSpec, root: string): Accounts {
   const [passwd, group] = [inside(root, "/etc/passwd"), inside(root, "/etc/group")];
-  const users = hostLines(spec, passwd);
+  const kept = keptLine(host, spec).filter(line => !fieldsOf(passwd).some(fields => fields[2] === line.split(":")[2]));
+  const users = [...hostLines(spec, passwd), ...kept];
   const identity = identityOf(root, spec.user ?? "", []);
   const uid = String(identity.uid);
   const gid = String(identity.gid);
@@ -63,7 +74,7 @@ const ended = (text: string): string => text === "" || text.endsWith("\n") ? tex
 /** What to mount where; nothing where the image knows the user, has no such file, or something else is mounted there. */
 export function writeUserFiles(host: Host, { id, spec }: ContainerRecord, root: string): Record<string, string> {
   if (spec.passwd === false || spec.rootfs) return {};
-  const more = linesFor(spec, root);
+  const more = linesFor(host, spec, root);
   const directory = `${host.paths.runDir(id)}/etc`;
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   const mounted: Record<string, string> = {};

@@ -6,7 +6,7 @@ import type { ContainerState, NetworkStatus } from "../../base/container-state.t
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { createNamedNetns, removeNamedNetns } from "../../kernel/namespaces.ts";
-import { keepNetns } from "../../kernel/user-namespace.ts";
+import { keepNetns, nameNetns } from "../../kernel/user-namespace.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { contains, formatAddress, parseAddress, parseSubnet, usableRange } from "./addresses.ts";
@@ -34,12 +34,13 @@ export function refuseUnreachable(host: Host, { spec }: ContainerRecord): void {
   if (!host.rootless && mode === "pasta") throw new Fault("usage.unsupported", "cannot use --network pasta as root: it serves ordinary users", { hint: "use --network bridge" });
 }
 
-/** Makes the container's network namespace; one left over from a crash goes first. */
-export function makeNamespace(host: Host, id: string): string {
+/** Makes the container's network namespace, or names one that is `made`; one left over from a crash goes first. */
+export function makeNamespace(host: Host, id: string, made?: string): string {
   const path = namespacePath(host, id);
   mkdirSync(host.paths.namespaces, { recursive: true, mode: 0o755 });
   if (statSync(path, { throwIfNoEntry: false })) removeNamedNetns(path);
-  if (host.rootless) keepNetns(path);
+  if (made !== undefined) nameNetns(path, made, !host.rootless);
+  else if (host.rootless) keepNetns(path);
   else createNamedNetns(path);
   return path;
 }

@@ -38,8 +38,16 @@ export function takeOwner(source: string, target: string): void {
   chmodSync(target, mode & 0o7777);
 }
 
+export interface Filling {
+  readonly root: string;
+  readonly target: string;
+  readonly copy: boolean;
+  /** Whose it is where the image has nothing at its place; absent: ours. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
 /** Called with the container's root mounted, before it starts; only the first user of a volume does something. */
-export function fillVolume(host: Host, name: string, { root, target, copy }: { root: string; target: string; copy: boolean }): void {
+export function fillVolume(host: Host, name: string, { root, target, copy, owner }: Filling): void {
   const before = host.state.findVolume(name);
   if (!before || (!before.needsCopyUp && !before.needsChown)) return;
   using _lock = lockFile(`${volumeDirectory(host, name)}/lock`, { exclusive: true, wait: true });
@@ -49,6 +57,7 @@ export function fillVolume(host: Host, name: string, { root, target, copy }: { r
   const isEmpty = readdirSync(mountpoint).length === 0;
   // Where the image has nothing, the volume still waits for one that has.
   let isFilled = !isEmpty || !copy;
+  if (record.needsChown && isEmpty && owner) chownSync(mountpoint, owner.uid, owner.gid);
   withDirectoryInRoot(root, target, source => {
     isFilled ||= readdirSync(source).length > 0;
     if (record.needsCopyUp && copy && isEmpty) copyInside(source, mountpoint, name);

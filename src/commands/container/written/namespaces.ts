@@ -1,7 +1,7 @@
-// --pid, --ipc, --uts, --userns, --cgroupns and id maps as written.
+// --pid, --ipc, --uts, --userns and --cgroupns as written.
 // Source: podman-run(1).
 
-import type { IdMapping, NamespaceMode } from "../../../base/container-spec.ts";
+import type { NamespaceMode } from "../../../base/container-spec.ts";
 import { cut, refuse } from "./refuse.ts";
 
 /** pid, uts, cgroup: private, host, container:ID, ns:PATH. */
@@ -26,11 +26,4 @@ export function readUserns(written: string): NamespaceMode {
     return options === undefined ? { kind } : { kind, target: options };
   }
   return readNamespace(written);
-}
-
-/** CONTAINER:HOST:SIZE of --uidmap and --gidmap. */
-export function readIdMap(written: string): IdMapping {
-  const found = /^(\d+):(\d+):(\d+)$/.exec(written);
-  if (!found || Number(found[3]) === 0) throw refuse(`cannot read id map "${written}": not CONTAINER:HOST:SIZE`);
-  return { containerId: Number(found[1]), hostId: Number(found[2]), size: Number(found[3]) };
 }
