@@ -8,6 +8,7 @@ import { OrderedOutput } from "./ordered-output.ts";
 import { parseContainerfile } from "./containerfile/parse.ts";
 import { planBuild } from "./plan.ts";
 import type { BuildRequest } from "./request.ts";
+import { withBills } from "./sbom-step.ts";
 import { Shared } from "./shared.ts";
 import { StageRun, type StageResult } from "./stage.ts";
 
@@ -28,15 +29,18 @@ export async function build(host: Host, request: BuildRequest): Promise<StoredIm
   const plan = planBuild(files, request);
   for (const file of files) for (const warning of file.warnings) request.warn(warning);
   for (const name of plan.missingArguments) request.warn(`missing ${JSON.stringify(name)} build argument. Try adding ${JSON.stringify(`--build-arg ${name}=<VALUE>`)} to the command line`);
-  const shared = new Shared(host, request, plan);
+  const { sbom } = request;
+  // Named once the bill of materials is there.
+  const shared = new Shared(host, sbom === undefined ? request : { ...request, tags: [] }, plan);
   try {
     const result = await runStages(shared);
     if (plan.unusedArguments.length > 0 && !request.quiet) {
       request.out(`[Warning] one or more build args were not consumed: [${plan.unusedArguments.join(" ")}]\n`);
     }
+    const image = sbom === undefined || request.planOnly ? result.image : await withBills(shared, { result, request, scan: sbom });
     // Without layers nothing on the way is for the next build.
-    if (!request.layers) for (const id of shared.made) if (host.store.images.get(id)?.names.length === 0 && id !== result.image?.id) host.store.images.remove(id);
-    return result.image;
+    if (!request.layers) for (const id of shared.made) if (host.store.images.get(id)?.names.length === 0 && id !== image?.id) host.store.images.remove(id);
+    return image;
   } finally {
     await shared.close();
   }

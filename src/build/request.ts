@@ -1,6 +1,7 @@
 // What a build is asked for: plain data, whoever asks.
 
 import type { ContainerSpec } from "../base/container-spec.ts";
+import type { SbomScan } from "../engine/sbom/scan.ts";
 import type { OnProgress } from "../image/progress.ts";
 import type { PullPolicy } from "../image/pull.ts";
 import type { Prompt } from "../image/short-names.ts";
@@ -91,6 +92,8 @@ export interface BuildRequest {
   readonly stdin: boolean;
   /** What RUNs write into VOLUMEs goes with them. */
   readonly compatVolumes: boolean;
+  /** A bill of materials is made of the result. */
+  readonly sbom?: SbomScan;
   /** What to do in a RUN that has failed. */
   readonly onFail: "stop" | "shell";
   /** Whether our standard streams are a terminal. */

@@ -118,8 +118,8 @@ export class StageRun {
   }
 
   #logCommit(): void {
-    const [first] = this.#request.tags;
-    this.#say(`${this.#commitPrefix()}COMMIT${first === undefined ? "" : ` ${this.#request.shownTag ?? first}`}\n`);
+    const name = this.#request.shownTag ?? this.#request.tags[0];
+    this.#say(`${this.#commitPrefix()}COMMIT${name === undefined ? "" : ` ${name}`}\n`);
   }
 
   #commitPrefix(): string {

@@ -1,9 +1,9 @@
 // From the flags about images to what the image room wants: credentials, platform, progress lines.
 
 import { accessSync } from "node:fs";
-import { goDuration, parseGoDuration } from "../base/duration.ts";
+import { parseGoDuration } from "../base/duration.ts";
 import { Fault, errnoOf } from "../base/fault.ts";
-import { log } from "../base/log.ts";
+import type { Retries } from "../base/retries.ts";
 import { plainProgress, type OnProgress } from "../image/progress.ts";
 import type { ImageSystem } from "../image/system.ts";
 import type { Invocation } from "./verb.ts";
@@ -57,37 +57,23 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
 
 interface Retrying {
   readonly context: Invocation;
-  readonly flags: RegistryFlags;
+  readonly flags: Pick<RegistryFlags, "retry" | "retryDelay">;
   readonly given: ReadonlySet<string>;
 }
 
 const retriesDefault = 3;
 
 /**
- * Tries again when a registry cannot be reached, where the person asked for retries: without a wish a closed port is
- * told at once.
+ * How often to try again: only where the person or containers.conf asked, else a closed port is told at once.
  *
  * @throws Fault "usage.invalid" for a delay that is none
  */
-export async function withRetries<T>({ context, flags, given }: Retrying, work: () => Promise<T>): Promise<T> {
+export function retriesOf({ context, flags, given }: Retrying): Retries {
   const { retry, retry_delay: delay } = context.host.conf.engine;
   const delayText = flags.retryDelay || delay;
-  const delayMs = delayText ? readDelayMs(delayText) : undefined;
   const isAsked = given.has("retry") || given.has("retryDelay") || retry !== undefined;
-  const attempts = isAsked ? (flags.retry ?? retry ?? retriesDefault) : 0;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (thrown) {
-      if (!(thrown instanceof Fault) || thrown.code !== "registry.unreachable" || attempt > attempts) throw thrown;
-      const waitMs = Math.min(delayMs ?? 1000 * 2 ** (attempt - 1), waitMsMax);
-      log.warn(`Failed, retrying in ${goDuration(waitMs * 1e6)} ... (${attempt}/${attempts}). Error: ${thrown.message.replace(/^unable to copy from source \S+: /, "")}`);
-      await Bun.sleep(waitMs);
-    }
-  }
+  return { times: isAsked ? (flags.retry ?? retry ?? retriesDefault) : 0, ...(delayText ? { delayMs: readDelayMs(delayText) } : {}) };
 }
-
-const waitMsMax = 600_000;
 
 function readDelayMs(written: string): number {
   try {

@@ -3,6 +3,7 @@
 
 import { openSync, closeSync, writeSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
+import { withRetries, type Retries } from "../base/retries.ts";
 import { bodyOf } from "./body.ts";
 import { newWire, reasonOf, shown } from "./wire.ts";
 
@@ -12,6 +13,8 @@ export interface WebFileOptions {
   readonly signal?: AbortSignal;
   /** Default 64 GiB. */
   readonly bytesMax?: number;
+  /** Default: none. */
+  readonly retries?: Retries;
 }
 
 export interface WebFile {
@@ -26,6 +29,10 @@ const headMs = 60_000;
 
 /** @throws Fault "registry.failed" worded `invalid response status N`, "registry.unreachable" */
 export async function fetchToFile(address: string, path: string, options: WebFileOptions = {}): Promise<WebFile> {
+  return withRetries(options.retries ?? { times: 0 }, () => fetchOnce(address, path, options));
+}
+
+async function fetchOnce(address: string, path: string, options: WebFileOptions): Promise<WebFile> {
   if (!URL.canParse(address)) throw new Fault("usage.invalid", `cannot fetch ${JSON.stringify(address.slice(0, 300))}: not a URL`);
   const url = new URL(address);
   const wire = newWire({

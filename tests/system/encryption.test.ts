@@ -130,3 +130,13 @@ test("what cannot be encrypted or opened is refused by name", () => {
   for (const [reason, words] of cases) expect([reason, skopeo("copy", ...words, at("plain"), to()).err]).toEqual([reason, expect.stringContaining(reason.replaceAll('"', '\\"'))]);
   expect(skopeo("copy", "--encryption-key", `jwe:${keys}/me.pub`, at("plain"), `docker-archive:${newFolder()}/a.tar`).err).toContain("cannot hold encrypted ones");
 });
+
+test("a build opens an encrypted base with --decryption-key, and not without", () => {
+  const directory = newFolder("encrypted-base");
+  writeFileSync(`${directory}/Containerfile`, "FROM 127.0.0.1:5000/for-build\nRUN true\n");
+  done("copy", "--encryption-key", `jwe:${keys}/me.pub`, at("plain"), at("for-build"));
+  const build = (...options: string[]) => podman("build", "--network", "none", "--tls-verify=false", ...options, directory);
+  expect(build().status).toBe(125);
+  expect(build("--decryption-key", `${keys}/you.pem`).status).toBe(125);
+  expect(build("--decryption-key", `${keys}/me.pem`).status).toBe(0);
+});

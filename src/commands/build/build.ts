@@ -22,7 +22,7 @@ import { checkAuthFile } from "../pulling.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { findContainerfiles, readContainerfile, readIgnoreFile, type ReadContainerfile } from "./containerfiles.ts";
 import { buildFlags } from "./flags.ts";
-import { isElsewhere, platformsOf, readBuildArgs, requestOf, type BuildFiles } from "./request-of-line.ts";
+import { isElsewhere, platformsOf, readBuildArgs, requestOf, webOf, type BuildFiles } from "./request-of-line.ts";
 
 export default verb({
   usage: "[options] [CONTEXT]",
@@ -82,13 +82,14 @@ class Scratch {
 async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, signal: AbortSignal): Promise<void> {
   const { context, flags, given } = call;
   if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
-  const platforms = platformsOf(flags, given);
+  const asked = platformsOf(flags, given);
   const source = await filesOf(call, scratch);
   const called = flags.check ? "check" : flags.call;
   if (called !== "build") return callOther(call, source, called);
   const { build } = await import("../../build/build.ts");
   if (given.has("retry") || given.has("retryDelay")) log.debug(`Setting MaxPullPushRetries to ${flags.retry ?? 3} and PullPushRetryDelay to ${flags.retryDelay ?? "2s"}`);
   const outputs = flags.output.map(readOutput);
+  const platforms = flags.allPlatforms ? await allPlatforms(call, source, scratch) : asked;
   if (platforms.length > 1 && flags.iidfile) throw refuse(`building multiple images, but iidfile ${JSON.stringify(flags.iidfile)} can only be used to store one image ID`);
   const built: BuiltImage[] = [];
   for (const platform of platforms) {
@@ -103,6 +104,12 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
   if (flags.manifest === undefined || built.length === 0) return;
   const { addToManifest } = await import("../../build/manifest.ts");
   await addToManifest(context.host, flags.manifest, { images: built.map(({ image }) => image), system: context.host.imageSystem });
+}
+
+async function allPlatforms(call: VerbCall<typeof buildFlags>, source: BuildFiles, scratch: Scratch): Promise<PlatformChoice[]> {
+  if (call.flags.platform.length > 0) throw refuse("--all-platforms cannot be used with --platform");
+  const { platformsOfBases } = await import("../../build/base-platforms.ts");
+  return platformsOfBases(call.context.host, await requestOf(call, source, { platform: undefined, scratch: () => scratch.path }));
 }
 
 interface BuiltImage {
@@ -156,14 +163,19 @@ function logged({ flags }: VerbCall<typeof buildFlags>, request: BuildRequest, p
 
 /** With the flags for the runtime that this line gives. */
 function hostFor({ context: { host }, flags, given }: VerbCall<typeof buildFlags>): Host {
-  if (!given.has("runtimeFlag") && flags.runtime === undefined) return host;
-  const options = { ...host.options, runtimeFlags: flags.runtimeFlag, ...(flags.runtime ? { runtime: flags.runtime } : {}) };
+  if (!given.has("runtimeFlag") && !given.has("hooksDir") && flags.runtime === undefined) return host;
+  const options = {
+    ...host.options, runtimeFlags: flags.runtimeFlag,
+    ...(flags.runtime ? { runtime: flags.runtime } : {}),
+    ...(given.has("hooksDir") ? { hooksDirs: flags.hooksDir } : {}),
+  };
   return Object.create(host, { options: { value: options } }) as Host;
 }
 
-async function filesOf({ flags, given, operands }: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<BuildFiles> {
+async function filesOf(call: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<BuildFiles> {
+  const { flags, operands } = call;
   const [written = besideFirst(flags.file)] = operands;
-  const web = { insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) };
+  const web = webOf(call);
   const isElsewhere = written === "-" || isRemoteContext(written);
   const lone = isElsewhere || flags.file.length > 0 ? undefined : fileOf(written);
   const bring = async (): Promise<string> => (await import("../../build/remote.ts")).bringContext(written, scratch.path, web);

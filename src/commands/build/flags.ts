@@ -8,6 +8,7 @@ import { networkFlags } from "../container/network-flags.ts";
 import { processFlags } from "../container/process-flags.ts";
 import { securityFlags } from "../container/security-flags.ts";
 import { storageFlags } from "../container/storage-flags.ts";
+import { sbomFlags } from "./sbom-flags.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 
 /** Those that fill the spec of every RUN. */
@@ -44,7 +45,8 @@ const pulls = 'Pull image policy ("always"|"missing"|"never"|"newer")';
 
 export const buildFlags = {
   ...runFlags,
-  allPlatforms: toggle({ refused: "name the platforms with --platform", help: "attempt to build for all base image platforms" }),
+  ...sbomFlags,
+  allPlatforms: toggle({ help: "attempt to build for all base image platforms" }),
   annotation: texts({ help: "set metadata for an image (default [])" }),
   arch: text({ help: "set the ARCH of the image to the provided value instead of the architecture of the host" }),
   authfile,
@@ -63,7 +65,7 @@ export const buildFlags = {
   createdAnnotation: toggle({ help: 'set an "org.opencontainers.image.created" annotation in the image', fallback: true }),
   creds,
   cw: text({ refused: "confidential workloads are not built yet", value: "options", help: "confidential workload options" }),
-  decryptionKey: list({ refused: "pull the image before, with pull --decryption-key", help: "key needed to decrypt the image" }),
+  decryptionKey: list({ help: "key needed to decrypt the image", complete: files }),
   disableCompression: toggle({ short: "D", help: "don't compress layers by default", fallback: true }),
   disableContentTrust: toggle({ help: "this is a Docker specific option and is a NOOP" }),
   env: texts({ help: "set environment variable for the image" }),
@@ -71,7 +73,7 @@ export const buildFlags = {
   forceRm: toggle({ help: "always remove intermediate containers after a build, even if the build is unsuccessful.", fallback: true }),
   format: text({ value: "format", help: "format of the built image's manifest and metadata. Use BUILDAH_FORMAT environment variable to override.", shown: '"oci"' }),
   from: text({ help: "image name used to replace the value in the first FROM instruction in the Containerfile" }),
-  hooksDir: texts({ refused: "OCI hooks are not built yet", help: "set the OCI hooks directory path (may be set multiple times)" }),
+  hooksDir: texts({ help: "set the OCI hooks directory path (may be set multiple times)", complete: files }),
   identityLabel: toggle({ help: "add default identity label", fallback: true }),
   ignorefile: text({ help: "path to an alternate .dockerignore file", complete: files }),
   iidfile: text({ value: "file", help: "file to write the image ID to", complete: files }),
@@ -113,14 +115,6 @@ export const buildFlags = {
   rm: toggle({ help: "remove intermediate containers after a successful build", fallback: true }),
   runtime: text({ value: "path", help: "path to an alternate runtime. Use BUILDAH_RUNTIME environment variable to override.", shown: '"crun"', complete: files }),
   runtimeFlag: list({ help: "add global flags for the container runtime" }),
-  sbom: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "preset", help: "scan working container using preset configuration" }),
-  sbomImageOutput: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "path", help: "add scan results to image as path" }),
-  sbomImagePurlOutput: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "path", help: "add scan results to image as path" }),
-  sbomMergeStrategy: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "strategy", help: "merge scan results using strategy" }),
-  sbomOutput: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "file", help: "save scan results to file" }),
-  sbomPurlOutput: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "file", help: "save scan results to file" }),
-  sbomScannerCommand: texts({ refused: "no scanner of software is built in: scan the image afterwards", value: "command", help: "scan working container using command in scanner image" }),
-  sbomScannerImage: text({ refused: "no scanner of software is built in: scan the image afterwards", value: "image", help: "scan working container using scanner command from image" }),
   secret: texts({ help: "secret file to expose to the build" }),
   signBy: text({ refused: "sign the image when it is pushed: push --sign-by", value: "FINGERPRINT", help: "sign the image using a GPG key with the specified FINGERPRINT" }),
   signaturePolicy: text({ help: "Pathname of signature policy file (not usually used)", hidden: true }),

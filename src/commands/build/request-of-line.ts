@@ -22,12 +22,13 @@ import { readVariables } from "../container/written/environment.ts";
 import { readNetworks } from "../container/written/networks.ts";
 import { cut, refuse } from "../container/written/refuse.ts";
 import { readVolume } from "../container/written/volumes.ts";
-import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
+import { imageSystem, progressOf, readPullPolicy, retriesOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
 import { warn } from "../warnings.ts";
 import { runFlags, type BuildFlags } from "./flags.ts";
+import { readScan } from "./sbom-flags.ts";
 
 export interface BuildLine {
   readonly context: Invocation;
@@ -49,6 +50,7 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
   const [first] = flags.tag;
   const isQuiet = flags.quiet || flags.progress === "quiet";
   const prompt = prompter();
+  const sbom = readScan(flags, given);
   return {
     contextDirectory: files.contextDirectory,
     containerfiles: files.containerfiles,
@@ -84,6 +86,7 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     out: isQuiet ? () => {} : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : printer(flags.progress),
     err: toErr,
     compatVolumes: flags.compatVolumes,
+    ...(sbom ? { sbom } : {}),
     onFail: readOnFail(flags.onFail),
     hasTerminal: isTerminal(0) && isTerminal(1),
   };
@@ -103,8 +106,12 @@ function readOnFail(written: string): BuildRequest["onFail"] {
   throw refuse(`unrecognized --on-fail ${JSON.stringify(written)}`, "use stop or shell");
 }
 
-const webOf = ({ flags, given }: BuildLine): BuildRequest["web"] =>
-  ({ insecure: given.has("tlsVerify") && !flags.tlsVerify, ...(flags.certDir ? { certDir: flags.certDir } : {}) });
+/** How what lies elsewhere is fetched. */
+export const webOf = (line: BuildLine): BuildRequest["web"] => ({
+  insecure: line.given.has("tlsVerify") && !line.flags.tlsVerify,
+  retries: retriesOf(line),
+  ...(line.flags.certDir ? { certDir: line.flags.certDir } : {}),
+});
 
 /** A tag with a transport other than the store's: the image is copied there. */
 export const isElsewhere = (tag: string): boolean => !["containers-storage", undefined].includes(findImageName(tag)?.transport);

@@ -1,11 +1,12 @@
 // podman pull: brings images from registries and archives into the store.
 
+import { withRetries } from "../../base/retries.ts";
 import { list, text, texts, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { atLeast } from "../../cli/operands.ts";
 import { imageEvent } from "../../engine/images.ts";
 import { pull } from "../../image/pull.ts";
-import { imageSystem, progressOf, readPullPolicy, withRetries } from "../pulling.ts";
+import { imageSystem, progressOf, readPullPolicy, retriesOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
@@ -40,7 +41,7 @@ export default verb({
     const ids = new Set<string>();
     for (const name of operands) {
       try {
-        const pulled = await withRetries({ context, flags, given }, () => pull(name, {
+        const pulled = await withRetries(retriesOf({ context, flags, given }), () => pull(name, {
           store: context.host.store,
           system,
           policy: readPullPolicy(flags.policy),

@@ -12,7 +12,7 @@ import { changeWorking, findWorking, getWorking, type WorkingContainer } from ".
 import { removeWorking } from "../../engine/working/remove.ts";
 import type { ImageSystem } from "../../image/system.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { progressOf } from "../pulling.ts";
+import { progressOf, retriesOf } from "../pulling.ts";
 import { verb, type Invocation } from "../verb.ts";
 import { addInto, type Adding } from "./adding.ts";
 import { emptyEntry, wantsHistory } from "./config-changes.ts";
@@ -67,7 +67,7 @@ export async function addFor(word: "ADD" | "COPY", line: Line, parents: boolean)
   const [sources, destination] = words.length > 1 ? [words.slice(0, -1), words.at(-1)!] : [words, ""];
   const record = recordNamed(context, name);
   const adding: Adding = {
-    sources, destination, parents, unpack: word === "ADD", excludes: asked.exclude, web: webOf(asked, given),
+    sources, destination, parents, unpack: word === "ADD", excludes: asked.exclude, web: webOf(line),
     ...(asked.chown === undefined ? {} : { chown: asked.chown }),
     ...(asked.chmod === undefined ? {} : { chmod: asked.chmod }),
     ...(asked.checksum ? { checksum: asked.checksum } : {}),
@@ -113,10 +113,12 @@ function readSeconds(written: string): number {
   throw refuse(`parsing timestamp value ${JSON.stringify(written)}: strconv.ParseInt: parsing ${JSON.stringify(written)}: invalid syntax`);
 }
 
-function webOf(asked: Line["flags"], given: ReadonlySet<string>): Adding["web"] {
+function webOf(line: Line): Adding["web"] {
+  const { flags: asked, given } = line;
   return {
     ...(asked.certDir ? { certDir: asked.certDir } : {}),
     insecure: given.has("tlsVerify") && !asked.tlsVerify,
+    retries: retriesOf(line),
   };
 }
 

@@ -16,32 +16,22 @@ import { refuse } from "../container/written/refuse.ts";
 import { encryptionOf } from "../layer-encryption.ts";
 import { progressOf } from "../pulling.ts";
 import { signerOf } from "../signing.ts";
+import { readScan, sbomFlags } from "../build/sbom-flags.ts";
 import { verb, type Invocation, type VerbCall } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
 import { inFront, ordered, workingNames } from "./operands.ts";
-import { formatOf, registryFlags, systemOf } from "./registry-flags.ts";
-
-const unbuilt = {
-  cw: text({ value: "options", help: "confidential workload options" }),
-  sbom: text({ value: "preset", help: "scan working container using preset configuration" }),
-  sbomImageOutput: text({ value: "path", help: "add scan results to image as path" }),
-  sbomImagePurlOutput: text({ value: "path", help: "add scan results to image as path" }),
-  sbomMergeStrategy: text({ value: "strategy", help: "merge scan results using strategy" }),
-  sbomOutput: text({ value: "file", help: "save scan results to file" }),
-  sbomPurlOutput: text({ value: "file", help: "save scan results to file" }),
-  sbomScannerCommand: texts({ value: "command", help: "scan working container using command in scanner image" }),
-  sbomScannerImage: text({ value: "image", help: "scan working container using scanner command from image" }),
-} as const;
+import { formatOf, pullPolicyOf, registryFlags, systemOf } from "./registry-flags.ts";
 
 const flags = {
   ...registryFlags,
-  ...unbuilt,
+  ...sbomFlags,
   encryptLayer: list({ value: "ints", help: "layers to encrypt, 0-indexed layer indices with support for negative indexing (e.g. 0 is the first layer, -1 is the last layer). If not defined, will encrypt all layers if encryption-key flag is specified" }),
   encryptionKey: list({ help: "key with the encryption protocol to use needed to encrypt the image (e.g. jwe:/path/to/key.pem)" }),
   addFile: texts({ value: "source:destination", help: "add contents of a file to the image at a specified path (source:destination)" }),
   annotation: texts({ help: "set metadata for an image (default [])" }),
   blobCache: text({ help: "assume image blobs in the specified directory will be available for pushing", hidden: true }),
   change: texts({ short: "c", value: "instruction", help: "apply containerfile instructions to the committed image" }),
+  cw: text({ refused: "confidential workloads are not supported", value: "options", help: "confidential workload options" }),
   config: text({ value: "file", help: "apply configuration JSON file to the committed image", complete: files }),
   createdAnnotation: toggle({ help: 'set an "org.opencontainers.image.created" annotation in the image', fallback: true }),
   disableCompression: toggle({ short: "D", help: "don't compress layers", fallback: true }),
@@ -77,10 +67,9 @@ export default verb({
   async run(line) {
     const { context, flags: asked, given, operands } = line;
     const [name, image = ""] = operands as [string, string?];
-    refuseUnbuilt(given);
     const record = recordNamed(context, name);
     const system = systemOf(context, asked, given);
-    const wishes = await wishesOf(line);
+    const wishes = await wishesOf(line, system);
     let id: string;
     try {
       id = await committed(line, { record, image, system, wishes });
@@ -93,11 +82,6 @@ export default verb({
     if (asked.rm) await removeWorking(context.host, record);
   },
 });
-
-function refuseUnbuilt(given: ReadonlySet<string>): void {
-  const asked = Object.keys(unbuilt).find((key) => given.has(key));
-  if (asked !== undefined) throw new Fault("usage.unsupported", `cannot use --${asked.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: it is not part of this version`);
-}
 
 function recordNamed({ host }: Invocation, name: string): WorkingContainer {
   try {
@@ -142,11 +126,13 @@ function ownName(to: ImageName | undefined): string | undefined {
   return referenceText(withDefaultTag(atDockerHub(parseReference(to.rest))));
 }
 
-async function wishesOf({ context, flags: asked, given }: Line): Promise<CommitWorking> {
+async function wishesOf({ context, flags: asked, given }: Line, system: ImageSystem): Promise<CommitWorking> {
   const { createdSeconds, isEpoch } = createdOf(asked, given);
   const isTimed = createdSeconds !== undefined;
   const label = given.has("identityLabel") ? asked.identityLabel : !isTimed;
   const format = formatOf(asked.format);
+  const scan = readScan(asked, given);
+  const policy = given.has("pull") || given.has("pullAlways") || given.has("pullNever") ? pullPolicyOf(asked, given) : "newer";
   return {
     format,
     ...(isTimed ? { createdSeconds } : {}),
@@ -163,6 +149,7 @@ async function wishesOf({ context, flags: asked, given }: Line): Promise<CommitW
     annotations: asked.annotation,
     unsetAnnotations: asked.unsetannotation,
     createdAnnotation: asked.createdAnnotation,
+    ...(scan ? { sbom: { scan, pull: { system, policy, onProgress: progressOf(context, asked.quiet) } } } : {}),
     onProgress: progressOf(context, asked.quiet),
   };
 }

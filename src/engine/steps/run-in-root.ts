@@ -17,6 +17,7 @@ import { spawnRuntime } from "../../runtime/program.ts";
 import { cgroupManagerOf, gatherFacts } from "../containers/config-facts.ts";
 import { copyDefaultMounts } from "../containers/default-mounts.ts";
 import { writeEtcFiles } from "../containers/etc-files.ts";
+import { hooksOf } from "../containers/hooks.ts";
 import { resolve } from "../containers/resolve.ts";
 import { labelFiles, withStepLabels } from "../containers/labels.ts";
 import { mountRoot, unmountRoot } from "../containers/root.ts";
@@ -75,7 +76,8 @@ export async function runInRoot(host: Host, run: RootRun): Promise<number> {
     });
     const config = stepConfig(ociConfig(record.spec, { ...facts, cgroups: { ...facts.cgroups, ...cgroupOf(host, record, facts) } }));
     const bundle = `${runDir}/bundle`;
-    writeBundle(bundle, config);
+    const hooks = hooksOf(host, record);
+    writeBundle(bundle, { ...config, ...(hooks ? { hooks } : {}) });
     const made = run.keepMountpoints ? undefined : missingMountpoints(root.path, config.mounts.map(({ destination }) => destination));
     try {
       return await runBundle(host, { record, bundle, run });

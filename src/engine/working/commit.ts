@@ -13,7 +13,9 @@ import type { RawManifest } from "../../image/manifest.ts";
 import type { ImageName, World } from "../../image/transport.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
+import type { SbomScan, Scanning } from "../sbom/scan.ts";
 import { type LayerWishes, newLayers } from "./layers.ts";
+import { withWorkingRoot } from "./mount.ts";
 import type { WorkingContainer } from "./records.ts";
 
 export interface CommitWorking extends LayerWishes {
@@ -32,6 +34,8 @@ export interface CommitWorking extends LayerWishes {
   readonly unsetAnnotations?: readonly string[];
   /** Whether the image says when it was made; default true. */
   readonly createdAnnotation?: boolean;
+  /** A bill of materials is made of what is committed, with a scanner's image that may have to be pulled. */
+  readonly sbom?: { readonly scan: SbomScan; readonly pull: Scanning["pull"] };
   readonly onProgress?: OnProgress;
 }
 
@@ -79,7 +83,18 @@ interface Making {
   readonly lease: ReturnType<Host["store"]["lease"]>;
 }
 
-async function makeImage(host: Host, record: WorkingContainer, { options, lease }: Making): Promise<MadeImage> {
+async function makeImage(host: Host, record: WorkingContainer, making: Making): Promise<MadeImage> {
+  const { options: { sbom }, lease } = making;
+  if (sbom === undefined) return makePlainImage(host, record, making);
+  const { filesForImage, keepOnHost, scanRoot } = await import("../sbom/scan.ts");
+  using bills = await withWorkingRoot(host, record.id, root => scanRoot(host, { ...sbom, lease, root, contexts: [] }));
+  const addFiles = new Map([...(making.options.addFiles ?? []), ...filesForImage(sbom.scan, bills)]);
+  const made = await makePlainImage(host, record, { lease, options: { ...making.options, addFiles } });
+  keepOnHost(sbom.scan, bills);
+  return made;
+}
+
+async function makePlainImage(host: Host, record: WorkingContainer, { options, lease }: Making): Promise<MadeImage> {
   const created = rfc3339Nano(options.createdSeconds === undefined ? nowNs() : BigInt(options.createdSeconds) * 1_000_000_000n, "utc");
   const { layers, extra } = await newLayers(host, record, { wishes: options, lease });
   return {
