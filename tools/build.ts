@@ -24,6 +24,8 @@ function compile(file: string): void {
     [
       process.execPath, "build", "--compile", "--minify", "--splitting", "--bytecode", "--format=esm",
       "--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig",
+      // Commands are over before compiled code pays: the compiler's pages and threads would be their greatest cost in memory.
+      "--compile-jit-policy=100",
       "--no-compile-autoload-tsconfig", "--no-compile-autoload-package-json",
       "--define", `CORACLE_BUILT=${builtAt()}`,
       "--define", `CORACLE_COMMIT=${JSON.stringify(git("rev-parse", "HEAD"))}`,

@@ -106,6 +106,7 @@ export async function enterAsUser({ verb, argv, path }: Start<Invocation>): Prom
 export function hostOptions(options: Values<Globals>, given: ReadonlySet<string>): HostOptions {
   const list = (key: keyof Globals, values: readonly string[]) => (given.has(key) ? values : undefined);
   return {
+    ownsProcess: true,
     root: options.root,
     runroot: options.runroot,
     tmpdir: options.tmpdir,

@@ -37,6 +37,8 @@ export interface HostOptions {
   readonly shortNameAliasConf?: string;
   /** How conmon calls us back: program and the arguments before the global flags; default this executable. */
   readonly self?: readonly string[];
+  /** See StoreOptions. */
+  readonly ownsProcess?: boolean;
 }
 
 /** Where things lie. All absolute. */
@@ -132,7 +134,7 @@ export function openHost(options: HostOptions = {}): Host {
     ...(options.modules ? { modules: options.modules } : {}),
   }));
   const paths = pathsOf(options, user, conf);
-  const store = once(() => openStore({ root: paths.root, runroot: paths.runroot }));
+  const store = once(() => openStore({ root: paths.root, runroot: paths.runroot, ...(options.ownsProcess ? { ownsProcess: true } : {}) }));
   const state = once(() => {
     store().migrate("engine", 1, stateSchema);
     store().migrate("working", 1, workingSchema);

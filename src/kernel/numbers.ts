@@ -35,6 +35,7 @@ export const numbers = {
   fchmod: [91, 52],
   fchown: [93, 55],
   umask: [95, 166],
+  exit_group: [231, 94],
   getuid: [102, 174],
   getgid: [104, 176],
   geteuid: [107, 175],

@@ -114,6 +114,11 @@ export function setParentDeathSignal(signal: number): void {
 }
 
 /** Sets the file mode creation mask and returns the one before. */
+/** Ends the process at once: nothing that is still open is closed in an orderly way. */
+export function exitNow(status: number): void {
+  call("exit_group", status & 0xff);
+}
+
 export function umask(mask: number): number {
   return call("umask", mask);
 }

@@ -3,6 +3,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { runtimeFault } from "./complaint.ts";
+import { openExecFifo } from "./exec-fifo.ts";
 import { beginRuntime, callRuntime, type RuntimeProgram } from "./program.ts";
 
 function must(program: RuntimeProgram, args: readonly string[], stdin?: string): string {
@@ -16,8 +17,14 @@ function plain(complaint: string): string {
   return complaint.split("\n").at(-1)!.replace(/^\d{4}-\d\d-\d\dT\S+:? /, "").replace(/^time="[^"]*" level=\w+ msg=/, "").replace(/^"(.*)"$/, "$1");
 }
 
-/** Lets the created container's process go. @throws Fault */
-export function startContainer(program: RuntimeProgram, id: string): void {
+/**
+ * Lets the created container's process go.
+ *
+ * @param options.plain nothing else is to happen at its start: no hooks
+ * @throws Fault
+ */
+export function startContainer(program: RuntimeProgram, id: string, options: { plain?: boolean } = {}): void {
+  if (options.plain && openExecFifo(program, id)) return;
   must(program, ["start", id]);
 }
 

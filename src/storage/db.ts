@@ -4,22 +4,32 @@
 import { Database } from "bun:sqlite";
 import { statfsSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
+import { exitNow } from "../kernel/processes.ts";
 
 const busyTimeoutMs = 60_000;
+/** Whoever opens the database first after a time without users reads all of the log. */
+const logPagesMax = 256;
 
 export interface StoreDatabase {
   readonly db: Database;
+  /** See Store. */
+  passing(): void;
+  lasting(): void;
   transaction<T>(act: () => T): T;
   migrate(name: string, version: number, sql: string): void;
 }
 
-/** @throws Fault "store.damaged" when the file is no database */
-export function openDatabase(file: string): StoreDatabase {
+/**
+ * @param options.ownsProcess see StoreOptions
+ * @throws Fault "store.damaged" when the file is no database
+ */
+export function openDatabase(file: string, { ownsProcess = false } = {}): StoreDatabase {
   const db = new Database(file, { create: true });
   try {
     db.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     useWal(db);
     db.run("PRAGMA synchronous = NORMAL");
+    db.run(`PRAGMA wal_autocheckpoint = ${logPagesMax}`);
   } catch (thrown) {
     db.close();
     throw databaseFault(thrown, file);
@@ -40,7 +50,20 @@ export function openDatabase(file: string): StoreDatabase {
       depth--;
     }
   };
-  return { db, transaction, migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+  return { db, transaction, ...endings(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+}
+
+/** Whether each database of this process may be left as it is; a process may have several. */
+const mayLeave: (() => boolean)[] = [];
+
+/** An orderly end copies the log into the file and flushes both, also for a process that only read. */
+function endings(db: Database, ownsProcess: boolean): Pick<StoreDatabase, "passing" | "lasting"> {
+  let isPassing = false;
+  let isLasting = false;
+  const hasWritten = (): boolean => db.query<{ count: number }, []>("SELECT total_changes() AS count").get()!.count > 0;
+  mayLeave.push(() => !isLasting && (isPassing || !hasWritten()));
+  if (ownsProcess) process.once("exit", code => { if (mayLeave.every(may => may())) exitNow(code); });
+  return { passing: () => void (isPassing = true), lasting: () => void (isLasting = true) };
 }
 
 const walAttemptsMax = 400;

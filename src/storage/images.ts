@@ -125,6 +125,7 @@ function listAll(db: Database): StoredImage[] {
 
 function put(place: StorePlace, image: PutImage): StoredImage {
   if (!image.unsynced) {
+    place.lasting();
     const indexes = (image.indexes ?? []).map(({ digest }) => digest);
     syncRows(place, { layers: image.layers, blobs: [image.config, image.manifest.digest, ...indexes, ...image.blobs] });
   }
@@ -156,6 +157,7 @@ function put(place: StorePlace, image: PutImage): StoredImage {
 const listConfig = '{"architecture":"","os":"","rootfs":{"type":"layers","diff_ids":[]}}';
 
 function putList(place: StorePlace, { id, manifest, names, blobs: more }: PutList, blobs: Blobs): StoredImage {
+  place.lasting();
   const config = blobs.put(new TextEncoder().encode(listConfig));
   return place.transaction(() => {
     const { db } = place;

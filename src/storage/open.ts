@@ -15,14 +15,14 @@ import { signaturesSchema, storageSchema } from "./schema.ts";
 import type { CollectOptions, Lease, Store, StoreOptions, StoreUsage } from "./store.ts";
 
 /** @throws Fault when the directory cannot be made or is no sound store */
-export function openStore({ root, runroot }: StoreOptions): Store {
+export function openStore({ root, runroot, ownsProcess }: StoreOptions): Store {
   if (!root.startsWith("/") || !runroot.startsWith("/")) {
     throw new Fault("config.invalid", `cannot open the store "${root}": root and runroot must be absolute`, {
       hint: "give --root and --runroot as paths that begin with /",
     });
   }
   makeDirectories(root);
-  const database = openDatabase(`${root}/coracle.db`);
+  const database = openDatabase(`${root}/coracle.db`, ownsProcess ? { ownsProcess } : {});
   database.migrate("storage", 1, storageSchema);
   database.migrate("signatures", 1, signaturesSchema);
   database.migrate("artifacts", 1, artifactsSchema);
@@ -42,6 +42,8 @@ function assemble(place: StorePlace): Store {
     runroot: place.runroot,
     db: place.db,
     transaction: place.transaction,
+    passing: place.passing,
+    lasting: place.lasting,
     migrate: place.migrate,
     blobs,
     layers,
@@ -52,7 +54,10 @@ function assemble(place: StorePlace): Store {
     collect: collectNow,
     orphans: () => orphans(place),
     usage: () => usage(place),
-    close: () => place.db.close(),
+    close: () => {
+      place.lasting();
+      place.db.close();
+    },
   };
 }
 

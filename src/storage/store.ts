@@ -12,6 +12,8 @@ export interface StoreOptions {
   readonly root: string;
   /** Absolute; what lies here is lost with a reboot. */
   readonly runroot: string;
+  /** This process is one command's and ends with it: it need not close the database in an orderly way. */
+  readonly ownsProcess?: boolean;
 }
 
 export interface Store {
@@ -20,6 +22,13 @@ export interface Store {
   readonly db: Database;
   /** Runs `act` inside BEGIN IMMEDIATE; nested calls join the outer one. Keep it short: all writers wait. */
   transaction<T>(act: () => T): T;
+  /**
+   * What this process writes need not outlive a power cut of the machine: where it owns the process, it ends without copying
+   * the database's log into its file, which takes four flushes of the disk. Others read the log, and a later process copies it.
+   */
+  passing(): void;
+  /** What was written must outlive a power cut, whatever `passing` said. */
+  lasting(): void;
   /** Brings the tables of one room up to `version` by running `sql` once; older versions of `name` are an error. */
   migrate(name: string, version: number, sql: string): void;
   readonly blobs: Blobs;

@@ -61,6 +61,7 @@ export default verb({
     if (asked.tty && asked.interactive && !isTerminal(0)) {
       warn("The input device is not a TTY. The --tty and --interactive flags might not work properly");
     }
+    context.host.store.passing();
     if (asked.detach) {
       context.out(await execDetached(context.host, name, spec));
       return 0;

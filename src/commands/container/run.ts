@@ -47,6 +47,7 @@ export default verb({
     const spec = runSpecOf(call);
     const streams = streamsOf(call, spec);
     const { context } = call;
+    if (spec.remove) context.host.store.passing();
     const created = await create(context.host, spec, createOptionsOf(call));
     for (const warning of created.warnings) context.err(warning);
     try {

@@ -32,6 +32,7 @@ export default verb({
   async run(call) {
     check(call);
     const { context, flags: asked, operands } = call;
+    context.host.store.passing();
     if (asked.attach || asked.interactive) {
       const record = asked.latest ? latestOf(context.host) : get(context.host, operands[0]!);
       const end = await startAttached(context.host, record.id, {

@@ -59,6 +59,7 @@ function refuseMaps(given: ReadonlySet<string>): void {
 
 function hostOptions(options: Values<BuildahGlobals>, given: ReadonlySet<string>): HostOptions {
   return {
+    ownsProcess: true,
     root: options.root,
     runroot: options.runroot,
     cgroupManager: cgroupManager(options.cgroupManager),

@@ -37,10 +37,18 @@ export const exitCommand = (host: Host, ...rest: readonly string[]): string[] =>
 /** Where an attached start says that it will clean up itself. */
 export const attendantFile = (host: Host, id: string): string => `${host.paths.runDir(id)}/attendant`;
 
+/**
+ * The shell waits for an attendant, as it starts and waits at a fraction of our cost while the attendant is at its busiest.
+ * Gives up after two seconds; what it then starts looks for itself.
+ */
+const standBack = 'n=0; while [ $n -lt 40 ] && { read -r pid start <"$0"; } 2>/dev/null && [ -d "/proc/$pid" ]; do sleep 0.05; n=$((n+1)); done; '
+  + '[ -e "${0%/*}" ] || [ -e "$1" ] || exit 0; shift; exec "$@"';
+
 /** What conmon runs when the container has ended; it stands back while an attendant is at it. */
 function containerExitCommand(host: Host, id: string): string[] {
   const own = host.options.self ?? ownProgram();
-  return [...own, "--after-attendant", attendantFile(host, id), namespacePath(host, id), ...exitCommand(host, id).slice(own.length)];
+  const shell = ["/bin/sh", "-c", standBack, attendantFile(host, id), namespacePath(host, id)];
+  return [...shell, ...own, "--after-attendant", attendantFile(host, id), namespacePath(host, id), ...exitCommand(host, id).slice(own.length)];
 }
 
 /** This program once more, with the same store. */
@@ -120,8 +128,8 @@ async function launchFresh(host: Host, record: ContainerRecord, asked: Parameter
   }
 }
 
-export async function startProcess(host: Host, { id, spec }: ContainerRecord): Promise<void> {
-  startContainer(runtimeOf(host, spec), id);
+export async function startProcess(host: Host, record: ContainerRecord): Promise<void> {
+  startContainer(runtimeOf(host, record.spec), record.id, { plain: hooksOf(host, record) === undefined });
 }
 
 /** Whatever the runtime still knows of it; with `quiet` a refusal is only logged. */

@@ -102,6 +102,7 @@ export function createVolume(host: Host, options: CreateVolume = {}): Volume {
   if (Object.keys(owner).length > 0) chownSync(volumeOf(host, record).mountpoint, owner.uid ?? 0, owner.gid ?? 0);
   labelVolume(volumeOf(host, record).mountpoint);
   if (!host.state.insertVolume(record)) return createVolume(host, options);
+  if (!record.anonymous) host.store.lasting();
   writeEvent(host, { Type: "volume", Status: "create", Name: name });
   return volumeOf(host, record);
 }
