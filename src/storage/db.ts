@@ -4,6 +4,7 @@
 import { Database } from "bun:sqlite";
 import { statfsSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import { exitNow } from "../kernel/processes.ts";
 
 const busyTimeoutMs = 60_000;
@@ -15,6 +16,7 @@ export interface StoreDatabase {
   /** See Store. */
   passing(): void;
   lasting(): void;
+  close(): void;
   transaction<T>(act: () => T): T;
   migrate(name: string, version: number, sql: string): void;
 }
@@ -50,20 +52,42 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
       depth--;
     }
   };
-  return { db, transaction, ...endings(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+  return { db, transaction, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
 }
 
-/** Whether each database of this process may be left as it is; a process may have several. */
-const mayLeave: (() => boolean)[] = [];
+/** What the databases of this process still have to do at its end. */
+const endings = new Set<() => void>();
 
-/** An orderly end copies the log into the file and flushes both, also for a process that only read. */
-function endings(db: Database, ownsProcess: boolean): Pick<StoreDatabase, "passing" | "lasting"> {
+/**
+ * At an orderly close the last user copies the log into the file, also one who only read, and nobody does where others stay.
+ * A command's process ends otherwise: what is to last is copied and flushed, whoever else is there, and nothing else.
+ */
+function ending(db: Database, ownsProcess: boolean): Pick<StoreDatabase, "passing" | "lasting" | "close"> {
   let isPassing = false;
   let isLasting = false;
   const hasWritten = (): boolean => db.query<{ count: number }, []>("SELECT total_changes() AS count").get()!.count > 0;
-  mayLeave.push(() => !isLasting && (isPassing || !hasWritten()));
-  if (ownsProcess) process.once("exit", code => { if (mayLeave.every(may => may())) exitNow(code); });
-  return { passing: () => void (isPassing = true), lasting: () => void (isLasting = true) };
+  const end = (): void => {
+    if (isLasting || (!isPassing && hasWritten())) db.run("PRAGMA wal_checkpoint(PASSIVE)");
+  };
+  endings.add(end);
+  if (ownsProcess) process.once("exit", leave);
+  const close = (): void => {
+    endings.delete(end);
+    db.close();
+  };
+  return { passing: () => void (isPassing = true), lasting: () => void (isLasting = true), close };
+}
+
+function leave(status: number): void {
+  for (const end of endings) {
+    try {
+      end();
+    } catch (thrown) {
+      // As at a close: the log stays, and the next process tries again.
+      log.debug(`Copying the database's log: ${(thrown as Error).message}`);
+    }
+  }
+  exitNow(status);
 }
 
 const walAttemptsMax = 400;

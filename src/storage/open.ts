@@ -54,10 +54,7 @@ function assemble(place: StorePlace): Store {
     collect: collectNow,
     orphans: () => orphans(place),
     usage: () => usage(place),
-    close: () => {
-      place.lasting();
-      place.db.close();
-    },
+    close: place.close,
   };
 }
 
