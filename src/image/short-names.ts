@@ -20,13 +20,20 @@ export interface Resolved {
   readonly record?: () => void;
 }
 
-export const registriesOf = (system: ImageSystem): RegistriesConf =>
-  system.registries ??
-  readRegistriesConf({
+const kept = new WeakMap<ImageSystem, RegistriesConf>();
+
+/** Read once for a system. */
+export function registriesOf(system: ImageSystem): RegistriesConf {
+  const known = system.registries ?? kept.get(system);
+  if (known) return known;
+  const read = readRegistriesConf({
     ...(system.registriesConf === undefined ? {} : { file: system.registriesConf }),
     ...(system.registriesConfDir === undefined ? {} : { dir: system.registriesConfDir }),
     ...(system.shortNameAliasConf === undefined ? {} : { aliasFile: system.shortNameAliasConf }),
   });
+  kept.set(system, read);
+  return read;
+}
 
 function aliasReference(reference: Reference, conf: RegistriesConf): { named: Reference; origin: string } | undefined {
   const alias = aliasOf(conf, repositoryOf(reference));

@@ -5,13 +5,15 @@ import { limits } from "../base/limits.ts";
 import { log } from "../base/log.ts";
 import { readStart } from "./body.ts";
 import { readChallenges } from "./challenge.ts";
+import { speaksPlainly } from "./hello.ts";
+import { proxyFor } from "./proxy.ts";
 import { readRefusal, refusalFault } from "./refusal.ts";
 import { repeated } from "./repeat.ts";
 import { headMs, type Contact, type Session } from "./session.ts";
 
 /** Pings; an insecure registry by https, then by http. */
 export async function makeContact(session: Session, apiHost: string, scheme?: "https" | "http"): Promise<Contact> {
-  const schemes = scheme ? [scheme] : session.wire.insecure ? (["https", "http"] as const) : (["https"] as const);
+  const schemes = scheme ? [scheme] : session.wire.insecure ? await insecureSchemes(session, apiHost) : (["https"] as const);
   let first: unknown;
   for (const tried of schemes) {
     try {
@@ -26,6 +28,13 @@ export async function makeContact(session: Session, apiHost: string, scheme?: "h
     }
   }
   throw first;
+}
+
+/** https first, unless its port says at once that it speaks nothing but http: setting TLS up costs more than asking. */
+async function insecureSchemes(session: Session, apiHost: string): Promise<readonly ("https" | "http")[]> {
+  const url = new URL(`https://${apiHost}/v2/`);
+  const isDirect = url.port !== "" && proxyFor(url, session.environment) === undefined;
+  return isDirect && (await speaksPlainly(url, session.signal)) ? ["http"] : ["https", "http"];
 }
 
 async function ping(session: Session, url: URL): Promise<Contact> {

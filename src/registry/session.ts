@@ -25,6 +25,7 @@ export interface Session {
   readonly wire: Wire;
   readonly tokens: Tokens;
   readonly userAgent: string;
+  readonly environment: Environment;
   readonly signal: AbortSignal | undefined;
   readonly warn: (text: string) => void;
 }
@@ -80,7 +81,7 @@ export function newSession(options: RegistryClientOptions): Session {
   let contact: Promise<Contact> | undefined;
   const warned = new Set<string>();
   const session: Session = {
-    host, wire, userAgent,
+    host, wire, userAgent, environment,
     intent: options.intent ?? "pull",
     retry: { ...retryDefaults, ...options.retry },
     stallMs: options.stallMs ?? stallDefaultMs,

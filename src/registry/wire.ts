@@ -151,7 +151,7 @@ function tlsOptions(options: WireOptions): { own: object; foreign: object } {
   const directory = options.certDir ?? certDirOf(options.certHost, options.environment);
   const certificates: Certificates = directory ? readCertificates(directory) : { authorities: [], pairs: [] };
   if (!("Bun" in globalThis)) return refuseTls(options, certificates);
-  const system = systemAuthorities(options.environment);
+  const system = options.insecure ? undefined : systemAuthorities(options.environment);
   const ca = [...(system ? [system] : []), ...certificates.authorities];
   const foreign = {
     rejectUnauthorized: !options.insecure,

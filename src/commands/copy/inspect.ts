@@ -9,9 +9,10 @@ import { showOne } from "../../cli/view.ts";
 import { describeImage, openImage, ociConfigOf } from "../../image/describe.ts";
 import { noPolicy } from "../../image/policy.ts";
 import { repositoryOf } from "../../image/reference.ts";
+import type { Reference } from "../../image/reference.ts";
 import type { Source } from "../../image/source.ts";
 import type { ImageSystem } from "../../image/system.ts";
-import { openSource, parseImageName } from "../../image/transport.ts";
+import { dockerReference, openSource, parseImageName } from "../../image/transport.ts";
 import { authfile, imageFlags, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
 import { verb } from "./verb.ts";
 import { imageNames, refuseManyWords } from "./words.ts";
@@ -42,6 +43,8 @@ export default verb({
     // Reading about an image is not running it: the trust policy has no say here.
     const system: ImageSystem = { ...sideSystem(call, ""), policy: noPolicy(), clients: new Map() };
     const parsed = await said(`Error parsing image name ${JSON.stringify(name)}`, () => parseImageName(name));
+    const wantsTags = !wish.raw && !wish.config && !wish.noTags && parsed.transport === "docker";
+    const tags = wantsTags ? quietly(tagsOf(dockerReference(parsed.rest), system)) : [];
     const source = await said(`Error parsing image name ${JSON.stringify(name)}`, () => openSource(parsed, worldOf(context, system)));
     try {
       const raw = await said("Error retrieving manifest for image", () => source.manifest());
@@ -51,7 +54,7 @@ export default verb({
       const value = wish.config ? ociConfigOf(image) : {
         ...nameOf(source),
         ...describeImage(image),
-        RepoTags: wish.noTags || parsed.transport !== "docker" ? [] : await tagsOf(source, system),
+        RepoTags: await tags,
       };
       return context.write(await shown(value, wish.format));
     } finally {
@@ -59,6 +62,12 @@ export default verb({
     }
   },
 });
+
+/** Asked for beside the manifest; a failure is met where the answer is needed, after what is wrong with the image itself. */
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
 
 const nameOf = ({ reference }: Source): { Name?: string } => (reference === undefined ? {} : { Name: repositoryOf(reference) });
 
@@ -75,11 +84,11 @@ async function shown(value: object, format: string | undefined): Promise<string>
 }
 
 /** Some registries keep the list to themselves; the image can be described without it. */
-async function tagsOf({ reference }: Source, system: ImageSystem): Promise<readonly string[]> {
+async function tagsOf(reference: Reference, system: ImageSystem): Promise<readonly string[]> {
   const { registryTags } = await import("../../image/transports/registry.ts");
   const { refusalOf } = await import("../../registry/refusal.ts");
   try {
-    return await registryTags(reference!, system);
+    return await registryTags(reference, system);
   } catch (thrown) {
     const refusal = refusalOf(thrown);
     if (refusal?.code === "DENIED" || (refusal?.status === 404 && refusal.code === undefined)) {
