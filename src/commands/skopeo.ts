@@ -10,7 +10,7 @@ export { failSkopeo, skopeoHooks } from "./copy/invocation.ts";
 const contents: SkopeoContents = {
   copy: ["Copy an IMAGE-NAME from one location to another", () => import("./copy/copy.ts")],
   delete: ["Delete image IMAGE-NAME", () => import("./copy/delete.ts")],
-  "experimental-image-proxy": ["Interactive proxy for fetching container images (EXPERIMENTAL)", () => import("./copy/refused.ts"), { hidden: true }],
+  "experimental-image-proxy": ["Interactive proxy for fetching container images (EXPERIMENTAL)", () => import("./copy/image-proxy.ts"), { hidden: true }],
   "generate-sigstore-key": ["Generate a sigstore public/private key pair", () => import("./copy/generate-sigstore-key.ts")],
   inspect: ["Inspect image IMAGE-NAME", () => import("./copy/inspect.ts")],
   layers: ["Get layers of IMAGE-NAME", () => import("./copy/refused.ts"), { hidden: true }],

@@ -144,6 +144,14 @@ export function setInheritable(fd: number, inheritable: boolean): void {
   check(call("fcntl", fd, setFlags, inheritable ? 0 : 1), "set the flags of a file handle");
 }
 
+/** Makes reads and writes give way instead of waiting, for this end alone of a pipe. */
+export function setNonBlocking(fd: number): void {
+  const getStatus = 3;
+  const setStatus = 4;
+  const flags = check(call("fcntl", fd, getStatus), "read the flags of a file handle");
+  check(call("fcntl", fd, setStatus, flags | 0o4000), "set the flags of a file handle");
+}
+
 /** A nameless file in memory, closed on exec. */
 export function memfd(name: string): number {
   return scoped(() => check(call("memfd_create", putPath(name), 1), "make a file in memory"));

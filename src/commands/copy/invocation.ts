@@ -75,7 +75,7 @@ function inItsWords(message: string): string {
 }
 
 /** What a registry calls an unknown manifest, or the same of a store, a layout or an archive of one. */
-function isMissingImage(thrown: unknown): boolean {
+export function isMissingImage(thrown: unknown): boolean {
   for (let fault: unknown = thrown, depth = 0; fault !== undefined && depth < 8; depth++) {
     if (fault instanceof Fault && fault.code === "image.not-found") return true;
     if ((fault as { code?: unknown }).code === "MANIFEST_UNKNOWN") return true;

@@ -104,7 +104,7 @@ function sourceAt({ name, reference, endpoint, client, top, system }: Opened): R
       return rawManifest(bytes, mediaType);
     },
     // The sink hashes every blob; hashing here too would cost a third of the time.
-    blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, size, verify: false }),
+    blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, verify: false, ...(size < 0 ? {} : { size }) }),
     referrers: subject => client.referrers(endpoint.repository, subject),
     async signatures(instance?: Digest) {
       const { readBesideRegistry } = await import("../signature/registry-signatures.ts");
