@@ -4,6 +4,7 @@ import { digestOf, newHasher } from "../base/digest.ts";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
+import { log } from "../base/log.ts";
 import type { Descriptor, Index } from "../base/oci-image.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import { readConfig } from "./config.ts";
@@ -19,6 +20,7 @@ import type { PackedLayers, Packing } from "./pack.ts";
 import type { PlatformChoice } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import type { ReferrersWish } from "./referrers.ts";
+import { isSchema1 } from "./schema1/schema1.ts";
 import type { Cargo, Sink, Source } from "./source.ts";
 
 export interface CopyOptions {
@@ -101,7 +103,9 @@ async function copyWithReferrers(source: Source, sink: Sink, options: CopyOption
 
 async function copyTop(trip: Trip): Promise<Copied> {
   const { source, sink, options } = trip;
-  const top = readManifest(await source.manifest());
+  const raw = await source.manifest();
+  if (isSchema1(raw)) return copySchema1(raw, trip);
+  const top = readManifest(raw);
   if (top.kind === "index" && options.instances !== undefined && options.instances !== "system") {
     if (sink.takesIndex) return copyIndex(top, trip);
     if (options.preserveDigests) throw cannotPreserve(top.raw, `${sink.name} takes no image index`);
@@ -109,6 +113,21 @@ async function copyTop(trip: Trip): Promise<Copied> {
   if (top.kind === "image") return copyOne(top, trip);
   const chosen = choosePlatform(top.index, options.platform);
   return copyOne(await member(source, chosen), { ...trip, index: top.raw, instance: chosen.digest });
+}
+
+/** Nothing of ours writes schema 1, so it becomes schema 2, which is another digest. */
+async function copySchema1(raw: RawManifest, trip: Trip): Promise<Copied> {
+  const { source, options } = trip;
+  await source.admit?.(raw);
+  refuseChange(raw, { options, signatures: await signaturesOf(trip), why: "Docker schema 1 is made into schema 2" });
+  log.warn(`${source.name} is an image of Docker schema 1: it is written as schema 2, under another digest`);
+  const { asSchema2 } = await import("./schema1/convert.ts");
+  const converted = await asSchema2(raw, { source, tmpDir: options.tmpDir });
+  try {
+    return await copyPlain(converted.image, { ...trip, source: converted.source }, { from: converted.image.raw, signatures: [] });
+  } finally {
+    converted.remove();
+  }
 }
 
 const cannotPreserve = ({ digest }: RawManifest, why: string): Fault =>

@@ -20,7 +20,7 @@ test("a manifest without media type is told by its config", () => {
 });
 
 const refused: readonly (readonly [string, unknown, string])[] = [
-  ["schema 1", { schemaVersion: 1, fsLayers: [] }, "Docker schema 1 is not supported"],
+  ["schema 1", { schemaVersion: 1, fsLayers: [] }, "Docker schema 1 is not supported here"],
   ["an unknown type", { schemaVersion: 2, mediaType: "text/x" }, 'unknown media type "text/x"'],
   ["both shapes", { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [], manifests: [] }, "holds both image and index fields"],
   ["a broken digest", { schemaVersion: 2, config: { ...config, digest: "sha256:../../etc" }, layers: [] }, "is not ALGORITHM:HEX"],

@@ -12,6 +12,7 @@ import {
   asRecord, findList, findRecord, findText, findTextMap, findTexts, malformed, needText, needWhole, parseJson,
 } from "../base/shape.ts";
 import type { Fields, Subject } from "../base/shape.ts";
+import { signedPayload } from "./schema1/signed.ts";
 
 /** A manifest or index as it came, byte for byte. */
 export interface RawManifest {
@@ -34,7 +35,7 @@ const known: readonly string[] = [
 /** Wraps bytes; `claimed` is what the transport said they are, believed only where it is a manifest's type. */
 export function rawManifest(bytes: Uint8Array, claimed?: string): RawManifest {
   const mediaType = claimed !== undefined && known.includes(claimed) ? claimed : guessMediaType(bytes);
-  return { bytes, mediaType, digest: digestOf(bytes) };
+  return { bytes, mediaType, digest: digestOf(mediaType === mediaTypes.dockerManifestV1Signed ? signedPayload(bytes) : bytes) };
 }
 
 function guessMediaType(bytes: Uint8Array): string {
@@ -52,12 +53,12 @@ function guessMediaType(bytes: Uint8Array): string {
 /**
  * Reads an image manifest or an index.
  *
- * @throws Fault "image.malformed"; "image.unsupported" for Docker's schema 1 and for types we do not know
+ * @throws Fault "image.malformed"; "image.unsupported" for Docker's schema 1 (`schema1/`) and for types we do not know
  */
 export function readManifest(raw: RawManifest): ParsedManifest {
   if (raw.mediaType === mediaTypes.dockerManifestV1 || raw.mediaType === mediaTypes.dockerManifestV1Signed) {
-    throw new Fault("image.unsupported", "cannot read image manifest: Docker schema 1 is not supported", {
-      hint: "rebuild or push the image again with a current tool, which writes schema 2 or OCI",
+    throw new Fault("image.unsupported", "cannot read image manifest: Docker schema 1 is not supported here", {
+      hint: "make it an image of schema 2 with: skopeo copy",
     });
   }
   if (!known.includes(raw.mediaType)) {

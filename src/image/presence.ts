@@ -3,6 +3,7 @@
 import type { Digest } from "../base/digest.ts";
 import { readManifest } from "./manifest.ts";
 import { choosePlatform } from "./platform.ts";
+import { isSchema1 } from "./schema1/schema1.ts";
 import type { CopyOptions } from "./copy.ts";
 import type { Sink, Source } from "./source.ts";
 
@@ -13,7 +14,9 @@ export async function digestThere(
   { instances, platform, removeSignatures }: Pick<CopyOptions, "instances" | "platform" | "removeSignatures">,
 ): Promise<Digest | undefined> {
   if (!sink.holds) return undefined;
-  const top = readManifest(await source.manifest());
+  const raw = await source.manifest();
+  if (isSchema1(raw)) return undefined;
+  const top = readManifest(raw);
   const isWhole = top.kind === "image" || (instances !== undefined && instances !== "system");
   if (isWhole) await source.admit?.(top.raw);
   const wanted = isWhole ? top.raw : choosePlatform(top.index, platform);

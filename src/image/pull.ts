@@ -11,6 +11,7 @@ import { atDockerHub, nameToGive, parseReference, referenceText, withDefaultTag,
 import type { Reference } from "./reference.ts";
 import { getImage, lookupImage } from "./resolve.ts";
 import type { FoundImage } from "./resolve.ts";
+import { isSchema1 } from "./schema1/schema1.ts";
 import { registriesOf, resolveShortName } from "./short-names.ts";
 import type { Prompt } from "./short-names.ts";
 import type { Source } from "./source.ts";
@@ -178,7 +179,9 @@ const worldOf = ({ store, system }: PullRequest) => ({ store, trustsStore: true,
 const unable = (source: string, thrown: unknown): unknown => opening(`unable to copy from source ${source}`, thrown);
 
 async function isSame(source: Source, image: StoredImage, { store, system }: PullRequest): Promise<boolean> {
-  const top = readManifest(await source.manifest());
+  const raw = await source.manifest();
+  if (isSchema1(raw)) return false;
+  const top = readManifest(raw);
   const has = (digest: string) => image.manifests.some(one => one.digest === digest);
   if (top.kind === "image") return has(top.raw.digest);
   return has(choosePlatform(top.index, { ...imagePlatform(store, image), ...system?.platform }).digest);

@@ -9,6 +9,8 @@ import { showOne } from "../../cli/view.ts";
 import { describeImage, openImage, ociConfigOf } from "../../image/describe.ts";
 import { noPolicy } from "../../image/policy.ts";
 import { repositoryOf } from "../../image/reference.ts";
+import { describeSchema1, isSchema1 } from "../../image/schema1/schema1.ts";
+import type { RawManifest } from "../../image/manifest.ts";
 import type { Reference } from "../../image/reference.ts";
 import type { Source } from "../../image/source.ts";
 import type { ImageSystem } from "../../image/system.ts";
@@ -49,6 +51,7 @@ export default verb({
     try {
       const raw = await said("Error retrieving manifest for image", () => source.manifest());
       if (wish.raw && !wish.config) return context.write(raw.bytes);
+      if (isSchema1(raw)) return context.write(await shown(await legacy(raw, { wish, source, tags }), wish.format));
       const image = await said("Error parsing manifest for image", () => openImage(source, raw, system.platform));
       if (wish.raw) return context.write(image.configBytes);
       const value = wish.config ? ociConfigOf(image) : {
@@ -67,6 +70,20 @@ export default verb({
 function quietly<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
+}
+
+interface Legacy {
+  readonly wish: { readonly config: boolean };
+  readonly source: Source;
+  readonly tags: readonly string[] | Promise<readonly string[]>;
+}
+
+/** Docker's schema 1 has no config that could be shown before its layers are read. */
+async function legacy(raw: RawManifest, { wish, source, tags }: Legacy): Promise<object> {
+  if (!wish.config) return { ...nameOf(source), ...describeSchema1(raw), RepoTags: await tags };
+  throw new Fault("image.unsupported", "cannot show the config of a Docker schema 1 image: it has none of its own", {
+    hint: "copy it first, which makes one, for instance to dir:",
+  });
 }
 
 const nameOf = ({ reference }: Source): { Name?: string } => (reference === undefined ? {} : { Name: repositoryOf(reference) });

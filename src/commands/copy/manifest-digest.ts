@@ -6,6 +6,7 @@ import { errnoOf, Fault } from "../../base/fault.ts";
 import { limits } from "../../base/limits.ts";
 import { files } from "../../cli/complete.ts";
 import { exactly } from "../../cli/operands.ts";
+import { isSigned, signedPayload } from "../../image/schema1/signed.ts";
 import { refuseManyWords } from "./words.ts";
 import { verb } from "./verb.ts";
 
@@ -17,7 +18,8 @@ export default verb({
   needs: "nothing",
   examples: ["skopeo manifest-digest manifest.json"],
   run({ context, operands: [file] }) {
-    context.out(digestOf(readManifestFile(file!)));
+    const bytes = readManifestFile(file!);
+    context.out(digestOf(isSigned(bytes) ? signedPayload(bytes) : bytes));
   },
 });
 

@@ -13,6 +13,7 @@ import { rawManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
 import { referenceText, repositoryOf } from "../reference.ts";
 import type { Reference } from "../reference.ts";
+import { isSchema1 } from "../schema1/schema1.ts";
 import { registriesOf } from "../short-names.ts";
 import type { Sink, Source } from "../source.ts";
 import type { ImageSystem } from "../system.ts";
@@ -77,7 +78,12 @@ export async function registrySource(reference: Reference, system: ImageSystem =
     return await firstThatAnswers(endpoints, async endpoint => {
       const client = await clientFor(endpoint, system, "pull");
       const { bytes, mediaType } = await client.manifest(endpoint.repository, whatOf(reference), manifestMediaTypes);
-      return sourceAt({ name, reference, endpoint, client, top: rawManifest(bytes, mediaType), system });
+      const top = rawManifest(bytes, mediaType);
+      // The client leaves this to us where signatures inside are not part of what is digested.
+      if (isSchema1(top) && reference.digest !== undefined && top.digest !== reference.digest) {
+        throw new Fault("digest.mismatch", `manifest has digest ${top.digest}, not ${reference.digest}`);
+      }
+      return sourceAt({ name, reference, endpoint, client, top, system });
     });
   } catch (thrown) {
     throw opening(`initializing source ${name}`, thrown);
