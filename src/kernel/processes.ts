@@ -113,12 +113,12 @@ export function setParentDeathSignal(signal: number): void {
   check(call("prctl", 1, signal), "set the signal at the parent's end");
 }
 
-/** Sets the file mode creation mask and returns the one before. */
 /** Ends the process at once: nothing that is still open is closed in an orderly way. */
 export function exitNow(status: number): void {
   call("exit_group", status & 0xff);
 }
 
+/** Sets the file mode creation mask and returns the one before. */
 export function umask(mask: number): number {
   return call("umask", mask);
 }
