@@ -6,13 +6,18 @@ IMAGE ?=
 CMD ?=
 SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
 
-.PHONY: setup setup-test build run test ok system peers bench test-selinux udica-peers install docs clean
+.PHONY: setup setup-test setup-criu build run test ok system peers bench test-selinux udica-peers install docs clean
 
 setup:
 	@tools/setup.sh run
 
 setup-test:
 	@tools/setup.sh test
+
+# A criu that works on this kernel, from a newer Debian suite into a folder of its own where there is none. Without it
+# the tests of checkpoints fail and say why.
+setup-criu: build
+	@out/bin/podman system setup criu --quiet || true
 
 # `bun` is looked up by the shell, after the set-up: make has read its wildcards before.
 # Named whole: older npm also brings the program for musl, which does not run here.
@@ -28,7 +33,7 @@ run: build
 	@IMAGE='$(IMAGE)' CMD='$(CMD)' tools/run.sh
 
 # Everything: types, unit tests, tidiness, system tests. Writes out/test/*.xml and out/test/total.
-test: setup-test build
+test: setup-test build setup-criu
 	@$(bun) node_modules/typescript/bin/tsc --noEmit
 	@$(bun) tools/test.ts
 
@@ -38,7 +43,7 @@ ok: setup-test
 	@$(bun) test src tests/tidy.test.ts --timeout=60000
 
 # make system VERB=run: the system tests of one verb.
-system: setup-test build
+system: setup-test build setup-criu
 	@$(bun) tools/test.ts tests/system/$(VERB).test.ts
 
 # In an emulated guest whose kernel enforces SELinux; builds the guest once (some minutes), then needs two to three.
@@ -49,7 +54,7 @@ test-selinux: build
 udica-peers: build
 	@$(bun) tests/peers/udica.ts 500
 
-bench: setup-test build
+bench: setup-test build setup-criu
 	@$(bun) tools/bench.ts
 
 # PREFIX=DIR puts the program at DIR/bin/coracle; LINKS=1 also podman, buildah, skopeo and udica.

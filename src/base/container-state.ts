@@ -54,9 +54,14 @@ export interface ContainerState {
   networkStatus?: Record<string, NetworkStatus>;
   bundle?: string;
   cgroupPath?: string;
+  /** A dump that shall end the run is under way, or was when we died: whoever finishes the container looks whether it is whole. */
+  checkpointing?: boolean;
   checkpointed?: boolean;
   checkpointedAt?: string;
   checkpointPath?: string;
+  /** Kept by --keep. */
+  checkpointLog?: string;
+  restoreLog?: string;
   restored?: boolean;
   restoredAt?: string;
   health?: HealthState;

@@ -1,6 +1,6 @@
 // Bytes that a verb writes: to a file that the person names, or to standard output when that is no terminal.
 
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { errnoOf, systemFault, reasonOf } from "../base/fault.ts";
 import { isTerminal } from "../cli/prompt.ts";
 import { refuse } from "./container/written/refuse.ts";
@@ -29,4 +29,37 @@ async function toFile(path: string, fill: Fill): Promise<void> {
   } finally {
     closeSync(fd);
   }
+}
+
+/** A file that comes to its place when it is whole, and is gone again where that never happens. */
+export interface ArchiveFile extends Disposable {
+  write(chunk: Uint8Array): void;
+  /** It is whole. */
+  keep(): void;
+}
+
+/** Of our own eyes alone; "-" is standard output. @throws Fault "usage.invalid" for a terminal, "system.…" */
+export function archiveFile(context: Invocation, path: string): ArchiveFile {
+  if (path === "-") {
+    if (isTerminal(1)) throw refuse("refusing to export to terminal. Name a file or redirect");
+    return { write: (chunk) => context.write(chunk), keep() {}, [Symbol.dispose]() {} };
+  }
+  if (path === "") throw refuse("must provide valid path for file to write to");
+  const staged = `${path}.${process.pid}.partial`;
+  let fd: number;
+  try {
+    fd = openSync(staged, "wx", 0o600);
+  } catch (thrown) {
+    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot write to "${path}": ${(thrown as Error).message}`, thrown);
+  }
+  return {
+    write(chunk) {
+      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+    },
+    keep: () => renameSync(staged, path),
+    [Symbol.dispose]() {
+      closeSync(fd);
+      rmSync(staged, { force: true });
+    },
+  };
 }

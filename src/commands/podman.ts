@@ -9,6 +9,7 @@ import { compatibleVersion } from "./version.ts";
 
 const container: Contents = {
   attach: ["Attach to a running container", () => import("./container/attach.ts")],
+  checkpoint: ["Checkpoint one or more containers", () => import("./container/checkpoint.ts")],
   learn: ["Watch a container for the rights it needs", () => import("./container/learn.ts"), { hidden: true }],
   cleanup: ["Clean up network and mountpoints of one or more containers", () => import("./container/cleanup.ts")],
   clone: ["Clone an existing container", () => import("./container/clone.ts")],
@@ -31,6 +32,7 @@ const container: Contents = {
   ps: ["List containers", () => import("./container/ps.ts")],
   rename: ["Rename an existing container", () => import("./container/rename.ts")],
   restart: ["Restart one or more containers", () => import("./container/restart.ts")],
+  restore: ["Restore one or more containers from a checkpoint", () => import("./container/restore.ts")],
   rm: ["Remove one or more containers", () => import("./container/rm.ts")],
   run: ["Run a command in a new container", () => import("./container/run.ts")],
   runlabel: ["Execute the command described by an image label", () => import("./container/runlabel.ts")],
@@ -149,6 +151,9 @@ const system: Contents = {
   reset: ["Reset podman storage", () => import("./system/reset.ts")],
   service: refusedService,
   "service-install": ["Start containers at boot", () => import("./system/service-install.ts")],
+  setup: group("Set up programs that this machine lacks", {
+    criu: ["Get a criu that checkpoints containers here", () => import("./system/setup/criu.ts")],
+  }),
 };
 
 const contents: Contents = {

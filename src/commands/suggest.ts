@@ -29,6 +29,10 @@ function imageWords(host: Host): string[] {
   return host.store.images.list().flatMap(({ names }) => names.flatMap((name) => [name, name.slice(name.lastIndexOf("/") + 1)]));
 }
 
+/** What can be restored: containers that do not run, and images. */
+export const containersAndImages: Completer = completer((context, word) =>
+  [...namesOf(context.host, word, (status) => status === "exited" || status === "created"), ...imageWords(context.host)]);
+
 /** An image first, then whatever the shell knows. */
 export const imageThenFiles: Completer = completer(async (context, word, operands) => {
   if (operands.length === 0) return imageWords(context.host);

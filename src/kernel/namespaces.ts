@@ -105,6 +105,22 @@ function inOtherNetns<T>(leave: () => void, use: () => T): T {
   }
 }
 
+/** Names the machine in the UTS namespace of a process. */
+export function setHostname(pid: number, name: string): void {
+  const there = openNamespace("uts", pid);
+  const home = openNamespace("uts");
+  try {
+    setns(there, CLONE_NEWUTS);
+    try {
+      scoped(() => check(call("sethostname", putPath(name), new TextEncoder().encode(name).length), "set the host name", name));
+    } finally {
+      setns(home, CLONE_NEWUTS);
+    }
+  } finally {
+    for (const fd of [there, home]) closeQuietly(fd);
+  }
+}
+
 /**
  * Makes a network namespace that lives as long as the file `path` is mounted, with its loopback up.
  * The file must not exist; its directory must.

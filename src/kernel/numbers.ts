@@ -84,6 +84,7 @@ export const numbers = {
   perf_event_open: [298, 241],
   prlimit64: [302, 261],
   syncfs: [306, 267],
+  sethostname: [170, 161],
   setns: [308, 268],
   renameat2: [316, 276],
   memfd_create: [319, 279],

@@ -108,6 +108,20 @@ export function removeCgroup(path: string): void {
   }
 }
 
+/** The same with all below it. */
+export function removeCgroupTree(path: string): void {
+  const remove = (directory: string, depth: number): void => {
+    if (depth > 32) return;
+    try {
+      for (const entry of readdirSync(directory, { withFileTypes: true })) if (entry.isDirectory()) remove(`${directory}/${entry.name}`, depth + 1);
+      rmdirSync(directory);
+    } catch {
+      // Not empty or gone already.
+    }
+  };
+  for (const directory of cgroupDirectories(path)) remove(directory, 0);
+}
+
 /** The cgroup a process is in, "" when it has gone. */
 export function cgroupOfProcess(pid: number, mode: CgroupMode = cgroupMode()): string {
   try {

@@ -44,7 +44,10 @@ export interface ContainerMonitored extends Monitored {
   readonly timeoutSeconds?: number;
   readonly noPivot?: boolean;
   readonly sdnotifySocket?: string;
+  /** A directory of criu's images: the runtime restores instead of creating, and the program runs at once. */
   readonly restoreFrom?: string;
+  /** For the runtime's restore. */
+  readonly restoreOptions?: readonly string[];
   readonly passthrough?: boolean;
   /** Descriptors of ours that conmon keeps open for as long as it lives, such as sockets of published ports. */
   readonly heldFds?: readonly number[];
@@ -107,7 +110,7 @@ export async function launchContainer(asked: ContainerMonitored): Promise<Launch
     ...(asked.timeoutSeconds ? ["-T", String(asked.timeoutSeconds)] : []),
     ...(asked.noPivot ? ["--no-pivot"] : []),
     ...(asked.sdnotifySocket ? ["--sdnotify-socket", asked.sdnotifySocket] : []),
-    ...(asked.restoreFrom ? ["--restore", asked.restoreFrom] : []),
+    ...(asked.restoreFrom ? ["--restore", asked.restoreFrom, ...(asked.restoreOptions ?? []).flatMap(word => ["--runtime-opt", word])] : []),
   ];
   if (asked.cgroups === "split" && cgroupMode() === "v2") makeRoomForPayload();
   const run = await Monitor.begin(asked, args, asked.passthrough ? "inherit" : "ignore");

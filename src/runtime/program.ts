@@ -1,7 +1,7 @@
 // Which OCI runtime runs a container, and how it is called on this host.
 // Source: runtime-spec runtime.md; on hybrid hosts crun wants the v2 tree out of sight.
 
-import { findProgram, spawn, spawnSync, type Child, type Finished, type Stdio } from "../base/spawn.ts";
+import { findProgram, spawn, spawnSync, type Child, type Finished, type SpawnOptions, type Stdio } from "../base/spawn.ts";
 import { Fault } from "../base/fault.ts";
 import { cgroupMode, type CgroupMode } from "./cgroups.ts";
 import { entranceWithoutUnified, withoutUnified } from "./unified.ts";
@@ -72,8 +72,8 @@ export interface Answer {
 const complaintBytesMax = 64 * 1024;
 
 /** Calls the runtime while we go on. */
-export async function beginRuntime(program: RuntimeProgram, args: readonly string[]): Promise<Answer> {
-  const child = inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio: ["ignore", "ignore", "pipe"] }));
+export async function beginRuntime(program: RuntimeProgram, args: readonly string[], how: Pick<SpawnOptions, "env" | "cwd" | "detached"> = {}): Promise<Answer> {
+  const child = inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio: ["ignore", "ignore", "pipe"], ...how }));
   const decoder = new TextDecoder();
   let complaint = "";
   for await (const chunk of child.stderr ?? []) {

@@ -20,10 +20,15 @@ export function isOpaque(target: string | Uint8Array | number): boolean {
 
 const isDirectory = (stat: Stat | undefined): boolean => stat !== undefined && (stat.mode & typeMask) === directoryType;
 
+export interface ChangesHow {
+  /** Tells as deleted, too, what a directory hides that was removed and made again. */
+  readonly hidden?: boolean;
+}
+
 /** @param lower the directories of the layers, top first */
-export function changesOf(upper: string, lower: readonly string[]): Change[] {
+export function changesOf(upper: string, lower: readonly string[], { hidden = false }: ChangesHow = {}): Change[] {
   const changes: { kind: Change["kind"]; path: ByteText }[] = [];
-  walk({ path: "", upper: toByteText(Buffer.from(upper)), lower: lower.map(path => toByteText(Buffer.from(path))) }, changes);
+  walk({ path: "", upper: toByteText(Buffer.from(upper)), lower: lower.map(path => toByteText(Buffer.from(path))), hidden }, changes);
   changes.sort((one, two) => (one.path < two.path ? -1 : one.path > two.path ? 1 : 0));
   return changes.map(({ kind, path }) => ({ kind, path: showName(path) }));
 }
@@ -33,6 +38,7 @@ interface Place {
   readonly path: ByteText;
   readonly upper: ByteText;
   readonly lower: readonly ByteText[];
+  readonly hidden: boolean;
 }
 
 /** True when something in it was recorded. */
@@ -53,8 +59,9 @@ function walk(place: Place, changes: { kind: Change["kind"]; path: ByteText }[])
       changes.push({ kind, path });
       continue;
     }
-    const lower = isOpaque(toPath(upper)) ? [] : through;
-    const hasInside = walk({ path, upper, lower }, changes);
+    const isHiding = isOpaque(toPath(upper));
+    if (isHiding && place.hidden) for (const gone of hiddenNames(upper, through)) changes.push({ kind: "D", path: `${path}/${gone}` });
+    const hasInside = walk({ path, upper, lower: isHiding ? [] : through, hidden: place.hidden }, changes);
     if (hasInside || found === undefined || !isSameDirectory(stat, found)) changes.push({ kind, path });
   }
   return changes.length > before;
@@ -64,6 +71,13 @@ function walk(place: Place, changes: { kind: Change["kind"]; path: ByteText }[])
 const isSameDirectory = (one: Stat, two: Stat): boolean =>
   one.mode === two.mode && one.uid === two.uid && one.gid === two.gid &&
   one.mtime.sec === two.mtime.sec && one.mtime.nsec === two.mtime.nsec;
+
+/** What the layers would show in a directory that was removed and made again, and what is not in it now. */
+function hiddenNames(upper: ByteText, lower: readonly ByteText[]): ByteText[] {
+  const now = new Set(namesIn(upper));
+  const names = new Set(lower.flatMap(namesIn));
+  return [...names].filter(name => !now.has(name) && below(lower, name).found !== undefined);
+}
 
 /** What the layers show under a name, and which of their directories make up a directory of that name. */
 function below(lower: readonly ByteText[], name: ByteText): { found: Stat | undefined; through: ByteText[] } {

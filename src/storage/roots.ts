@@ -61,7 +61,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     upperPath: upper,
     overlayPaths: id => ({ lower: lowers(need(id)), upper: upper(id), work: `${rootPath(place, id)}/work` }),
     remove: id => row(id) !== undefined && remove(place, id),
-    changes: id => changesOf(upper(id), lowers(need(id))),
+    changes: (id, how) => changesOf(upper(id), lowers(need(id)), how),
     takeUpper(id, lease) {
       const lower = lowers(need(id));
       const taken = takeUpper(place, id, lease);

@@ -5,6 +5,7 @@ import type { Database } from "bun:sqlite";
 import type { Digest } from "../base/digest.ts";
 import type { IdMapping } from "../base/container-spec.ts";
 import type { Compression } from "../base/media-types.ts";
+import type { ChangesHow } from "./changes.ts";
 import type { TreeOptions } from "./tar/tree.ts";
 
 export interface StoreOptions {
@@ -367,7 +368,7 @@ export interface Roots {
    */
   takeUpper(id: string, lease: Lease): string;
   /** What differs from the image, parents before children. */
-  changes(id: string): Change[];
+  changes(id: string, how?: ChangesHow): Change[];
   /** The difference as a layer's tar stream, whiteouts included. */
   diff(id: string, options?: Pick<TreeOptions, "alter">): Iterable<Uint8Array>;
   /** Bytes in the writable layer. */

@@ -53,7 +53,8 @@ function hereAlready(host: Host, imageName: string, system: ImageSystem): FoundI
   }
 }
 
-async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions): Promise<FoundImage | undefined> {
+/** The image of a container that is to be made, pulled where it is missing. */
+export async function imageFor(host: Host, spec: ContainerSpec, options: CreateOptions): Promise<FoundImage | undefined> {
   if (spec.rootfs || spec.imageName === undefined) return undefined;
   const { imageName } = spec;
   const { platform } = spec;
@@ -173,13 +174,19 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
   const found = await imageFor(host, asked, options);
   const id = randomId();
   const name = nameFor(host, asked);
-  const { spec: complete, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
+  const { spec, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
+  await createComplete(host, { id, name, spec }, found?.image);
+  return { id, name, warnings };
+}
+
+/** From a spec that is complete already to a row and a root; nothing is left where it fails. */
+export async function createComplete(host: Host, { id, name, spec: complete }: Omit<ContainerRecord, "state">, image: StoredImage | undefined): Promise<void> {
   const made: string[] = [];
   try {
     const spec: ContainerSpec = { ...complete, mounts: prepareVolumes(host, complete.mounts ?? [], made), ...findUses(host, complete) };
     mkdirSync(host.paths.staticDir(id), { recursive: true, mode: 0o700 });
     keepSecrets(host, id, spec);
-    insert(host, { id, name, spec, state: { status: "created", createdAt: nowRfc3339Nano() } }, found?.image);
+    insert(host, { id, name, spec, state: { status: "created", createdAt: nowRfc3339Nano() } }, image);
     writeCidfile(spec, id);
   } catch (thrown) {
     rmSync(host.paths.staticDir(id), { recursive: true, force: true });
@@ -189,5 +196,4 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
     throw thrown;
   }
   await tellCreation(host, id);
-  return { id, name, warnings };
 }

@@ -17,13 +17,20 @@ import { unmountRoot } from "./root.ts";
 function noteEnd(host: Host, record: ContainerRecord): ContainerRecord {
   if (!isLive(record.state)) return record;
   const exit = readExitFile(host, record.id);
-  const state = ended(record.state, exit);
+  // criu ends what it has dumped by a kill, which says nothing of the program.
+  const state = record.state.checkpointed ? { ...ended(record.state, exit), exitCode: 0 } : ended(record.state, exit);
   host.state.transaction(() => {
     host.state.saveState(record.id, state);
     host.state.keepExitCode(record.id, state.exitCode ?? 0);
   });
-  containerEvent(host, record, "died", { ContainerExitCode: state.exitCode ?? 0 });
+  if (!record.state.checkpointed) containerEvent(host, record, "died", { ContainerExitCode: state.exitCode ?? 0 });
   return { ...record, state };
+}
+
+/** A run that was to end by a dump: what only the mounted container has is saved beside the images, where the dump is whole. */
+async function dumped(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
+  const { noteDump } = await import("../checkpoints/note.ts");
+  return noteDump(host, record);
 }
 
 /** A run that never got as far as its program. */
@@ -52,7 +59,7 @@ export async function finish(host: Host, record: ContainerRecord, { networkLater
     throw new Fault("container.running", `container ${record.id} is running or paused, refusing to clean up: container state improper`);
   }
   if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
-  const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, record);
+  const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, state.checkpointing ? await dumped(host, record) : record);
   const leaves = networkLater && mayLeaveLater(record);
   // The tools of the runtime and of the network work side by side, and beside us.
   const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), leaves ? undefined : disconnect(host, record, state)]);

@@ -30,9 +30,11 @@ function stateOf(host: Host, { id, spec, state }: ContainerRecord): Record<strin
     ExitCode: state.exitCode ?? 0, Error: state.error ?? "",
     StartedAt: state.startedAt ?? never, FinishedAt: state.finishedAt ?? never,
     ...(state.health ? { Health: { Status: state.health.status, FailingStreak: state.health.failingStreak, Log: state.health.log } } : {}),
-    ...(state.checkpointed ? { Checkpointed: true } : {}),
+    Checkpointed: state.checkpointed ?? false,
     ...(cgroup ? { CgroupPath: cgroup } : {}),
     CheckpointedAt: state.checkpointedAt ?? never, RestoredAt: state.restoredAt ?? never,
+    ...(state.checkpointLog ? { CheckpointLog: state.checkpointLog } : {}), ...(state.checkpointPath ? { CheckpointPath: state.checkpointPath } : {}),
+    ...(state.restoreLog ? { RestoreLog: state.restoreLog } : {}),
     ...(state.restored ? { Restored: true } : {}),
     StoppedByUser: state.stoppedByUser ?? false,
   };

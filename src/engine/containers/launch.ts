@@ -3,11 +3,12 @@
 import { existsSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
-import { needProgram } from "../../base/spawn.ts";
+import { needProgram, type Environment } from "../../base/spawn.ts";
 import { connectUnix } from "../../kernel/sockets.ts";
 import { writeBundle } from "../../runtime/bundle.ts";
 import { launchContainer, type Launched } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
+import type { RuntimeProgram } from "../../runtime/program.ts";
 import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
 import { ownProgram } from "../rootless.ts";
@@ -81,8 +82,17 @@ export function conmonLog(host: Host, record: Pick<ContainerRecord, "id" | "spec
 
 const bundleOf = (host: Host, id: string): string => `${host.paths.runDir(id)}/bundle`;
 
+/** How the runtime makes it from a checkpoint. */
+export interface RestoreLaunch {
+  readonly program: RuntimeProgram;
+  /** criu's images. */
+  readonly images: string;
+  readonly options: readonly string[];
+  readonly env: Environment;
+}
+
 /** From ready parts to a container that the runtime has made. @throws Fault with the runtime's own words */
-export async function launch(host: Host, record: ContainerRecord, readied: Readied): Promise<LaunchedContainer> {
+export async function launch(host: Host, record: ContainerRecord, readied: Readied, restoring?: RestoreLaunch): Promise<LaunchedContainer> {
   const { id, name, spec } = record;
   const runDir = host.paths.runDir(id);
   const bundle = bundleOf(host, id);
@@ -92,7 +102,8 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
   writeBundle(bundle, { ...watched, ...(hooks ? { hooks } : {}) });
   const { pid, conmonPid } = await launchFresh(host, record, {
     id, name, bundle,
-    runtime: runtimeOf(host, spec),
+    runtime: restoring?.program ?? runtimeOf(host, spec),
+    ...(restoring ? { restoreFrom: restoring.images, restoreOptions: restoring.options, env: restoring.env } : {}),
     pidfile: `${runDir}/pidfile`,
     conmonPidfile: `${runDir}/conmon.pid`,
     exitDirectory: host.paths.exits,

@@ -21,9 +21,9 @@ import { copyDefaultMounts } from "./default-mounts.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { writeUserFiles } from "./user-files.ts";
 import { labelFiles } from "./labels.ts";
-import { launch, removeFromRuntime } from "./launch.ts";
+import { launch, removeFromRuntime, type RestoreLaunch } from "./launch.ts";
 import { removeTree } from "./run-files.ts";
-import { mountRoot, unmountRoot } from "./root.ts";
+import { mountRoot, unmountRoot, type MountedRoot } from "./root.ts";
 import { isLive } from "./observe.ts";
 
 /** We were killed between the runtime's making of it and our writing that down: it still waits, with its monitor. */
@@ -82,7 +82,13 @@ interface Launching {
   readonly state: ContainerState;
 }
 
-async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<Launching> {
+/** A start from a checkpoint: the program goes on where it was, at once, so all must be there before. */
+export interface Restoring extends RestoreLaunch {
+  /** Fills root, volumes and /dev/shm, which are mounted by then. */
+  fill(root: MountedRoot): void;
+}
+
+async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?: Restoring): Promise<Launching> {
   let networkStatus: Record<string, NetworkStatus> | undefined;
   let networking: Promise<void> = Promise.resolve();
   let heldFds: number[] = [];
@@ -101,11 +107,13 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
       // Handled below; until then a failure must not count as one that nobody saw.
       networking.catch(() => {});
     }
+    if (restoring) await networking;
     const root = mountRoot(host, record, users);
+    restoring?.fill(root);
     const defaults = copyDefaultMounts(host, record);
     const bindMounts: Record<string, string> = {
       ...defaults, ...placeSecrets(host, record, defaults), ...sharedFiles(host, record),
-      ...writeEtcFiles(host, record), ...writeUserFiles(host, record, root.path),
+      ...writeEtcFiles(host, record, networkStatus), ...writeUserFiles(host, record, root.path),
     };
     const own = [...Object.values(bindMounts)].filter(path => path.startsWith(`${host.paths.runDir(record.id)}/`));
     labelFiles(record.spec, own);
@@ -114,11 +122,12 @@ async function connectAndLaunch(host: Host, record: ContainerRecord): Promise<La
       for (const [target, source] of Object.entries(bindMounts)) if (target.startsWith("/etc/")) bindMounts[`${directory.replace(/\/$/, "")}${target}`] = source;
     }
     const whole = withSecretEnvironment(host, withPaths(host, record));
-    const launched = launch(host, whole, { root: root.path, shownRoot: root.shown, mounts: root.mounts, bindMounts, heldFds, users, ...(namespace ? { namespace } : {}) });
+    const readied = { root: root.path, shownRoot: root.shown, mounts: root.mounts, bindMounts, heldFds, users, ...(namespace ? { namespace } : {}) };
+    const launched = launch(host, whole, readied, restoring);
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;
     if (made.status === "rejected") throw made.reason;
-    if (networkStatus) writeEtcFiles(host, record, networkStatus);
+    if (networkStatus && !restoring) writeEtcFiles(host, record, networkStatus);
     const { pid, conmonPid, bundle } = made.value;
     const pidStart = processStart(pid);
     return {
@@ -147,7 +156,7 @@ function lasting(state: ContainerState): ContainerState {
  *
  * @throws Fault, "process.not-found" and "process.not-executable" among them
  */
-export async function prepare(host: Host, record: ContainerRecord): Promise<ContainerRecord> {
+export async function prepare(host: Host, record: ContainerRecord, restoring?: Restoring): Promise<ContainerRecord> {
   if (hasHalfStart(host, record)) {
     await removeFromRuntime(host, record, { quiet: true });
     // Its conmon writes an exit file still, which must not be taken for that of the new run.
@@ -160,12 +169,12 @@ export async function prepare(host: Host, record: ContainerRecord): Promise<Cont
   }
   try {
     if (record.spec.security?.learn) (await import("./learn.ts")).startLearner(host, record);
-    const { state } = await connectAndLaunch(host, record);
+    const { state } = await connectAndLaunch(host, record, restoring);
     host.state.saveState(record.id, state);
     const { pidfile, conmonPidfile } = record.spec;
     if (pidfile && state.pid) writeFileSync(pidfile, String(state.pid));
     if (conmonPidfile && state.conmonPid) writeFileSync(conmonPidfile, String(state.conmonPid));
-    containerEvent(host, record, "init");
+    if (!restoring) containerEvent(host, record, "init");
     return { ...record, state };
   } catch (thrown) {
     if (thrown instanceof Fault) host.state.saveState(record.id, { ...lasting(record.state), error: thrown.message, exitCode: thrown.exit });
