@@ -109,8 +109,8 @@ test("--keep keeps images, logs and statistics, and says where", async () => {
 test("a terminal goes on: size, input and output", async () => {
   const first = onTerminal(["podman", "run", "-it", "--name", "terminal", IMAGE, "sh"], { columns: 90, rows: 30 });
   await first.see(/[#$] /);
-  first.type("kept=yes\n");
-  await first.see(/[#$] /);
+  first.type("kept=yes; echo now-$kept\n");
+  await first.see(/now-yes/);
   ok("container", "checkpoint", "terminal");
   await first.end();
   ok("container", "restore", "terminal");
