@@ -14,6 +14,7 @@ aardvark-dns:/usr/lib/podman/aardvark-dns
 catatonit:/usr/bin/catatonit
 uidmap:/usr/bin/newuidmap
 passt:/usr/bin/pasta
+slirp4netns:/usr/bin/slirp4netns
 iptables:/usr/sbin/iptables
 nftables:/usr/sbin/nft
 golang-github-containers-common:/usr/share/containers/seccomp.json

@@ -9,7 +9,7 @@ import { scrubbed } from "../base/spawn.ts";
 import { lockFile } from "../kernel/locks.ts";
 import { kill } from "../kernel/processes.ts";
 import { lineToAdd, rangesFile, subordinateRanges, userName } from "../kernel/subordinate-ids.ts";
-import { becomeInside, isWayIn, keepNamespaces } from "../kernel/user-namespace.ts";
+import { becomeInside, isWayIn, keepNamespaces, keepNamespacesOf } from "../kernel/user-namespace.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { defaultRoots } from "./host.ts";
 import { privateDirectory, userRunDirectory } from "./run-directory.ts";
@@ -49,7 +49,8 @@ async function wayIn(user: RootlessUser, runDirectory: string): Promise<number> 
   using _lock = lockFile(`${directory}/pause.lock`, { exclusive: true, wait: true });
   const meanwhile = readPause(file, user.uid);
   if (meanwhile !== undefined && isWayIn(meanwhile)) return meanwhile;
-  const pid = monitorOf(user) ?? (await makeNamespaces(user));
+  const monitor = monitorOf(user);
+  const pid = (monitor === undefined ? undefined : await keepNamespacesOf(monitor)) ?? (await makeNamespaces(user));
   const staged = `${file}.new`;
   fs.writeFileSync(staged, String(pid), { mode: 0o600 });
   fs.renameSync(staged, file);

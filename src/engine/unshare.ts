@@ -3,9 +3,11 @@
 
 import * as fs from "node:fs";
 import { Fault, errnoOf } from "../base/fault.ts";
-import { findProgram } from "../base/spawn.ts";
+import { findProgram, spawn } from "../base/spawn.ts";
 import { become } from "../kernel/user-namespace.ts";
 import type { Host } from "./host.ts";
+import { forgetUser, joinRootless } from "./networks/netavark.ts";
+import { inRootlessNetns } from "./networks/rootless-netns.ts";
 import { insideEnvironment } from "./rootless.ts";
 
 /** Becomes the command, or the person's shell; returns only by a fault. */
@@ -14,6 +16,23 @@ export function runUnshared(host: Host, command: readonly string[]): never {
   const words = command.length > 0 ? command : shellOf(process.env);
   const program = locate(words[0]!);
   return become(program, words, insideEnvironment({ CONTAINERS_GRAPHROOT: host.paths.root, CONTAINERS_RUNROOT: host.paths.runroot }));
+}
+
+/** As `runUnshared`, in the network namespace of the user's bridges, which is there for as long as the command runs. @returns its status */
+export async function runInRootlessNetns(host: Host, command: readonly string[]): Promise<number> {
+  if (!host.rootless) throw new Fault("usage.invalid", "please use unshare with rootless");
+  const words = command.length > 0 ? command : shellOf(process.env);
+  const program = locate(words[0]!);
+  const user = `pid-${process.pid}`;
+  await joinRootless(host, user);
+  try {
+    // What a person types to stop it is for the command alone.
+    for (const signal of ["SIGINT", "SIGQUIT"] as const) process.on(signal, () => {});
+    const env = insideEnvironment({ CONTAINERS_GRAPHROOT: host.paths.root, CONTAINERS_RUNROOT: host.paths.runroot });
+    return await spawn([...inRootlessNetns(host), program, ...words.slice(1)], { stdio: ["inherit", "inherit", "inherit"], env }).exited;
+  } finally {
+    await forgetUser(host, user);
+  }
 }
 
 function shellOf({ SHELL }: NodeJS.ProcessEnv): string[] {

@@ -39,6 +39,19 @@ export async function keepNamespaces(users: Mapped, groups: Mapped): Promise<num
   }
 }
 
+/** A new process that keeps the namespaces `pid` is in; undefined where that one ends before. */
+export async function keepNamespacesOf(pid: number): Promise<number | undefined> {
+  const entering = [needProgram("nsenter", "util-linux"), "--preserve-credentials", `--user=/proc/${pid}/ns/user`, `--mount=/proc/${pid}/ns/mnt`, "--"];
+  const keeper = spawn([...entering, ...keeperProgram()], { detached: true, cwd: "/", env: { PATH: "/usr/bin:/bin" }, stdio: ["ignore", "ignore", "ignore"] });
+  keeper.unref();
+  const end = performance.now() + waitMs;
+  for (; performance.now() < end; await Bun.sleep(0.2)) {
+    if (processStart(keeper.pid) === undefined) return undefined;
+    if (isWayIn(keeper.pid) && fs.readFileSync(`/proc/${keeper.pid}/comm`, "utf8").trim() !== "nsenter") return keeper.pid;
+  }
+  return undefined;
+}
+
 /** catatonit's pause mode; where it is not there, a sleep does the same. */
 function keeperProgram(): string[] {
   for (const path of ["/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit"]) if (fs.existsSync(path)) return [path, "-P"];

@@ -1,10 +1,9 @@
 // podman unshare: a command, or a shell, in the namespaces where an ordinary user is root.
 // Source: podman-unshare(1).
 
-import { Fault } from "../../base/fault.ts";
 import { toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
-import { runUnshared } from "../../engine/unshare.ts";
+import { runInRootlessNetns, runUnshared } from "../../engine/unshare.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
@@ -16,8 +15,8 @@ export default verb({
   },
   interspersed: false,
   examples: ["podman unshare id", "podman unshare cat /proc/self/uid_map,", "podman unshare podman-script.sh"],
-  run({ context, flags, operands }) {
-    if (flags.rootlessNetns) throw new Fault("usage.unsupported", "cannot join the rootless network namespace (--rootless-netns): this version makes none");
-    runUnshared(context.host, operands);
+  async run({ context, flags, operands }) {
+    if (flags.rootlessNetns) return runInRootlessNetns(context.host, operands);
+    return runUnshared(context.host, operands);
   },
 });

@@ -6,6 +6,7 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import type { Host } from "../host.ts";
+import { pastaHost, showsHost } from "../networks/pasta.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
 interface HostEntry {
@@ -112,11 +113,18 @@ function baseHosts(host: Host, spec: ContainerSpec): string {
   return readText(file === "" ? "/etc/hosts" : file);
 }
 
+/** What reaches the host from inside. An ordinary user's bridges end in a namespace of their own, out of which pasta leads. */
+function hostAddress(host: Host, { network }: ContainerSpec, status: Record<string, NetworkStatus> | undefined): string | undefined {
+  if (network?.mode === "host") return "127.0.0.1";
+  if (!host.rootless) return gatewayOf(status);
+  return (network?.mode === "pasta" || network?.mode === "bridge") && showsHost(host) ? pastaHost : undefined;
+}
+
 function hostsOf(host: Host, { name, spec }: ContainerRecord, status: Record<string, NetworkStatus> | undefined): string {
   const names = [...new Set([spec.hostname ?? name, name])];
   const own = spec.network?.mode === "none" ? [{ ip: "127.0.0.1", names }] : addressesOf(status).map(ip => ({ ip, names: [spec.hostname ?? name, name] }));
   const configured = host.conf.containers.host_containers_internal_ip;
-  const gateway = configured === "none" ? undefined : configured || gatewayOf(status) || (spec.network?.mode === "host" ? "127.0.0.1" : undefined);
+  const gateway = configured === "none" ? undefined : configured || hostAddress(host, spec, status);
   return hostsText({ added: spec.hostAdd ?? [], base: baseHosts(host, spec), own, ...(gateway ? { gateway } : {}) });
 }
 

@@ -9,7 +9,7 @@ import { log } from "../../base/log.ts";
 import { closeQuietly } from "../../kernel/files.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
-import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, refuseUnreachable } from "../networks/connect.ts";
+import { connect, connectBySlirp, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, refuseUnreachable } from "../networks/connect.ts";
 import { reservePorts } from "../networks/held-ports.ts";
 import { connectByPasta } from "../networks/pasta.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
@@ -97,10 +97,11 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
     heldFds = reservePorts(host, record);
     using users = openUsers(withPaths(host, record).spec, hasOwnNamespace(record));
     const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id, users.networkPath) : undefined;
-    if (namespace && record.spec.network?.mode === "pasta") {
-      // It binds the ports itself, and keeps them as long as the namespace lives.
+    if (namespace && host.rootless) {
+      // Who connects it binds the ports, and keeps them as long as the namespace lives.
       for (const fd of heldFds.splice(0)) closeQuietly(fd);
-      connectByPasta(host, record, namespace);
+      if (record.spec.network?.mode === "pasta") connectByPasta(host, record, namespace);
+      if (record.spec.network?.mode === "slirp4netns") await connectBySlirp(host, record, namespace);
     }
     if (isBridged(record)) {
       networking = connect(host, record, join(host, record)).then(status => void (networkStatus = status));

@@ -1,6 +1,6 @@
 // A container's network: its namespace, its addresses, its ports; all of it up before the program starts, and down after.
 
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import type { NetworkAttachment } from "../../base/container-spec.ts";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
@@ -10,28 +10,27 @@ import { keepNetns, nameNetns } from "../../kernel/user-namespace.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { contains, formatAddress, parseAddress, parseSubnet, usableRange } from "./addresses.ts";
-import { setUp, tearDown } from "./netavark.ts";
+import { forgetUser, setUp, tearDown } from "./netavark.ts";
 import type { Joined, NetavarkJob } from "./netavark.ts";
 import { getNetwork } from "./networks.ts";
 import type { Network, NetworkSubnet } from "./networks.ts";
+import { rootlessDns } from "./rootless-netns.ts";
+import { openPorts, slirpName, startSlirp, stopByFile } from "./slirp.ts";
 
 /** Whether netavark has to do something for this container. */
 export const isBridged = ({ spec }: ContainerRecord): boolean => spec.network?.mode === "bridge";
 
 /** Whether the container has a namespace of its own, which we make and name. */
 export const hasOwnNamespace = ({ spec }: ContainerRecord): boolean =>
-  spec.network?.mode === "bridge" || spec.network?.mode === "none" || spec.network?.mode === "pasta";
+  spec.network?.mode === "bridge" || spec.network?.mode === "none" || spec.network?.mode === "pasta" || spec.network?.mode === "slirp4netns";
 
 export const namespacePath = (host: Host, id: string): string => `${host.paths.namespaces}/${id}`;
 
-/** What an ordinary user's container may ask for: netavark would need a network namespace of the user's own between. */
+/** Each of the helpers of ordinary users works for them alone. */
 export function refuseUnreachable(host: Host, { spec }: ContainerRecord): void {
   const mode = spec.network?.mode;
-  if (mode === "slirp4netns") throw new Fault("usage.unsupported", "cannot use --network slirp4netns: this version connects by pasta", { hint: "use --network pasta" });
-  if (host.rootless && mode === "bridge") {
-    throw new Fault("usage.unsupported", "cannot join a bridge network as an ordinary user: this version connects users' containers by pasta only", { hint: "use --network pasta, or run as root" });
-  }
-  if (!host.rootless && mode === "pasta") throw new Fault("usage.unsupported", "cannot use --network pasta as root: it serves ordinary users", { hint: "use --network bridge" });
+  if (host.rootless || (mode !== "pasta" && mode !== "slirp4netns")) return;
+  throw new Fault("usage.unsupported", `cannot use --network ${mode} as root: it serves ordinary users`, { hint: "use --network bridge" });
 }
 
 /** Makes the container's network namespace, or names one that is `made`; one left over from a crash goes first. */
@@ -43,6 +42,31 @@ export function makeNamespace(host: Host, id: string, made?: string): string {
   else if (host.rootless) keepNetns(path);
   else createNamedNetns(path);
   return path;
+}
+
+const slirpSocket = (host: Host, id: string): string => `${host.paths.namespaces}/${id.slice(0, 12)}.sock`;
+const slirpFile = (host: Host, id: string): string => `${host.paths.namespaces}/${id}.slirp`;
+
+/** Options of --network slirp4netns, as slirp4netns takes them. @throws Fault "usage.invalid" */
+export function slirpArguments(options: readonly string[]): string[] {
+  return options.flatMap(option => {
+    const [name = "", value = ""] = option.split("=");
+    if (name === "cidr") return [`--cidr=${value}`];
+    if (name === "mtu") return [`--mtu=${value}`];
+    if (name === "outbound_addr") return [`--outbound-addr=${value}`];
+    if (name === "outbound_addr6") return [`--outbound-addr6=${value}`];
+    if (name === "enable_ipv6") return value === "true" ? ["--enable-ipv6"] : [];
+    // Its own forwarder is the only one there is.
+    if (name === "port_handler" && (value === "slirp4netns" || value === "rootlesskit")) return [];
+    throw new Fault("usage.invalid", `unknown option for slirp4netns: ${JSON.stringify(option)}`, { hint: "it takes cidr, mtu, outbound_addr, outbound_addr6, enable_ipv6 and port_handler" });
+  });
+}
+
+/** One slirp4netns for a container that asked for it; `disconnect` ends it. */
+export async function connectBySlirp(host: Host, { id, spec }: ContainerRecord, namespace: string): Promise<void> {
+  const socket = slirpSocket(host, id);
+  await startSlirp({ namespace, device: "tap0", socket, pidFile: slirpFile(host, id), configures: true, arguments: slirpArguments(spec.network?.options ?? []) });
+  openPorts(socket, spec.ports ?? [], false);
 }
 
 /** All that a container may get, those after `last` first: an address that was let go rests for as long as there are others. */
@@ -112,7 +136,8 @@ export function join(host: Host, { id, spec }: ContainerRecord): Joined[] {
 }
 
 function job(host: Host, { id, name, spec }: ContainerRecord, joined: readonly Joined[]): NetavarkJob {
-  const dnsServers = spec.dnsServers?.length ? spec.dnsServers : host.conf.containers.dns_servers;
+  const asked = spec.dnsServers?.length ? spec.dnsServers : host.conf.containers.dns_servers;
+  const dnsServers = asked?.length || !host.rootless ? asked : [rootlessDns(host)];
   return { id, name, spec, namespace: namespacePath(host, id), joined, ...(dnsServers?.length ? { dnsServers } : {}) };
 }
 
@@ -167,5 +192,8 @@ export async function disconnect(host: Host, record: ContainerRecord, state: Con
     }
   }
   host.state.freeAddresses(record.id);
+  stopByFile(slirpFile(host, record.id), slirpName);
+  rmSync(slirpSocket(host, record.id), { force: true });
   removeNamedNetns(namespacePath(host, record.id));
+  if (isBridged(record)) await forgetUser(host, record.id);
 }

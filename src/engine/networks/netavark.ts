@@ -9,6 +9,7 @@ import { findProgram, programPlaces, spawn } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
 import { withLockFile } from "../state/lock.ts";
 import type { Network } from "./networks.ts";
+import { hasRootlessNetns, inRootlessNetns, leaveRootlessNetns, needRootlessNetns, publishPorts } from "./rootless-netns.ts";
 
 /** One network of a container, with the addresses it got. */
 export interface Joined {
@@ -47,13 +48,14 @@ function needHelper(host: Host, name: string): string {
   });
 }
 
-function requestOf({ id, name, spec, joined, dnsServers }: NetavarkJob): string {
+function requestOf({ id, name, spec, joined, dnsServers }: NetavarkJob, rootless: boolean): string {
   return JSON.stringify({
     container_id: id,
     container_name: name,
     port_mappings: (spec.ports ?? []).map(port => ({
       container_port: port.containerPort,
-      host_ip: port.hostIp,
+      // An ordinary user's ports come in by another address, and are open on the host's where they were asked for.
+      host_ip: rootless ? "" : port.hostIp,
       host_port: port.hostPort,
       protocol: port.protocol,
       range: port.range,
@@ -102,8 +104,23 @@ async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob)
   mkdirSync(config, { recursive: true, mode: 0o700 });
   const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
   const argv = [program, "--config", config, `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark ?? "/usr/lib/podman/aardvark-dns"}`, act, job.namespace];
-  return locked(host, () => call(argv, env, requestOf(job)));
+  return locked(host, async () => {
+    if (!host.rootless) return call(argv, env, requestOf(job, false));
+    if (act === "setup") await needRootlessNetns(host, job.id);
+    else if (!hasRootlessNetns(host)) return "";
+    const output = await call([...inRootlessNetns(host), ...argv], { ...env, XTABLES_LOCKFILE: `${config}/xtables.lock` }, requestOf(job, true));
+    if (act === "setup") await publishPorts(host, job.id, job.spec.ports ?? []);
+    return output;
+  });
 }
+
+/** Where this container was the last one, an ordinary user's network namespace goes. */
+export async function forgetUser(host: Host, id: string): Promise<void> {
+  if (host.rootless) await locked(host, async () => leaveRootlessNetns(host, id));
+}
+
+/** Notes a command that runs in an ordinary user's network namespace. */
+export const joinRootless = (host: Host, user: string): Promise<void> => locked(host, () => needRootlessNetns(host, user));
 
 const configDirectory = (host: Host): string => `${host.paths.runroot}/networks`;
 
@@ -136,7 +153,8 @@ export async function updateServers(host: Host, network: Pick<Network, "name">, 
   const aardvark = findHelper(host, "aardvark-dns") ?? "/usr/lib/podman/aardvark-dns";
   const argv = [needHelper(host, "netavark"), "--config", configDirectory(host), `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark}`,
     "update", network.name, "--network-dns-servers", servers.join(",")];
-  await locked(host, () => call(argv, process.env, ""));
+  if (host.rootless && !hasRootlessNetns(host)) return;
+  await locked(host, () => call([...host.rootless ? inRootlessNetns(host) : [], ...argv], process.env, ""));
 }
 
 export async function tearDown(host: Host, job: NetavarkJob): Promise<void> {

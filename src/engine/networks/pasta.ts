@@ -1,6 +1,7 @@
 // pasta: carries an ordinary user's container to the host's network and publishes its ports; ends with the namespace.
 // Source: passt(1); podman-run(1), "--network pasta".
 
+import { existsSync, writeFileSync } from "node:fs";
 import type { PortMapping } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
@@ -11,10 +12,29 @@ const setUpMsMax = 20_000;
 
 /** Returns when the namespace is connected; pasta itself goes on behind. @throws Fault "network.failed", "component.missing" */
 export function connectByPasta(host: Host, { spec }: ContainerRecord, namespace: string): void {
-  const pasta = needProgram("pasta", "passt");
   const own = [...(host.conf.network.pasta_options ?? []), ...(spec.network?.options ?? [])];
-  const ran = spawnSync([pasta, ...pastaArguments(spec.ports ?? [], own), "--netns", namespace], { timeoutMs: setUpMsMax });
-  if (ran.status === 0) return;
+  runPasta(host, [...pastaArguments(spec.ports ?? [], own), "--netns", namespace]);
+}
+
+/** The host as containers see it, with a pasta that can show it. */
+export const pastaHost = "169.254.1.2";
+
+/** Left where pasta does not know the address yet (before 2024). */
+const oldMark = (host: Host): string => `${host.paths.runroot}/pasta-shows-no-host`;
+
+export const showsHost = (host: Host): boolean => !existsSync(oldMark(host));
+
+/** First with an address for the host; chosen by trying, remembered until the next boot. */
+export function runPasta(host: Host, words: readonly string[]): void {
+  const pasta = needProgram("pasta", "passt");
+  const run = (more: readonly string[]): ReturnType<typeof spawnSync> => spawnSync([pasta, ...more, ...words], { timeoutMs: setUpMsMax });
+  const isGiven = words.some(word => word.startsWith("--map-guest-addr"));
+  if (!isGiven && showsHost(host) && run(["--map-guest-addr", pastaHost]).status === 0) return;
+  const ran = run([]);
+  if (ran.status === 0) {
+    if (!isGiven) writeFileSync(oldMark(host), "", { mode: 0o600 });
+    return;
+  }
   throw new Fault("network.failed", `pasta failed with exit code ${ran.status}:\n${ran.complaint()}`, {
     hint: "see that /dev/net/tun may be opened by everyone and the ports are free, or use --network none or host",
   });

@@ -1,0 +1,94 @@
+// Networks of an ordinary user: bridges with names in his own network namespace, published ports, and that nothing is left of them.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { commandLines, until } from "../fixtures/coracle.ts";
+import { busybox } from "../fixtures/images.ts";
+import { type Registry, startRegistry } from "../fixtures/registry.ts";
+import { IMAGE } from "../fixtures/store.ts";
+import { makeUser, type User } from "../fixtures/user.ts";
+
+let ann: User;
+let registry: Registry;
+beforeAll(async () => {
+  registry = await startRegistry();
+  await registry.push(busybox(), "busybox");
+  ann = makeUser("ann", 2001);
+  ann.ok("pull", "-q", IMAGE);
+}, 60_000);
+afterAll(async () => {
+  ann.run(["podman", "rm", "-fa", "-t0"]);
+  await registry?.stop();
+}, 60_000);
+
+const helpers = (): string[] => commandLines().filter(line => /pasta|slirp4netns|aardvark/.test(line));
+const heard = (port: number): string =>
+  ann.run(["bash", "-c", `for i in $(seq 50); do exec 3<>/dev/tcp/127.0.0.1/${port} && said=$(head -c5 <&3); [ "$said" ] && printf %s "$said" && exit; sleep 0.1; done 2>/dev/null`]).out;
+const answering = (word: string): string[] => ["sh", "-c", `while true; do echo ${word} | nc -l -p 80; done`];
+
+test("containers on a network know each other's names, publish ports, and come and go while others run", async () => {
+  ann.ok("network", "create", "net");
+  ann.ok("run", "-d", "--name", "one", "--network", "net", "-p", "8091:80", IMAGE, ...answering("uno_1"));
+  ann.ok("run", "-d", "--name", "two", "--network", "net", "-p", "127.0.0.1:8092:80", IMAGE, ...answering("dos_2"));
+  expect(ann.ok("exec", "two", "sh", "-c", "nc one 80 </dev/null")).toBe("uno_1");
+  expect([heard(8091), heard(8092)]).toEqual(["uno_1", "dos_2"]);
+  ann.ok("rm", "-f", "-t0", "one");
+  expect(ann.run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8091"]).status).not.toBe(0);
+  expect(heard(8092)).toBe("dos_2");
+  ann.ok("run", "-d", "--name", "three", "--network", "net", "-p", "8091:80", IMAGE, ...answering("tre_3"));
+  expect(heard(8091)).toBe("tre_3");
+  ann.ok("rm", "-f", "-t0", "two", "three");
+  await until("the helpers to end", () => helpers().length === 0);
+  expect(existsSync(`${ann.runDirectory}/containers/coracle/rootless-netns`)).toBe(false);
+  ann.ok("network", "rm", "net");
+}, 60_000);
+
+test("a UDP port is published too", () => {
+  ann.ok("run", "-d", "--name", "u", "--network", "podman", "-p", "8093:93/udp", IMAGE, "sleep", "100");
+  // Nobody listens there: the kernel counts what came for nobody.
+  const arrived = (): number => Number(ann.ok("exec", "u", "cat", "/proc/net/snmp").split("\n").filter(line => line.startsWith("Udp:"))[1]!.split(" ")[2]);
+  expect(arrived()).toBe(0);
+  ann.run(["bash", "-c", "echo heard >/dev/udp/127.0.0.1/8093; sleep 0.3"]);
+  expect(arrived()).toBe(1);
+  ann.ok("rm", "-f", "-t0", "u");
+});
+
+test("a port that is taken is refused in one sentence, and nothing is left", () => {
+  ann.ok("run", "-d", "--name", "a", "--network", "podman", "-p", "8094:80", IMAGE, "sleep", "100");
+  const ran = ann.podman("run", "-d", "--name", "b", "--network", "podman", "-p", "8094:80", IMAGE, "sleep", "100");
+  expect([ran.status, /cannot listen on the TCP port/.test(ran.err)]).toEqual([126, true]);
+  ann.ok("rm", "-f", "-t0", "a", "b");
+  expect(helpers()).toEqual([]);
+});
+
+test("unshare --rootless-netns runs among the bridges, and takes the namespace away again", () => {
+  expect(ann.podman("unshare", "--rootless-netns", "sh", "-c", "ls /sys/class/net >/dev/null; cat /proc/net/dev | grep -c : ; exit 7").status).toBe(7);
+  expect(existsSync(`${ann.runDirectory}/containers/coracle/rootless-netns`)).toBe(false);
+  ann.ok("run", "-d", "--name", "b", "--network", "podman", IMAGE, "sleep", "100");
+  expect(ann.ok("unshare", "--rootless-netns", "cat", "/proc/net/dev")).toContain("podman0:");
+  expect(ann.ok("exec", "b", "ip", "-4", "-o", "addr", "show", "eth0")).toContain("10.88.");
+  ann.ok("rm", "-f", "-t0", "b");
+  expect(helpers()).toEqual([]);
+});
+
+test("a container with users of its own joins a network", () => {
+  expect(ann.ok("run", "--rm", "--userns", "keep-id", "--network", "podman", IMAGE, "sh", "-c", "id -u; ip -4 -o addr show eth0 | wc -l")).toBe("2001\n1");
+});
+
+test("slirp4netns connects a container that asks for it, publishes its port and ends with it", () => {
+  ann.ok("run", "-d", "--name", "s", "--network", "slirp4netns:mtu=9000", "-p", "8095:80", IMAGE, ...answering("slirp"));
+  expect(heard(8095)).toBe("slirp");
+  expect(ann.ok("exec", "s", "cat", "/sys/class/net/tap0/mtu")).toBe("9000");
+  ann.ok("rm", "-f", "-t0", "s");
+  expect(helpers()).toEqual([]);
+  const wrong = ann.podman("run", "--rm", "--network", "slirp4netns:nonsense=1", IMAGE, "true");
+  expect([wrong.status, wrong.err.includes('unknown option for slirp4netns: "nonsense=1"')]).toEqual([125, true]);
+});
+
+test("the namespace comes back after the pause process was killed", async () => {
+  ann.ok("run", "-d", "--name", "k", "--network", "podman", IMAGE, "sleep", "100");
+  ann.ok("rm", "-f", "-t0", "k");
+  ann.ok("system", "migrate");
+  ann.ok("run", "--rm", "--network", "podman", IMAGE, "true");
+  await until("the helpers to end", () => helpers().length === 0);
+});
