@@ -37,6 +37,7 @@ git:/usr/bin/git
 cpp:/usr/bin/cpp
 xz-utils:/usr/bin/xz
 openssh-client:/usr/bin/ssh-agent
+squashfs-tools:/usr/bin/unsquashfs
 util-linux:/usr/bin/unshare
 "
 fi

@@ -13,12 +13,12 @@ import type { Sink, Source } from "./source.ts";
 import type { ImageSystem } from "./system.ts";
 
 export const transportNames = [
-  "containers-storage", "dir", "docker", "docker-archive", "docker-daemon", "oci", "oci-archive", "tarball",
+  "containers-storage", "dir", "docker", "docker-archive", "docker-daemon", "oci", "oci-archive", "sif", "tarball",
 ] as const;
 export type TransportName = (typeof transportNames)[number];
 
 /** Known to others, not to us yet. */
-const otherTransports: readonly string[] = ["sif", "ostree", "atomic"];
+const otherTransports: readonly string[] = ["ostree", "atomic"];
 
 export interface ImageName {
   readonly transport: TransportName;
@@ -146,6 +146,7 @@ async function open({ transport, rest }: ImageName, world: World): Promise<Sourc
     case "docker-archive": return (await import("./transports/docker-archive.ts")).dockerArchiveSource(path, name, system);
     case "docker-daemon": return (await import("./transports/daemon.ts")).daemonSource(rest, system);
     case "tarball": return (await import("./transports/tarball.ts")).tarballSource(rest, system);
+    case "sif": return (await import("./transports/sif.ts")).sifSource(rest, system);
     case "dir": return (await import("./transports/dir.ts")).dirSource(rest);
   }
 }
@@ -202,7 +203,8 @@ export async function openSink({ transport, rest }: ImageName, world: World, opt
     }
     case "dir": return (await import("./transports/dir.ts")).dirSink(rest, plain);
     case "docker-daemon": return (await import("./transports/daemon.ts")).daemonSink(rest, system);
-    case "tarball": throw new Fault("usage.unsupported", "\"tarball:\" locations can only be read from, not written to");
+    case "sif":
+    case "tarball": throw new Fault("usage.unsupported", `"${transport}:" locations can only be read from, not written to`);
   }
 }
 

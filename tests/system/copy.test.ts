@@ -146,7 +146,7 @@ describe("copy", () => {
       expect([ran.status, ran.err]).toEqual([1, expect.stringMatching(/not supported|cannot write Docker schema 1/)]);
     }
     expect(skopeo("generate-sigstore-key", "--output-prefix", "x").err).toContain("standard input is not a TTY");
-    expect(skopeo("copy", "sif:/x", "dir:/y").err).toContain('transport \\"sif\\" is not supported');
+    expect(skopeo("copy", "ostree:/x", "dir:/y").err).toContain('transport \\"ostree\\" is not supported');
   });
 
   test("without a policy nothing is copied unless it is waived", () => {

@@ -141,5 +141,5 @@ export async function said<T>(prefix: string, work: () => T | Promise<T>): Promi
 }
 
 export const transportsHelp =
-  "Supported transports:\n  containers-storage, dir, docker, docker-archive, docker-daemon, oci, oci-archive, tarball\n\n" +
+  "Supported transports:\n  containers-storage, dir, docker, docker-archive, docker-daemon, oci, oci-archive, sif, tarball\n\n" +
   '  See skopeo(1) section "IMAGE NAMES" for the expected format';

@@ -19,7 +19,7 @@ export function refuseManyWords(operands: Operands, message: string): Operands {
 }
 
 const starts = [
-  "containers-storage:", "dir:", "docker://", "docker-archive:", "docker-daemon:", "oci:", "oci-archive:", "tarball:",
+  "containers-storage:", "dir:", "docker://", "docker-archive:", "docker-daemon:", "oci:", "oci-archive:", "sif:", "tarball:",
 ];
 
 /** Transports, as far as no colon is written. */

@@ -17,6 +17,8 @@ export interface TreeOptions {
   readonly prefix?: string;
   /** Whether the root directory has an entry of its own, "./". Default false. */
   readonly withRoot?: boolean;
+  /** Whether the archive is ended here. Default true; otherwise more entries may follow. */
+  readonly withEnd?: boolean;
   /** Names (in full, without a leading slash) to leave out with all below them. */
   readonly leaveOut?: ReadonlySet<string>;
   /** The last word on every entry's attributes, such as its times; size, kind and name must stay. */
@@ -40,7 +42,7 @@ export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<U
     const walk: Walk = { options, prefix, links: new Map(), buffer: new Uint8Array(readBytes) };
     if (options.withRoot) yield header(walk, entryOf({ name: prefix || "./", stat: fstat(fd), xattrs: xattrsOf(fd) }));
     yield* directory(walk, fd, "");
-    yield tarEnd();
+    if (options.withEnd ?? true) yield tarEnd();
   } finally {
     close(fd);
   }
