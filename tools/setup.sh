@@ -38,6 +38,7 @@ cpp:/usr/bin/cpp
 xz-utils:/usr/bin/xz
 openssh-client:/usr/bin/ssh-agent
 squashfs-tools:/usr/bin/unsquashfs
+skopeo:/usr/bin/skopeo
 util-linux:/usr/bin/unshare
 "
 fi
@@ -82,6 +83,24 @@ fetch_registry() {
   rm -rf "$work"
 }
 
+# So is docker's daemon, for the tests of docker-daemon:, with the containerd that it starts; what it links comes with skopeo.
+fetch_docker() {
+  [ "$want" = test ] || return 0
+  [ -x out/fixtures/docker/dockerd ] && return 0
+  local work
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  (cd "$work" && { apt-get download -qq docker.io containerd || { apt-get update -qq && apt-get download -qq docker.io containerd; }; }) >&2
+  for package in "$work"/*.deb; do dpkg -x "$package" "$work/tree"; done
+  rm -rf out/fixtures/docker out/fixtures/.docker.new
+  mkdir -p out/fixtures/.docker.new
+  for program in dockerd containerd; do
+    cp "$work"/tree/usr/{bin,sbin}/$program out/fixtures/.docker.new/ 2>/dev/null || true
+  done
+  mv out/fixtures/.docker.new out/fixtures/docker
+  rm -rf "$work"
+}
+
 # Install scripts are never run: the bun that is used is the program inside the platform's package.
 install_npm() {
   local stamp=node_modules/.package-lock.json
@@ -98,3 +117,4 @@ if [ -n "$still" ]; then
 fi
 install_npm
 fetch_registry
+fetch_docker

@@ -1,5 +1,5 @@
 // containers-storage: of a real Podman, read and never written: layers are put together again from their trees and tar-split data.
-// Source: containers/storage: overlay-images/images.json, overlay-layers/layers.json, ID.tar-split.gz, big data file names.
+// Source: containers/storage: DRIVER-images/images.json, DRIVER-layers/layers.json, ID.tar-split.gz, big data file names.
 
 import { closeSync, createReadStream, existsSync, lstatSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,13 @@ const subject: Subject = { what: "Podman's store", code: "store.damaged" };
 const listBytesMax = 64 * 1024 * 1024;
 const pieceBytes = 1024 * 1024;
 
-const imagesFile = (root: string): string => join(root, "overlay-images", "images.json");
+/** Where each driver keeps a layer's tree; vfs has all of the layers below in it too. */
+const trees = { overlay: (id: string) => `overlay/${id}/diff`, vfs: (id: string) => `vfs/dir/${id}` } as const;
+type Driver = keyof typeof trees;
+
+const imagesOf = (root: string, driver: Driver): string => join(root, `${driver}-images`, "images.json");
+const driverOf = (root: string): Driver => (existsSync(imagesOf(root, "overlay")) ? "overlay" : "vfs");
+const imagesFile = (root: string): string => imagesOf(root, driverOf(root));
 
 /** Whether a directory is a store of containers/storage and not of ours. */
 export const isPodmanStorage = (root: string): boolean => existsSync(imagesFile(root)) && !existsSync(join(root, "coracle.db"));
@@ -46,7 +52,7 @@ interface Layer {
 export function podmanStorageSource(root: string, text: string): Source {
   const image = findImage(root, text);
   const id = needText(image, "id", subject);
-  const readData = (name: string, bytesMax: number): Uint8Array => readBounded(join(root, "overlay-images", id, dataFile(name)), bytesMax);
+  const readData = (name: string, bytesMax: number): Uint8Array => readBounded(join(root, `${driverOf(root)}-images`, id, dataFile(name)), bytesMax);
   const stored = readManifest(rawManifest(readData("manifest", limits.manifestBytesMax)));
   if (stored.kind === "index") throw new Fault("image.unsupported", `cannot read image "${text}": the store holds an index without its image`);
   needImageConfig(stored.manifest);
@@ -60,7 +66,7 @@ export function podmanStorageSource(root: string, text: string): Source {
   const raw = rawManifest(new TextEncoder().encode(JSON.stringify(manifest)), stored.raw.mediaType);
   const reference = findReference(findTexts(image, "names", subject)?.[0] ?? "");
   return {
-    name: `containers-storage:[overlay@${root}]${text}`,
+    name: `containers-storage:[${driverOf(root)}@${root}]${text}`,
     ...(reference === undefined ? {} : { reference }),
     isSynthesized: true,
     manifest: async () => raw,
@@ -99,12 +105,12 @@ function findImage(root: string, text: string): Fields {
   const byId = /^[0-9a-f]{4,64}$/.test(text) ? images.filter(image => needText(image, "id", subject).startsWith(text)) : [];
   const found = named ?? (byId.length === 1 ? byId[0] : undefined);
   if (found) return found;
-  throw new Fault("image.not-found", `reference "[overlay@${root}]${text}" does not resolve to an image ID`);
+  throw new Fault("image.not-found", `reference "[${driverOf(root)}@${root}]${text}" does not resolve to an image ID`);
 }
 
 /** From the base up. */
 function layersOf(root: string, top: string | undefined): Layer[] {
-  const lists = ["layers.json", "volatile-layers.json"].flatMap(name => readList(join(root, "overlay-layers", name)));
+  const lists = ["layers.json", "volatile-layers.json"].flatMap(name => readList(join(root, `${driverOf(root)}-layers`, name)));
   const byId = new Map(lists.map(layer => [needText(layer, "id", subject), layer]));
   const layers: Layer[] = [];
   for (let id = top; id !== undefined;) {
@@ -120,8 +126,9 @@ function layersOf(root: string, top: string | undefined): Layer[] {
 }
 
 async function* layerTar(root: string, { id }: Layer): AsyncIterable<Uint8Array> {
-  const tree = realpathSync(join(root, "overlay", id, "diff"));
-  const packed = createReadStream(join(root, "overlay-layers", `${id}.tar-split.gz`), { highWaterMark: pieceBytes });
+  const driver = driverOf(root);
+  const tree = realpathSync(join(root, trees[driver](id)));
+  const packed = createReadStream(join(root, `${driver}-layers`, `${id}.tar-split.gz`), { highWaterMark: pieceBytes });
   for await (const entry of splitEntries(inflated(packed))) {
     if (entry.kind === "segment") yield entry.raw;
     else if (entry.size > 0) yield* fileBytes(tree, entry.name, entry.size);
