@@ -5,7 +5,7 @@ import { Fault } from "../base/fault.ts";
 import type { Index } from "../base/oci-image.ts";
 import type { Host } from "../engine/host.ts";
 import { findList } from "../image/manifest-list.ts";
-import { normalArchitecture, normalPlatform, type PlatformChoice } from "../image/platform.ts";
+import { isArchitecture, normalPlatform, type PlatformChoice } from "../image/platform.ts";
 import { remoteIndex } from "../image/remote-index.ts";
 import { parseContainerfile } from "./containerfile/parse.ts";
 import { planBuild } from "./plan.ts";
@@ -26,10 +26,6 @@ export async function platformsOfBases(host: Host, request: BuildRequest): Promi
 }
 
 const keyOf = ({ os, architecture, variant }: PlatformChoice): string => [os, architecture, variant].filter(Boolean).join("/");
-
-/** Entries of other names carry no system to build on. */
-const isArchitecture = (name: string): boolean =>
-  /^(386|amd64|arm|arm64|loong64|mips|mipsle|mips64|mips64le|ppc64|ppc64le|riscv64|s390x|sparc64|wasm)$/.test(normalArchitecture(name));
 
 async function platformsOf(host: Host, base: string, { system }: BuildRequest): Promise<PlatformChoice[]> {
   const index = await indexOf(host, base, system).catch((cause: unknown) => {

@@ -100,7 +100,7 @@ export async function executeRun(step: RunStep): Promise<void> {
   using mounts = await mountsFor(flags.mounts, { ...step.mounting, root: root.path });
   const own = script === undefined ? { argv, mounts: [] as MountSpec[] } : mounts.script(script);
   const env = [...proxies(shared.request.spec), ...stage.runEnv, ...mounts.env];
-  const spec = specOf(step, [...own.mounts, ...mounts.specs], own.argv);
+  const spec = specOf(step, withOwners([...own.mounts, ...mounts.specs], shared.request.spec), own.argv);
   const isShared = flags.network === undefined || flags.network === "default";
   const network = isShared ? await shared.takeNetwork() : await openStepNetwork(shared.host, spec);
   const last = new LastOutput();
@@ -152,6 +152,12 @@ function proxies({ httpProxy }: ContainerSpec): string[] {
 function throwAway(root: string, target: string): MountSpec[] {
   const source = resolveInTree(root, target);
   return source === undefined ? [] : [{ kind: "bind", source, target, options: [], overlay: true }];
+}
+
+/** What a step mounts has the owners that its files have, whatever users the step runs with. */
+function withOwners(mounts: readonly MountSpec[], { uidMap }: ContainerSpec): readonly MountSpec[] {
+  if (!uidMap?.length) return mounts;
+  return mounts.map(mount => (mount.kind === "bind" && !mount.overlay ? { ...mount, idmap: "" } : mount));
 }
 
 function specOf({ shared, stage, flags, root }: RunStep, mounts: readonly MountSpec[], argv: readonly string[]): ContainerSpec {

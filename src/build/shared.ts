@@ -11,6 +11,7 @@ import type { Plan } from "./plan.ts";
 import { RemoteCache } from "./remote-cache.ts";
 import type { BuildRequest } from "./request.ts";
 import type { StageResult } from "./stage.ts";
+import { Turns } from "./turns.ts";
 
 /** What one stage prints; in the order of the stages, whichever runs first. */
 export interface Console {
@@ -26,6 +27,8 @@ export class Shared {
   readonly cache: BuildCache;
   readonly remoteCache: RemoteCache;
   readonly abort = new AbortController();
+  /** By base and step. */
+  readonly turns = new Turns();
   /** By position; resolved when a stage is done. */
   readonly results: Promise<StageResult>[] = [];
   /** IDs of images on the way. */

@@ -27,7 +27,8 @@ const env = ({ host }: Shared): readonly string[] => host.conf.containers.env ??
 async function ofStage(shared: Shared, { inheritedArguments }: PlannedStage, position: number): Promise<StageBase> {
   const { image, config: before, standing } = await shared.results[position]!;
   const { scope, escape } = shared.plan;
-  const defaults = { ...before.defaults, Env: before.env };
+  const { Labels, ...others } = before.defaults;
+  const defaults = { ...others, ...(shared.request.inheritLabels && Labels ? { Labels } : {}), Env: before.env };
   const config = new StageConfig({ defaults, ...(before.author ? { author: before.author } : {}), env: env(shared) }, scope, escape);
   for (const word of inheritedArguments) config.declare(/^(TARGET|BUILD)PLATFORM=/.test(word) ? word.split("=")[0]! : word);
   return { image, config, standing };

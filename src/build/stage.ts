@@ -54,6 +54,7 @@ export class StageRun {
   #root: { id: string; path: string } | undefined;
   #pending: History[] = [];
   #executed = false;
+  #endTurn: (() => void) | undefined;
   #looksUp: boolean;
   #steps = 0;
   #total = 0;
@@ -182,7 +183,12 @@ export class StageRun {
   }
 
   async #step(step: Step): Promise<StoredImage | undefined> {
-    return this.#request.layers ? this.#layeredStep(step) : this.#singleStep(step);
+    if (!this.#request.layers) return this.#singleStep(step);
+    try {
+      return await this.#layeredStep(step);
+    } finally {
+      this.#endTurn?.();
+    }
   }
 
   // All instructions in one root, committed at the end.
@@ -333,6 +339,8 @@ export class StageRun {
     if (!this.#looksUp || (isFinal && this.#request.squash === "all")) return undefined;
     const { cache, remoteCache } = this.#shared;
     const base = this.#cacheBase();
+    // What another stage is just doing will be found when it is done.
+    this.#endTurn = await this.#shared.turns.take(`${this.#top() ?? ""} ${base.history.length} ${text}`);
     const here = cache.find(base, text, addsLayer);
     if (here !== undefined) return here;
     const why = explainMiss(this.#shared.host, cache, { base, createdBy: text, addsLayer });

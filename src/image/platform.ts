@@ -25,6 +25,10 @@ const variantsMostCapableFirst: Readonly<Record<string, readonly string[]>> = {
 /** "aarch64" is "arm64", "x86_64" is "amd64", and so on. */
 export const normalArchitecture = (name: string): string => architectures[name.toLowerCase()] ?? name.toLowerCase();
 
+/** Whether images are made for it. */
+export const isArchitecture = (name: string): boolean =>
+  /^(386|amd64|arm|arm64|loong64|mips|mipsle|mips64|mips64le|ppc64|ppc64le|riscv64|s390x|sparc64|wasm)$/.test(normalArchitecture(name));
+
 /** This machine, in the words of images. */
 export function hostPlatform(): Platform {
   const architecture = normalArchitecture(process.arch);

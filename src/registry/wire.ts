@@ -191,14 +191,19 @@ const reasons: Readonly<Record<string, string>> = {
   CERT_NOT_YET_VALID: "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
 };
 
+function addressOf({ hostname, port, protocol }: URL): string {
+  return `${hostname === "localhost" ? "127.0.0.1" : hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+}
+
 /** Why a request failed, in the words podman's users know. */
 export function reasonOf(thrown: unknown, url: URL): string {
   if (thrown instanceof Fault) return thrown.message;
   const { code: own, cause, message, name } = (thrown ?? {}) as Record<string, unknown>;
   const code = String(own ?? (cause as { code?: unknown } | undefined)?.code ?? "");
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  const address = `${url.hostname === "localhost" ? "127.0.0.1" : url.hostname}:${port}`;
-  if (code === "ECONNREFUSED" || code === "ConnectionRefused") return `dial tcp ${address}: connect: connection refused`;
+  const proxy = proxyFor(url, process.env);
+  if (code === "ECONNREFUSED" || code === "ConnectionRefused") {
+    return `${proxy ? "proxyconnect tcp: " : ""}dial tcp ${addressOf(proxy ? new URL(proxy) : url)}: connect: connection refused`;
+  }
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return `dial tcp: lookup ${url.hostname}: no such host`;
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return `tls: failed to verify certificate: x509: certificate is not valid for ${url.hostname}`;

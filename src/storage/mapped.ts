@@ -4,7 +4,7 @@
 
 import * as fs from "node:fs";
 import { errnoOf, Fault } from "../base/fault.ts";
-import { isIdentity, outsideId, type IdMaps } from "../base/id-mapping.ts";
+import { insideId, isIdentity, outsideId, type IdMaps } from "../base/id-mapping.ts";
 import { needProgram, spawnSync } from "../base/spawn.ts";
 import { AT_FDCWD, closeQuietly, fchownat, O_RDONLY, openat2 } from "../kernel/files.ts";
 import { holdUsers } from "../kernel/held-users.ts";
@@ -33,26 +33,59 @@ export interface Mapping {
 
 /** Runs `use` with the layers as their mapped owners have them; an overlay made of them lasts longer than `use`. */
 export function withMappedLayers(place: StorePlace, mapping: Mapping, use: (lower: readonly string[]) => void): void {
-  const view = `${rootPath(place, mapping.id)}/mapped`;
-  fs.mkdirSync(view, { recursive: true, mode: 0o700 });
-  unmountAll(view);
-  if (!mountMapped(place, mapping, view)) return use(copied(place, mapping));
+  const view = emptyView(place, mapping, "mapped");
+  if (!mountMapped(`${place.root}/layers`, mapping, view)) return use(copied(place, mapping));
   try {
-    use(mapping.lower.map(path => `${view}/${path.slice(path.lastIndexOf("/") + 1)}`));
+    use(inView(view, mapping.lower));
   } finally {
     unmountAll(view);
   }
 }
 
+/** The same with the root's own directory, whose files keep the owners they have inside. @throws Fault where the kernel maps no such mounts */
+export function withMappedRoot(place: StorePlace, mapping: Mapping, use: (own: string, lower: readonly string[]) => void): void {
+  const views = { layers: emptyView(place, mapping, "mapped"), own: emptyView(place, mapping, "mapped-own") };
+  try {
+    if (!mountMapped(`${place.root}/layers`, mapping, views.layers) || !mountMapped(rootPath(place, mapping.id), withRoot(mapping), views.own)) {
+      throw new Fault("usage.unsupported", "cannot give this run a user namespace of its own: the kernel does not map mounts of the store's file system", {
+        hint: "run it with --userns host",
+      });
+    }
+    use(views.own, inView(views.layers, mapping.lower));
+  } finally {
+    for (const view of Object.values(views)) unmountAll(view);
+  }
+}
+
+/** An owner that no file has. */
+const idOfRoot = 2 ** 32 - 1000;
+
+/** Overlay makes files as whoever mounted it, before it gives them their owner: root needs a number there too. */
+function withRoot({ maps, how, ...rest }: Mapping): Mapping {
+  const extended = (lines: IdMaps["uid"]): IdMaps["uid"] =>
+    insideId(0, lines) === undefined ? [...lines, { containerId: idOfRoot, hostId: 0, size: 1 }] : lines;
+  const { userNamespace: _others, ...own } = how;
+  return { ...rest, how: own, maps: { uid: extended(maps.uid), gid: extended(maps.gid) } };
+}
+
+function emptyView(place: StorePlace, { id }: Mapping, name: string): string {
+  const view = `${rootPath(place, id)}/${name}`;
+  fs.mkdirSync(view, { recursive: true, mode: 0o700 });
+  unmountAll(view);
+  return view;
+}
+
+const inView = (view: string, layers: readonly string[]): string[] => layers.map(path => `${view}/${path.slice(path.lastIndexOf("/") + 1)}`);
+
 /** What a kernel answers that has no such mounts, or none for this file system or for ordinary users. */
 const refusals = ["EPERM", "EINVAL", "ENOSYS", "EOPNOTSUPP"];
 
 /** False where the kernel does not let us. */
-function mountMapped(place: StorePlace, { maps, how }: Mapping, view: string): boolean {
+function mountMapped(source: string, { maps, how }: Mapping, view: string): boolean {
   using held = how.userNamespace === undefined ? holdUsers({ maps }) : undefined;
   const namespace = openat2(AT_FDCWD, how.userNamespace ?? held!.userPath, { flags: O_RDONLY });
   try {
-    idmapMount(`${place.root}/layers`, view, namespace);
+    idmapMount(source, view, namespace);
     return true;
   } catch (thrown) {
     if (refusals.includes(errnoOf(thrown) ?? "")) return false;

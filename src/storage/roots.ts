@@ -15,7 +15,7 @@ import { layerPath, randomName, rootPath, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
-import { mapsOf, withMappedLayers } from "./mapped.ts";
+import { mapsOf, withMappedLayers, withMappedRoot } from "./mapped.ts";
 import { pruneUpper } from "./prune-upper.ts";
 import { tarOfDiff } from "./tar/tree.ts";
 import { removePath, treeBytes } from "./tree.ts";
@@ -57,6 +57,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     mount: (id, how = {}) => mountCounted(place, { root: need(id), lower: lowers(need(id)), how }),
     unmount: (id, how = {}) => unmountCounted(place, need(id), how.force ?? false),
     isMounted: id => isMountpoint(merged(id)),
+    isVolatile: id => fs.existsSync(`${rootPath(place, id)}/work/work/incompat/volatile`),
     path: merged,
     upperPath: upper,
     overlayPaths: id => ({ lower: lowers(need(id)), upper: upper(id), work: `${rootPath(place, id)}/work` }),
@@ -132,21 +133,25 @@ const countOf = (place: StorePlace, id: string): number =>
 function mountRoot(place: StorePlace, { root, lower, how }: Mounting): void {
   const own = rootPath(place, root.id);
   const maps = mapsOf(how);
+  if (maps && how.keepsOwners) {
+    return withMappedRoot(place, { id: root.id, lower, maps, how }, (mapped, layers) => overlayRoot(own, layers, { ...how, writable: mapped }));
+  }
   if (maps) fs.chownSync(`${own}/diff`, outsideId(0, maps.uid) ?? 0, outsideId(0, maps.gid) ?? 0);
   if (maps && lower.length > 0) withMappedLayers(place, { id: root.id, lower, maps, how }, mapped => overlayRoot(own, mapped, how));
   else overlayRoot(own, lower, how);
 }
 
-/** @param lower top layer first */
-function overlayRoot(own: string, lower: readonly string[], how: MountRoot): void {
+/** @param lower top layer first @param how with `writable`: where the root's own directories are reached, if not in `own` */
+function overlayRoot(own: string, lower: readonly string[], how: MountRoot & { readonly writable?: string }): void {
+  const writable = how.writable ?? own;
   // A volatile mount that was not unmounted in order leaves a mark that would refuse the next one.
   removePath(`${own}/work/work/incompat`);
   if (lower.length === 0) fs.mkdirSync(`${own}/empty`, { recursive: true, mode: 0o755 });
   const userxattr = privilege().overlayMarks === "user.";
   mountOverlay({
-    lower: lower.length === 0 ? [`${own}/empty`] : lower,
-    upper: `${own}/diff`,
-    work: `${own}/work`,
+    lower: lower.length === 0 ? [`${writable}/empty`] : lower,
+    upper: `${writable}/diff`,
+    work: `${writable}/work`,
     target: `${own}/merged`,
     options: {
       // With marks in users' attributes the kernel follows no redirects, and refuses any word about them.
@@ -178,7 +183,7 @@ function remove(place: StorePlace, id: string): boolean {
   locked(place, id, () => {
     unmountAll(`${rootPath(place, id)}/merged`);
     // Where a start was killed between mounting the layers' mapped view and letting it go.
-    unmountAll(`${rootPath(place, id)}/mapped`);
+    for (const view of ["mapped", "mapped-own"]) unmountAll(`${rootPath(place, id)}/${view}`);
   });
   return place.transaction(() => {
     const isGone = place.db.query("DELETE FROM roots WHERE id = ?").run(id).changes > 0;

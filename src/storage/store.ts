@@ -325,6 +325,8 @@ export interface MountRoot {
   /** Owners as the users of a container's own user namespace have them. */
   readonly uidMap?: readonly IdMapping[];
   readonly gidMap?: readonly IdMapping[];
+  /** What is written keeps the owners it has inside, as is needed of a root that is not always mounted with the same users. */
+  readonly keepsOwners?: boolean;
   /** A path to a user namespace of these maps, where there is one already. */
   readonly userNamespace?: string;
   /** Told where layers must be copied for the maps: before each, and at the end. */
@@ -354,6 +356,8 @@ export interface Roots {
   /** One user less; the last one, or `force`, unmounts. Returns whether it is still mounted. */
   unmount(id: string, how?: { readonly force?: boolean }): boolean;
   isMounted(id: string): boolean;
+  /** Of one that is mounted. */
+  isVolatile(id: string): boolean;
   /** Where it is or would be mounted. */
   path(id: string): string;
   /** The writable layer's own directory. */

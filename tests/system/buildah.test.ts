@@ -86,7 +86,7 @@ test("what is not there, late options and bad values are refused in words", () =
   done("from", "--name", "c", "scratch");
   expect(buildah("from", "--name", "c", "scratch").err).toContain("is already in use");
   expect(buildah("commit", "c", "UPPER").err).toContain("must be lowercase");
-  expect(buildah("commit", "--cw", "x", "c").err).toBe("Error: cannot use --cw: it is not part of this version\n");
+  expect(buildah("commit", "--cw", "x", "c").err).toBe("Error: cannot use --cw with \"buildah commit\": confidential workloads are not supported\n");
   expect(buildah("config", "--env", "NOT_SET_HERE", "c").err).toContain("no value given");
   expect(buildah("mkcw", "a", "b").status).toBe(125);
 });

@@ -7,6 +7,7 @@ import { findProgram, spawnSync } from "../../base/spawn.ts";
 import { containerfileBytesMax } from "../../build/containerfile/lines.ts";
 import { fetchToFile, type WebFileOptions } from "../../image/web-file.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { warn } from "../warnings.ts";
 
 export interface ReadContainerfile {
   readonly name: string;
@@ -98,6 +99,7 @@ function preprocessed(bytes: Uint8Array, { path, context, cppFlags }: { path: st
   const own = (process.env["BUILDAH_CPPFLAGS"] ?? "").split(/\s+/).filter(Boolean);
   const done = spawnSync([cpp, "-E", "-iquote", context, "-traditional", "-undef", "-", ...own, ...cppFlags], { stdin: bytes });
   if (done.status !== 0 && done.stdout.length === 0) throw new Fault("component.failed", `preprocessing ${path}: preprocessor produced no output: ${done.complaint()}`);
+  if (done.status !== 0) warn(`Ignoring ${done.complaint()}`);
   return done.text();
 }
 

@@ -9,6 +9,7 @@ import { processFlags } from "../container/process-flags.ts";
 import { securityFlags } from "../container/security-flags.ts";
 import { storageFlags } from "../container/storage-flags.ts";
 import { sbomFlags } from "./sbom-flags.ts";
+import { usersFlags } from "../working/users-flags.ts";
 import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
 
 /** Those that fill the spec of every RUN. */
@@ -38,6 +39,7 @@ export const runFlags = {
   securityOpt: securityFlags.securityOpt,
   shmSize: storageFlags.shmSize,
   ulimit: limitFlags.ulimit,
+  ...usersFlags,
   uts: processFlags.uts,
 } as const;
 
@@ -85,6 +87,7 @@ export const buildFlags = {
   layerLabel: texts({ help: "set metadata for an intermediate image (default [])" }),
   layers: toggle({ help: "use intermediate layers during build. Use BUILDAH_LAYERS environment variable to override.", shown: "true" }),
   load: toggle({ help: "accepted: the image always goes to local storage", hidden: true }),
+  logRusage: toggle({ refused: "measure the build from outside, for instance with: time -v", help: "log resource usage at each build step", hidden: true }),
   logfile: text({ value: "file", help: "log to file instead of stdout/stderr", complete: files }),
   logsplit: toggle({ help: "split logfile to different files for each platform" }),
   manifest: text({ help: "add the image to the specified manifest list. Creates manifest list if it does not exist" }),
@@ -115,6 +118,7 @@ export const buildFlags = {
   rm: toggle({ help: "remove intermediate containers after a successful build", fallback: true }),
   runtime: text({ value: "path", help: "path to an alternate runtime. Use BUILDAH_RUNTIME environment variable to override.", shown: '"crun"', complete: files }),
   runtimeFlag: list({ help: "add global flags for the container runtime" }),
+  rusageLogfile: text({ refused: "measure the build from outside, for instance with: time -v", value: "file", help: "destination file to which rusage should be logged", hidden: true }),
   secret: texts({ help: "secret file to expose to the build" }),
   signBy: text({ refused: "sign the image when it is pushed: push --sign-by", value: "FINGERPRINT", help: "sign the image using a GPG key with the specified FINGERPRINT" }),
   signaturePolicy: text({ help: "Pathname of signature policy file (not usually used)", hidden: true }),
@@ -131,11 +135,6 @@ export const buildFlags = {
   unsetannotation: list({ help: "unset annotation when inheriting annotations from base image" }),
   unsetenv: list({ help: "unset environment variable from final image" }),
   unsetlabel: list({ help: "unset label when inheriting labels from base image" }),
-  userns: text({ value: "path", help: "'container', path of user namespace to join, or 'host'" }),
-  usernsGidMap: list({ refused: "user namespaces of builds are not built yet", value: "containerGID:hostGID:length", help: "containerGID:hostGID:length GID mapping to use in user namespace" }),
-  usernsGidMapGroup: text({ refused: "user namespaces of builds are not built yet", value: "name", help: "name of entries from /etc/subgid to use to set user namespace GID mapping" }),
-  usernsUidMap: list({ refused: "user namespaces of builds are not built yet", value: "containerUID:hostUID:length", help: "containerUID:hostUID:length UID mapping to use in user namespace" }),
-  usernsUidMapUser: text({ refused: "user namespaces of builds are not built yet", value: "name", help: "name of entries from /etc/subuid to use to set user namespace UID mapping" }),
   variant: text({ value: "variant", help: "override the variant of the specified image" }),
   volume: texts({ short: "v", help: "bind mount a volume into the container" }),
 } as const;

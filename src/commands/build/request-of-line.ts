@@ -11,11 +11,12 @@ import { isRemoteContext } from "../../build/git-source.ts";
 import { cacheRepository } from "../../build/remote-cache.ts";
 import { bringContext } from "../../build/remote.ts";
 import { ignorePatterns, ignoreRules, type IgnoreRules } from "../../build/ignore.ts";
+import { settleUsers } from "../../engine/users/settle.ts";
 import type { BuildRequest, BuildSecret, BuildSsh, NamedContext } from "../../build/request.ts";
 import { fill } from "../../cli/flag.ts";
 import { isTerminal } from "../../cli/prompt.ts";
 import { writeErr, writeOut } from "../../cli/output.ts";
-import { parsePlatform, type PlatformChoice } from "../../image/platform.ts";
+import { isArchitecture, normalArchitecture, parsePlatform, type PlatformChoice } from "../../image/platform.ts";
 import { findImageName } from "../../image/transport.ts";
 import { nameToGive, referenceText } from "../../image/reference.ts";
 import { readVariables } from "../container/written/environment.ts";
@@ -46,7 +47,6 @@ export interface BuildFiles {
 /** @throws Fault "usage.invalid" */
 export async function requestOf(line: BuildLine, files: BuildFiles, { platform, scratch }: { platform: PlatformChoice | undefined; scratch: () => string }): Promise<BuildRequest> {
   const { context, flags, given } = line;
-  refuseUndone(line);
   const [first] = flags.tag;
   const isQuiet = flags.quiet || flags.progress === "quiet";
   const prompt = prompter();
@@ -73,7 +73,7 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     ...cacheOf(line),
     ...contentOf(line),
     ...timesOf(flags, given),
-    spec: specOf(line),
+    spec: settleUsers(context.host, specOf(line)),
     web: webOf(line),
     stdin: flags.stdin,
     builderVersion: compatibleBuildah,
@@ -297,16 +297,12 @@ function checkNetwork(flags: BuildFlags, given: ReadonlySet<string>): void {
   }
 }
 
-function refuseUndone({ flags }: BuildLine): void {
-  if (flags.userns === undefined || ["host", "container", "private", ""].includes(flags.userns)) return;
-  throw new Fault("usage.unsupported", `cannot build with --userns ${flags.userns}: user namespaces of builds are not built yet`);
-}
-
 /** Parts that are left empty are this machine's. */
 function readPlatform(written: string): PlatformChoice | undefined {
   const [os = "", architecture = "", ...rest] = written.split("/");
-  if (os === "" && architecture === "") return undefined;
-  if (!written.includes("/")) return os === "local" ? undefined : parsePlatform(written);
+  if ((os === "" && architecture === "") || written === "local") return undefined;
+  // An architecture alone is one of this system.
+  if (!written.includes("/")) return isArchitecture(os) ? { os: "linux", architecture: normalArchitecture(os) } : parsePlatform(written);
   return parsePlatform([os || "linux", architecture, ...rest].join("/"));
 }
 

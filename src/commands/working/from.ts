@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { log } from "../../base/log.ts";
 import { fill, text, toggle } from "../../cli/flag.ts";
+import { settleUsers } from "../../engine/users/settle.ts";
 import { createWorking } from "../../engine/working/create.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { progressOf } from "../pulling.ts";
@@ -13,7 +14,7 @@ import { imageNames } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { ordered } from "./operands.ts";
 import { decryptionKey, formatOf, platformFlags, pullPolicyOf, registryFlags, retryFlags, systemOf } from "./registry-flags.ts";
-import { fromFlags, isolationOf, refuseUnbuiltRun } from "./run-flags.ts";
+import { fromFlags, isolationOf } from "./run-flags.ts";
 
 const pullHelp = "pull images from the registry values:\nalways: pull images even if the named images are present in store,\n" +
   "missing: pull images if the named images are not present in store,\nnever: only use images present in store if available,\n" +
@@ -69,12 +70,11 @@ export default verb({
   },
 });
 
-function specOf({ flags: asked, given }: VerbCall<typeof flags>): ContainerSpec {
+function specOf({ context, flags: asked, given }: VerbCall<typeof flags>): ContainerSpec {
   const spec: ContainerSpec = {};
   if (asked.dns.includes("none") && asked.dns.length > 1) throw refuse("invalid --dns, --dns=none may not be used with any other --dns options");
   if (asked.dns.includes("none") && given.has("dnsSearch")) throw refuse("invalid --dns-search, --dns-search may not be used with --dns=none");
   if (asked.dns.includes("none") && given.has("dnsOption")) throw refuse("invalid --dns-option, --dns-option may not be used with --dns=none");
   fill(flags, { flags: asked, given }, spec);
-  refuseUnbuiltRun(spec, given);
-  return spec;
+  return settleUsers(context.host, spec);
 }

@@ -13,6 +13,7 @@ import { readNamespace } from "../container/written/namespaces.ts";
 import { readNetworks } from "../container/written/networks.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { readVolume } from "../container/written/volumes.ts";
+import { usersFlags } from "./users-flags.ts";
 
 type Kind = keyof NonNullable<ContainerSpec["namespaces"]>;
 
@@ -86,22 +87,9 @@ export const fromFlags = {
   securityOpt: securityFlags.securityOpt,
   shmSize: storageFlags.shmSize,
   ulimit: limitFlags.ulimit,
-  userns: namespace("user", "'container', path of user namespace to join, or 'host'"),
-  usernsGidMap: list({ value: "containerGID:hostGID:length", help: "containerGID:hostGID:length GID mapping to use in user namespace" }),
-  usernsGidMapGroup: text({ value: "name", help: "name of entries from /etc/subgid to use to set user namespace GID mapping" }),
-  usernsUidMap: list({ value: "containerUID:hostUID:length", help: "containerUID:hostUID:length UID mapping to use in user namespace" }),
-  usernsUidMapUser: text({ value: "name", help: "name of entries from /etc/subuid to use to set user namespace UID mapping" }),
+  ...usersFlags,
   volume,
 } as const;
-
-/** Refuses by name what the run of a command cannot do yet. */
-export function refuseUnbuiltRun(spec: ContainerSpec, given: ReadonlySet<string>): void {
-  for (const key of ["usernsGidMap", "usernsGidMapGroup", "usernsUidMap", "usernsUidMapUser"]) {
-    if (given.has(key)) throw refuse(`cannot use --${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}: user namespaces of working containers are not built yet`);
-  }
-  const { user } = spec.namespaces ?? {};
-  if (user && user.kind !== "host") throw refuse("cannot use --userns: user namespaces of working containers are not built yet", "use --userns host");
-}
 
 /** --isolation, or BUILDAH_ISOLATION. @throws Fault in buildah's words */
 export function isolationOf(written: string | undefined): string {

@@ -72,7 +72,7 @@ async function undo(host: Host, record: ContainerRecord, networkStatus: Record<s
 }
 
 /** Files of ours belong to the container's root; secrets have owners of their own. */
-function giveToRoot(host: Host, { id }: ContainerRecord, files: readonly string[], maps: IdMaps | undefined): void {
+export function giveToRoot(host: Host, { id }: ContainerRecord, files: readonly string[], maps: IdMaps | undefined): void {
   if (!maps) return;
   const { uid, gid } = rootOf(maps);
   for (const file of files) if (!file.startsWith(`${host.paths.runDir(id)}/secrets/`)) chownSync(file, uid, gid);

@@ -156,10 +156,10 @@ export function mountShm(host: Host, { id, spec }: ContainerRecord): string {
 }
 
 /** Mounts the root (of one that goes with its end without the care for lasting, whose flush costs the most of an unmount), or counts one user more. */
-export function mountRoot(host: Host, record: ContainerRecord, users?: StartUsers): MountedRoot {
+export function mountRoot(host: Host, record: ContainerRecord, users?: StartUsers, more: MountRoot = {}): MountedRoot {
   const { id, spec } = record;
   const own = users?.maps && users.path ? { uidMap: users.maps.uid, gidMap: users.maps.gid, userNamespace: users.path } : {};
-  const how = { ...rootOptions(record), ...own, volatile: spec.remove ?? false, onCopy: tellCopying };
+  const how = { ...rootOptions(record), ...own, volatile: spec.remove ?? false, onCopy: tellCopying, ...more };
   const path = spec.rootfs ? mountRootfs(host, record) : host.store.roots.mount(id, how);
   const maps = users?.maps ?? mapsOfSpec(spec);
   const mounts = (spec.mounts ?? []).flatMap((mount, index) => plainMounts(host, record, mount, { path, maps, index }));

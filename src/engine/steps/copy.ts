@@ -66,7 +66,9 @@ export async function copyIntoRoot(root: string, job: CopyJob): Promise<Copied> 
     const { directory, fileName } = await destinationOf(rootFd, items, job);
     makeDirectories(rootFd, directory, job.options?.owner ?? { uid: 0, gid: 0 });
     place.directory = toByteText(Buffer.from(cleanSource(directory)));
-    const entries = await tell(job, items, { handler: new Both(digest, place), fileName });
+    // Known again by its own name, whatever it is called in the root.
+    const seen = fileName === undefined ? digest : new Renaming(digest, toByteText(Buffer.from(nameFor(job, items[0]!, undefined))));
+    const entries = await tell(job, items, { handler: new Both(seen, place), fileName });
     place.finish();
     return { summary: digest.summary(items), entries, newest: newestOf(items), listing: digest.listing };
   } finally {
@@ -228,6 +230,29 @@ class Both implements TarHandler {
   done(): void {
     this.#one.done();
     this.#two.done();
+  }
+}
+
+/** A single file under another name. */
+class Renaming implements TarHandler {
+  readonly #to: TarHandler;
+  readonly #name: ByteText;
+
+  constructor(to: TarHandler, name: ByteText) {
+    this.#to = to;
+    this.#name = name;
+  }
+
+  entry(entry: TarEntry): void {
+    this.#to.entry({ ...entry, name: this.#name });
+  }
+
+  data(bytes: Uint8Array, offset: number): void {
+    this.#to.data(bytes, offset);
+  }
+
+  done(): void {
+    this.#to.done();
   }
 }
 

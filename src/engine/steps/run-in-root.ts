@@ -20,6 +20,7 @@ import { writeEtcFiles } from "../containers/etc-files.ts";
 import { hooksOf } from "../containers/hooks.ts";
 import { resolve } from "../containers/resolve.ts";
 import { labelFiles, withStepLabels } from "../containers/labels.ts";
+import { giveToRoot } from "../containers/prepare.ts";
 import { mountRoot, unmountRoot } from "../containers/root.ts";
 import { removeTree } from "../containers/run-files.ts";
 import { runtimeOf } from "../containers/runtime-choice.ts";
@@ -66,13 +67,17 @@ export async function runInRoot(host: Host, run: RootRun): Promise<number> {
   const record = recordOf(host, run);
   const runDir = host.paths.runDir(record.id);
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
-  const root = mountRoot(host, record);
   const network = run.network ?? await openStepNetwork(host, record.spec);
+  const { users } = network;
+  using alone = users.maps === undefined ? undefined : takeAlone(host, record.id);
+  const root = mountRoot(host, record, users, { keepsOwners: true, volatile: alone?.isVolatile ?? false });
   try {
     const bindMounts = { ...copyDefaultMounts(host, record), ...writeEtcFiles(host, record, network.status) };
-    labelFiles(record.spec, Object.values(bindMounts).filter(path => path.startsWith(`${runDir}/`)));
+    const own = Object.values(bindMounts).filter(path => path.startsWith(`${runDir}/`));
+    labelFiles(record.spec, own);
+    giveToRoot(host, record, own, users.maps);
     const facts = await gatherFacts(host, record, {
-      root: root.path, mounts: root.mounts, bindMounts, ...(network.namespace === undefined ? {} : { namespace: network.namespace }),
+      root: root.path, shownRoot: root.shown, mounts: root.mounts, bindMounts, users, ...(network.namespace === undefined ? {} : { namespace: network.namespace }),
     });
     const config = stepConfig(ociConfig(record.spec, { ...facts, cgroups: { ...facts.cgroups, ...cgroupOf(host, record, facts) } }));
     const bundle = `${runDir}/bundle`;
@@ -89,6 +94,19 @@ export async function runInRoot(host: Host, run: RootRun): Promise<number> {
     unmountRoot(host, record);
     removeTree(runDir);
   }
+}
+
+/** A root has the users of one run at a time: whoever has it mounted gets it back afterwards. */
+function takeAlone({ store: { roots } }: Host, id: string): Disposable & { isVolatile: boolean } {
+  const count = roots.find(id)?.mountCount ?? 0;
+  const isVolatile = count > 0 && roots.isVolatile(id);
+  if (count > 0) roots.unmount(id, { force: true });
+  return {
+    isVolatile,
+    [Symbol.dispose]: () => {
+      for (let at = 0; at < count; at++) roots.mount(id, { volatile: isVolatile });
+    },
+  };
 }
 
 /** Added capabilities are root's: no other user gets them without being asked for. */

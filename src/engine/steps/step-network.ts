@@ -7,8 +7,11 @@ import { networkOf } from "../containers/resolve-network.ts";
 import type { Host } from "../host.ts";
 import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace } from "../networks/connect.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { openUsers, type StartUsers } from "../users/start.ts";
 
 export interface StepNetwork {
+  /** The user namespace of the runs, which owns this network where it is one of its own. */
+  readonly users: StartUsers;
   /** Absent: the host's, or what the spec names by path. */
   readonly namespace?: string;
   readonly status?: Record<string, NetworkStatus>;
@@ -17,19 +20,23 @@ export interface StepNetwork {
 }
 
 /** @throws Fault "network.failed", "component.missing" */
-export async function openStepNetwork(host: Host, spec: Pick<ContainerSpec, "network" | "dnsServers" | "hostname">): Promise<StepNetwork> {
+export async function openStepNetwork(host: Host, spec: ContainerSpec): Promise<StepNetwork> {
   const id = randomId();
   const network = networkOf(host, spec);
   const record: ContainerRecord = { id, name: id.slice(0, 12), spec: { ...spec, network }, state: { status: "created", createdAt: "" } };
-  if (!hasOwnNamespace(record)) return { close: async () => {} };
-  const namespace = makeNamespace(host, id);
+  const users = openUsers(spec, hasOwnNamespace(record));
+  if (!hasOwnNamespace(record)) return { users, close: async () => users[Symbol.dispose]() };
+  const namespace = makeNamespace(host, id, users.networkPath);
   let status: Record<string, NetworkStatus> | undefined;
-  const close = (): Promise<void> => disconnect(host, record, { ...record.state, ...(status ? { networkStatus: status } : {}) });
+  const close = async (): Promise<void> => {
+    users[Symbol.dispose]();
+    await disconnect(host, record, { ...record.state, ...(status ? { networkStatus: status } : {}) });
+  };
   try {
     if (isBridged(record)) status = await connect(host, record, join(host, record));
   } catch (thrown) {
     await close();
     throw thrown;
   }
-  return { namespace, ...(status ? { status } : {}), close };
+  return { users, namespace, ...(status ? { status } : {}), close };
 }

@@ -1,6 +1,7 @@
 // Small acts inside a tree that nothing may lead out of: where a path really lies, and making a working directory.
 
 import { readlinkSync } from "node:fs";
+import { Fault } from "../../base/fault.ts";
 import { closeQuietly, O_DIRECTORY, O_PATH, O_RDONLY, openDirectory, tryOpenat2, utimensat } from "../../kernel/files.ts";
 import { identityOf } from "../../runtime/identity.ts";
 import { inTree, cleanSource } from "./copy-source.ts";
@@ -48,6 +49,7 @@ export function ownerIn(root: string, user: string | undefined): Owner {
 /** As --chown reads it: a user without a group is of the group with the user's own number, or of the account's. */
 export function copyOwner(root: string, written: string): Owner {
   const [user = "", group] = written.split(":");
+  if (user === "") throw new Fault("usage.invalid", `looking up UID/GID for ${JSON.stringify(written)}: can't find uid for user ""`, { hint: "write --chown=USER[:GROUP]" });
   if (group === undefined && /^\d+$/.test(user)) return { uid: Number(user), gid: Number(user) };
   if (group !== undefined && /^\d+$/.test(user) && /^\d+$/.test(group)) return { uid: Number(user), gid: Number(group) };
   const { uid, gid } = identityOf(root, written);

@@ -175,7 +175,8 @@ const emptyFile = (name: ByteText, stat: Stat): WrittenEntry => ({
 
 function whiteout(name: ByteText, stat: Stat): WrittenEntry {
   const slash = name.lastIndexOf("/") + 1;
-  return emptyFile(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, stat);
+  // Of nobody in particular: whoever mounted the overlay made the mark.
+  return { ...emptyFile(`${name.slice(0, slash)}.wh.${name.slice(slash)}`, stat), uid: 0, gid: 0 };
 }
 
 const header = ({ options: { alter } }: Walk, entry: WrittenEntry): Uint8Array => tarHeader(alter === undefined ? entry : alter(entry));
