@@ -4,9 +4,9 @@
 import { goJson } from "../base/go-json.ts";
 import { alignTabs } from "./table.ts";
 import { readTemplate, runTemplate } from "./template/evaluate.ts";
-import type { Template } from "./template/tree.ts";
+import type { Operand, Pipe, Template } from "./template/tree.ts";
 import { Shapes } from "./template/value.ts";
-import type { OneShowing, Showing, View } from "./view.ts";
+import type { Column, OneShowing, Showing, View } from "./view.ts";
 
 const rangesItself = /\{\{-?\s*range\s*\.\s*-?\}\}[^]*\{\{-?\s*end\s*-?\}\}/;
 
@@ -35,13 +35,53 @@ export function renderRows<R>(shown: View<R>, rows: readonly R[], showing: Showi
     return `${goJson(values, { indent: showing.jsonIndent ?? "    " })}\n`;
   }
   const shapes = new Shapes();
-  const structs = rows.map((row) => structOf(shown, row, shapes));
   const isTable = format.startsWith("table ") || format === "table";
   const template = readFormat(format === "table" ? shown.table : format, shown.name);
-  const body = runTemplate(template, structs, { shapes });
+  const body = plainRows(template, shown, rows) ?? runTemplate(template, rows.map((row) => structOf(shown, row, shapes)), { shapes });
   if (!isTable && showing.format !== undefined) return body;
   const head = showing.noHeading ? "" : runTemplate(template, [headings(shown, shapes)], { shapes });
   return alignTabs(head + body);
+}
+
+/** Text, or what shows a column. */
+type PlainPart<R> = string | Column<R>[1];
+
+/** The parts of a format that only names columns, as most do: its rows need no run of the template. */
+function plainParts<R>({ body }: Template, shown: View<R>): PlainPart<R>[] | undefined {
+  const [range, ...rest] = body;
+  if (range?.kind !== "range" || rest.length > 0 || range.otherwise !== undefined || soleOperand(range.pipe)?.kind !== "dot") return undefined;
+  const parts: PlainPart<R>[] = [];
+  for (const node of range.body) {
+    if (node.kind === "text") {
+      parts.push(node.text);
+      continue;
+    }
+    const operand = node.kind === "action" ? soleOperand(node.pipe) : undefined;
+    if (operand?.kind !== "field" || operand.names.length !== 1 || !Object.hasOwn(shown.columns, operand.names[0]!)) return undefined;
+    parts.push(shown.columns[operand.names[0]!]![1]);
+  }
+  return parts;
+}
+
+/** Of a pipe without variables, functions or arguments. */
+function soleOperand({ variables, commands }: Pipe): Operand | undefined {
+  const [command, ...more] = commands;
+  return variables.length === 0 && more.length === 0 && command?.operands.length === 1 ? command.operands[0] : undefined;
+}
+
+/** Undefined where there is more to do than to print texts and whole numbers. */
+function plainRows<R>(template: Template, shown: View<R>, rows: readonly R[]): string | undefined {
+  const parts = plainParts(template, shown);
+  if (parts === undefined) return undefined;
+  let text = "";
+  for (const row of rows) {
+    for (const part of parts) {
+      const value = typeof part === "string" ? part : part(row);
+      if (typeof value !== "string" && typeof value !== "boolean" && !Number.isSafeInteger(value)) return undefined;
+      text += String(value);
+    }
+  }
+  return text;
 }
 
 /** "json", also as podman's `{{json .}}` forms are left to the template. */

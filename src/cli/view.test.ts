@@ -62,3 +62,21 @@ test("completion of format: a word, a column, a dotted column in two steps", asy
   expect(await words("x {{ range .}}{{.I")).toEqual(["x {{ range .}}{{.ID}}"]);
   expect(await words("{{.ID}}")).toEqual(["json"]);
 });
+
+test("formats that only name columns print as they do through the template's run", async () => {
+  const mixed = view<number>({
+    name: "mixed",
+    type: "mixedRow",
+    columns: { Text: ["TEXT", (row) => `row ${row}`], Count: ["COUNT", (row) => row], Truth: ["TRUTH", (row) => row > 1], Labels: ["LABELS", (row) => ({ a: String(row) })], Call: ["CALL", () => (word: string) => word] },
+    table: "table {{.Text}}\t{{.Count}}",
+  });
+  const rows = [1, 2, 30];
+  for (const columns of ["{{.Text}}", "{{.Count}} of {{.Truth}}", "{{.Labels}} {{.Text}}", "x"]) {
+    // A pipe of its own keeps the second from the short way.
+    const [short, long] = [columns, columns.replaceAll(/\{\{(\.\w+)\}\}/g, "{{$1}}{{if false}}{{end}}")];
+    expect([columns, await showRows(mixed, rows, { format: short })]).toEqual([columns, await showRows(mixed, rows, { format: long })]);
+    expect(await showRows(mixed, rows, { format: `table ${short}` })).toBe(await showRows(mixed, rows, { format: `table ${long}` }));
+  }
+  expect(await showRows(mixed, rows, { format: '{{.Call "said"}}' })).toBe("said\nsaid\nsaid\n");
+  expect(showRows(mixed, rows, { format: "{{.Nosuch}}" })).rejects.toThrow("can't evaluate field Nosuch");
+});

@@ -4,19 +4,26 @@ import { goJson } from "../../base/go-json.ts";
 import { text, texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { completesFormat, showRows, view } from "../../cli/view.ts";
-import { inspectVolume, listVolumes } from "../../engine/volumes/volumes.ts";
+import type { Host } from "../../engine/host.ts";
+import { inspectVolume, listVolumes, type Volume } from "../../engine/volumes/volumes.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { verb } from "../verb.ts";
 
-type Row = Readonly<Record<string, unknown>>;
 const names = ["Anonymous", "CreatedAt", "Driver", "GID", "Labels", "LockNumber", "MountCount", "Mountpoint", "Name", "NeedsChown",
   "NeedsCopyUp", "Options", "Scope", "Status", "StorageID", "Timeout", "UID"];
 
-const volumes = () =>
-  view<Row>({
+/** What is more than the name and the driver is looked up only where it is shown. */
+function column(host: Host, name: string): (volume: Volume) => unknown {
+  if (name === "Name") return (volume) => volume.name;
+  if (name === "Driver") return (volume) => volume.driver;
+  return (volume) => inspectVolume(host, volume)[name] ?? "";
+}
+
+const volumes = (host: Host) =>
+  view<Volume>({
     name: "ls",
     type: "volumes.volumeReporter",
-    columns: Object.fromEntries(names.map((name) => [name, [name === "Name" ? "VOLUME NAME" : name.toUpperCase(), (row: Row) => row[name] ?? ""]] as const)),
+    columns: Object.fromEntries(names.map((name) => [name, [name === "Name" ? "VOLUME NAME" : name.toUpperCase(), column(host, name)]] as const)),
     table: "table {{.Driver}}\t{{.Name}}",
   });
 
@@ -32,9 +39,10 @@ export default verb({
   },
   async run({ context, flags, given }) {
     if (flags.quiet && given.has("format")) throw refuse("quiet and format flags cannot be used together");
-    const rows = listVolumes(context.host, flags.filter).map((volume) => inspectVolume(context.host, volume));
-    if (flags.format === "json") context.out(rows.length === 0 ? "[]" : goJson(rows, { indent: "     " }));
-    else if (flags.quiet) context.write(rows.map((row) => `${String(row["Name"])}\n`).join(""));
-    else context.write(await showRows(volumes(), rows, { ...(flags.format === undefined ? {} : { format: flags.format }), noHeading: flags.noheading }));
+    const { host } = context;
+    const rows = listVolumes(host, flags.filter);
+    if (flags.format === "json") context.out(rows.length === 0 ? "[]" : goJson(rows.map((volume) => inspectVolume(host, volume)), { indent: "     " }));
+    else if (flags.quiet) context.write(rows.map(({ name }) => `${name}\n`).join(""));
+    else context.write(await showRows(volumes(host), rows, { ...(flags.format === undefined ? {} : { format: flags.format }), noHeading: flags.noheading }));
   },
 });

@@ -38,7 +38,7 @@ export interface ContainerRow {
   /** RFC 3339. */
   Created: string;
   /** "2026-11-23 21:02:28.1 +0000 UTC"; the relative form is the view's. */
-  CreatedAt: string;
+  readonly CreatedAt: string;
   CIDFile: string;
   Exited: boolean;
   /** Unix seconds. */
@@ -119,7 +119,10 @@ export function rowOf(host: Host, record: ContainerRecord, options: ListOptions)
     AutoRemove: spec.remove ?? false,
     Command: spec.command?.length ? [...spec.command] : spec.argv ? [...spec.argv] : null,
     Created: state.createdAt,
-    CreatedAt: goTimeString(state.createdAt),
+    // Told in zones and words only where it is asked for.
+    get CreatedAt() {
+      return goTimeString(state.createdAt);
+    },
     CIDFile: spec.cidfile ?? "",
     Exited: status === "exited",
     ExitedAt: seconds(state.finishedAt),

@@ -36,8 +36,14 @@ const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 export const volumeDirectory = (host: Host, name: string): string => `${host.paths.volumes}/${name}`;
 
+/** Where it lies is asked of the configuration, which a list of names does without. */
 export function volumeOf(host: Host, record: VolumeRecord): Volume {
-  return { ...record, mountpoint: `${volumeDirectory(host, record.name)}/_data` };
+  return {
+    ...record,
+    get mountpoint() {
+      return `${volumeDirectory(host, record.name)}/_data`;
+    },
+  };
 }
 
 /** What `o=uid=…,gid=…` says beside --uid and --gid. @throws Fault for what a directory cannot do */
