@@ -64,6 +64,7 @@ const image: Contents = {
   push: ["Push an image to a specified destination", () => import("./image/push.ts")],
   rm: ["Remove one or more images from local storage", () => import("./image/rmi.ts")],
   save: ["Save image(s) to an archive", () => import("./image/save.ts")],
+  scp: ["Securely copy images", () => import("./image/scp.ts")],
   search: ["Search registry for image", () => import("./image/search.ts")],
   sign: ["Sign an image", () => import("./image/sign.ts")],
   tag: ["Add an additional name to a local image", () => import("./image/tag.ts")],
