@@ -1,5 +1,5 @@
 // Writes what is generated of the documentation and kept: docs/podman-parity.md and docs/reference/NAME.md.
-// Usage: bun tools/reference.ts     from the declarations, and from docs/data/podman-5.8.6.tsv: command, option, takes a value
+// Usage: bun tools/reference.ts [--out DIR]     to DIR (default docs) from the declarations, and from docs/data/podman-5.8.6.tsv: command, option, takes a value
 
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -114,10 +114,16 @@ async function referenceText(persona: Persona<Invocation>): Promise<string> {
 }
 
 async function main(): Promise<void> {
+  // Help shows defaults of containers.conf: those of no machine are meant.
+  process.env["CONTAINERS_CONF"] = "/dev/null";
+  delete process.env["CONTAINERS_CONF_OVERRIDE"];
+  const at = process.argv.indexOf("--out");
+  const out = at < 0 ? docs : path.resolve(process.argv[at + 1] ?? "docs");
+  fs.mkdirSync(out, { recursive: true });
   const judged = await judge(podman(), readRows());
-  fs.writeFileSync(path.join(docs, "podman-parity.md"), parityText(judged));
-  fs.mkdirSync(path.join(docs, "reference"), { recursive: true });
-  for (const persona of [podman(), buildah(), skopeo() as unknown as Persona<Invocation>]) fs.writeFileSync(path.join(docs, "reference", `${persona.name}.md`), await referenceText(persona));
+  fs.writeFileSync(path.join(out, "podman-parity.md"), parityText(judged));
+  fs.mkdirSync(path.join(out, "reference"), { recursive: true });
+  for (const persona of [podman(), buildah(), skopeo() as unknown as Persona<Invocation>]) fs.writeFileSync(path.join(out, "reference", `${persona.name}.md`), await referenceText(persona));
 }
 
 await main();
