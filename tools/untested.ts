@@ -39,6 +39,9 @@ function testBlocks(): string[] {
   });
 }
 
+/** Verbs that read the line of another one, whose tests hold for them too. */
+const readsLineOf: Readonly<Record<string, readonly string[]>> = { create: ["run"], clone: ["update"] };
+
 const escaped = (text: string): string => text.replace(/[^\w-]/g, "\\$&");
 
 /** As a word of its own: in quotes as an argument, or within a line of shell. */
@@ -49,18 +52,18 @@ export interface Untested {
   readonly options: readonly string[];
 }
 
-/** @param helpers words by which tests call a verb through a function of their own */
 export async function untested(): Promise<Untested[]> {
   const found = new Map<unknown, Judged>();
   await verbs(podman().contents, [], found);
   const blocks = testBlocks();
   return [...found.values()].map(({ names: verbNames, flags }) => {
-    const last = [...new Set(verbNames.map(name => name.split(" ").at(-1)!))];
-    const own = blocks.filter(block => last.some(word => names(block, word)));
+    const own = [...new Set(verbNames.map(name => name.split(" ").at(-1)!))];
+    const last = [...own, ...own.flatMap(name => readsLineOf[name] ?? [])];
+    const judged = blocks.filter(block => last.some(word => names(block, word)));
     const options = Object.entries(flags).filter(([, flag]) => !flag.refused && !flag.hidden).flatMap(([key, flag]) => {
       const long = `--${flagName(key)}`;
       const words = [long, `--no-${flagName(key)}`, ...(flag.short ? [`-${flag.short}`] : []), ...(flag.aliases ?? []).map(alias => `--${alias}`)];
-      const isNamed = own.some(block => words.some(word => names(block, word)) || (flag.short !== undefined && new RegExp(`["'\\s]-\\w*${flag.short}\\w*["'\\s]`).test(block)));
+      const isNamed = judged.some(block => words.some(word => names(block, word)) || (flag.short !== undefined && new RegExp(`["'\\s]-\\w*${flag.short}\\w*["'\\s]`).test(block)));
       return isNamed ? [] : [long];
     });
     return { verb: verbNames[0]!, options };

@@ -118,3 +118,14 @@ test("kill -9 of run itself leaves a container that later commands see and remov
   ok("rm", "-f", "-t", "0", "left");
   expect(commandLines()).not.toContain("sleep 100");
 });
+
+test("a container that was initialized and not started is removed, with and without force, and leaves no process", () => {
+  for (const words of [["rm"], ["rm", "-f", "-t0"]]) {
+    const id = ok("create", "--network", "none", IMAGE, "sleep", "100");
+    ok("init", id);
+    const pid = ok("inspect", "--format", "{{.State.Pid}}", id);
+    expect(Number(pid)).toBeGreaterThan(0);
+    expect(podman(...words, id)).toEqual({ status: 0, out: `${id}\n`, err: "" });
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+  }
+});

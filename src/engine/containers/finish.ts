@@ -9,7 +9,7 @@ import { disconnect } from "../networks/connect.ts";
 import { mayLeaveLater } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { removeFromRuntime } from "./launch.ts";
-import { ended, isLive, readExitFile } from "./observe.ts";
+import { ended, isLive, readExitFile, noticeStart } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
 import { unmountRoot } from "./root.ts";
 
@@ -46,6 +46,12 @@ async function untilGone({ pid, pidStart }: ContainerState): Promise<void> {
   for (let pauseMs = 2; pid !== undefined && isAlive(pid, pidStart) && pauseMs < 2000; pauseMs *= 2) await Bun.sleep(pauseMs);
 }
 
+/** The runtime's own process, which waits to become the program, goes with the container it was made for. */
+async function dropUnstarted(host: Host, record: ContainerRecord): Promise<void> {
+  await removeFromRuntime(host, record, { quiet: true });
+  await untilGone(record.state);
+}
+
 /**
  * The lock is held by the caller and the process is gone. May be called again after a crash of ours at any point.
  *
@@ -55,6 +61,7 @@ async function untilGone({ pid, pidStart }: ContainerState): Promise<void> {
 export async function finish(host: Host, record: ContainerRecord, { networkLater = false } = {}): Promise<ContainerRecord> {
   const { state } = record;
   if (readExitFile(host, record.id)) await untilGone(state);
+  if (state.status === "initialized" && noticeStart(host, record).state.status === "initialized") await dropUnstarted(host, record);
   if (state.pid !== undefined && isAlive(state.pid, state.pidStart)) {
     throw new Fault("container.running", `container ${record.id} is running or paused, refusing to clean up: container state improper`);
   }

@@ -76,7 +76,8 @@ export function conmonLog(host: Host, record: Pick<ContainerRecord, "id" | "spec
   return {
     log: isFile ? `k8s-file:${logPath(host, record)}` : driver === "passthrough-tty" ? "passthrough" : driver,
     ...(sizeMax ? { logSizeMax: sizeMax } : {}),
-    ...(tag ? { logTag: tag } : {}),
+    // Of the drivers only the journal has a place for it.
+    ...(tag && driver === "journald" ? { logTag: tag } : {}),
   };
 }
 
