@@ -20,6 +20,7 @@ const container: Contents = {
   exec: ["Run a process in a running container", () => import("./container/exec.ts")],
   exists: ["Check if a container exists in local storage", () => import("./container/exists.ts")],
   export: ["Export container's filesystem contents as a tar archive", () => import("./container/export.ts")],
+  fork: ["Make copies of a running container that go on from where it is", () => import("./container/fork.ts")],
   init: ["Initialize one or more containers", () => import("./container/init.ts")],
   inspect: ["Display the configuration of a container", () => import("./container/inspect.ts")],
   kill: ["Kill one or more running containers with a specific signal", () => import("./container/kill.ts")],
@@ -163,6 +164,9 @@ const contents: Contents = {
   attach: container["attach"]!,
   build: image["build"]!,
   buildx: group("Build images", buildx, { aliases: ["builder"], hidden: true }),
+  checkpoint: group("Look at checkpoints", {
+    inspect: ["Show what is inside a checkpoint", () => import("./checkpoint/inspect.ts")],
+  }),
   commit: container["commit"]!,
   completion: ["Generate shell autocompletions", () => import("./system/completion.ts"), { hidden: true }],
   container: group("Manage containers", container),

@@ -71,7 +71,7 @@ export async function dumpContainer(program: RuntimeProgram, criu: Criu, asked: 
     ...(asked.fileLocks ? ["--file-locks"] : []),
     ...(asked.preDump ? ["--pre-dump"] : []),
     ...(asked.parent ? ["--parent-path", asked.parent] : []),
-    ...cgroupOptions(program), id,
+    id,
   ];
   const { status, complaint } = await beginRuntime(program, args, { env: criuEnvironment(criu), detached: true });
   if (status !== 0) throw criuFault(`checkpoint container ${id}`, `${work}/dump.log`, complaint.split("\n").at(-1) ?? "");

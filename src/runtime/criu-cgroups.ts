@@ -2,7 +2,8 @@
 // not to be had there, and every container is in the right v1 groups already.
 // Source: criu's cgroup.proto; protobuf's encoding.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cgroupMode } from "./cgroups.ts";
 import { decodeImage, type Message } from "./criu-images.ts";
 
 const varint = (value: bigint): number[] => {
@@ -45,8 +46,10 @@ function withoutMember(set: Uint8Array): Uint8Array {
   return encode(message);
 }
 
-/** Rewrites the image where it remembers such a tree. */
-export function forgetUnified(path: string): void {
+/** Rewrites the image of a dump where it remembers such a tree; other dumps that share the file keep theirs. */
+export function forgetUnified(images: string): void {
+  const path = `${images}/cgroup.img`;
+  if (cgroupMode() !== "hybrid" || !existsSync(path)) return;
   const bytes = readFileSync(path);
   const [entry] = decodeImage(bytes, "cgroup.img");
   const controllers = entry?.get(controllersField) ?? [];
@@ -58,5 +61,6 @@ export function forgetUnified(path: string): void {
   const body = encode(message);
   const size = Buffer.alloc(4);
   size.writeUInt32LE(body.length);
-  writeFileSync(path, Buffer.concat([bytes.subarray(0, 8), size, body]));
+  writeFileSync(`${path}.new`, Buffer.concat([bytes.subarray(0, 8), size, body]), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }

@@ -96,7 +96,7 @@ export function complaintOf(log: string): CriuComplaint | undefined {
   const ours = errors.slice(-lastErrors);
   if (ours.length === 0) return undefined;
   for (const [pattern, reason, hint] of meanings) if (ours.some(line => pattern.test(line))) return { reason, hint };
-  const telling = ours.filter(line => !/^(?:Dumping|Restoring) FAILED|^(?:pie: )?\d*:? ?Task .* exited|^Killed/i.test(line));
+  const telling = ours.filter(line => !/^(?:Dumping|Restoring) FAILED|^(?:pie: )?\d*:? ?Task .* exited|^Killed|cgroupd: recv req/i.test(line));
   return { reason: (telling.at(-1) ?? ours.at(-1)!).trim(), hint: undefined };
 }
 

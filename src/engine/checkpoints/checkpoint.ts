@@ -7,6 +7,7 @@ import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { isAlive } from "../../kernel/processes.ts";
 import { checkpointRuntime, dumpContainer } from "../../runtime/checkpointing.ts";
+import { forgetUnified } from "../../runtime/criu-cgroups.ts";
 import { canTrackMemory, needCriu, type Criu } from "../../runtime/criu.ts";
 import { readStatistics, type CriuStatistics } from "../../runtime/criu-images.ts";
 import { containerStatus } from "../../runtime/oci-runtime.ts";
@@ -18,6 +19,7 @@ import { finish } from "../containers/finish.ts";
 import { labelFiles } from "../containers/labels.ts";
 import { pauseProcesses, resumeProcesses } from "../containers/launch.ts";
 import { hasEnded } from "../containers/observe.ts";
+import { removeRecord } from "../containers/remove.ts";
 import { runtimeOf } from "../containers/runtime-choice.ts";
 import { exitFileComes } from "../exits.ts";
 import type { Host } from "../host.ts";
@@ -38,7 +40,7 @@ export interface CheckpointOptions {
   /** What is to be made of the dump while the container stands still; the root is mounted. */
   readonly use?: (host: Host, record: ContainerRecord, files: CheckpointFiles) => void | Promise<void>;
   /** What `use` makes, so that what cannot travel is refused before the dump; one with --rm may end only by an archive. */
-  readonly travels?: "archive" | "image";
+  readonly travels?: "archive" | "image" | "copy";
 }
 
 export type { CriuStatistics };
@@ -54,7 +56,7 @@ const improper = (message: string): Fault => new Fault("container.wrong-state", 
 function refuseState(host: Host, { spec, state }: ContainerRecord, record: ContainerRecord, options: CheckpointOptions): void {
   const isRunning = state.status === "running" && !hasEnded(host, record);
   if (!isRunning) throw improper(`${JSON.stringify(state.status === "running" ? "exited" : state.status)} is not running, cannot checkpoint`);
-  if (spec.remove && options.travels !== "archive") {
+  if (spec.remove && options.travels !== "archive" && options.travels !== "copy") {
     throw new Fault("usage.invalid", "cannot checkpoint containers that have been started with '--rm' unless '--export' is used");
   }
 }
@@ -86,6 +88,7 @@ async function dump({ record, program, criu, files, options }: Dumping): Promise
     ...passed, id: record.id, images, work: files.folder, ...(preCheckpoint ? { preDump: true } : {}), ...(withPrevious ? { parent: previous } : {}),
   });
   const took = Math.round((performance.now() - started) * 1000);
+  forgetUnified(images);
   if (withPrevious) {
     // An absolute link would lead nowhere on another machine.
     rmSync(`${images}/parent`, { force: true });
@@ -179,6 +182,7 @@ async function checkpointLocked(host: Host, record: ContainerRecord, options: Ch
   const statistics = readStatistics(files.dumpStatistics, "dump");
   if (runsOn) containerEvent(host, record, "checkpoint");
   if (!options.keep) dropLogs(files);
+  if (record.spec.remove && !runsOn) await removeRecord(host, fresh(host, record.id), { volumes: true });
   return { runtimeUs: took, ...(statistics ? { statistics } : {}) };
 }
 

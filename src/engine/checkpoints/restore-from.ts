@@ -8,8 +8,6 @@ import { hostPlatform } from "../../image/platform.ts";
 import { lookupImage } from "../../image/resolve.ts";
 import { storedManifest } from "../../image/stored-config.ts";
 import type { StoredImage } from "../../storage/store.ts";
-import { cgroupMode } from "../../runtime/cgroups.ts";
-import { forgetUnified } from "../../runtime/criu-cgroups.ts";
 import { tarOfTree } from "../../storage/tar/tree.ts";
 import type { Choice } from "../batch.ts";
 import { createComplete, imageFor } from "../containers/create.ts";
@@ -73,6 +71,9 @@ function renamed(spec: ContainerSpec, imported: Imported, id: string): Container
   };
 }
 
+/** The spec of a copy of a container of this host, with ID `id`. */
+export const ownOfCopy = (host: Host, original: Imported, id: string): ContainerSpec => settled(host, { id, spec: renamed(original.spec, original, id) });
+
 function withPorts(host: Host, spec: ContainerSpec, ports: readonly PortMapping[] = []): ContainerSpec {
   if (ports.length === 0) return spec;
   const fallback = host.conf.network.default_host_ips?.[0];
@@ -115,7 +116,6 @@ function place(host: Host, id: string, { folder, names }: Taken, isNew: boolean)
   if (!isNew) all.push([members.networkStatus, files.networkStatus]);
   if (names.has(members.log)) all.push([members.log, `${files.folder}/ctr.log`]);
   for (const [name, target] of all) if (existsSync(`${folder}/${name}`)) move(`${folder}/${name}`, target);
-  if (cgroupMode() === "hybrid" && existsSync(`${files.images}/cgroup.img`)) forgetUnified(`${files.images}/cgroup.img`);
 }
 
 function move(from: string, to: string): void {
@@ -194,8 +194,8 @@ async function importArchive(host: Host, archive: AsyncIterable<Uint8Array>, req
   return await importTaken(host, taken, request);
 }
 
-/** @throws Fault "image.not-found" */
-async function importImage(host: Host, name: string, request: Importing): Promise<RestoreOutcome> {
+/** Runs `use` with the files of a checkpoint image as an archive. @throws Fault "image.not-found", "usage.invalid" for another image */
+export async function imageAsArchive<T>(host: Host, name: string, use: (archive: AsyncIterable<Uint8Array>) => Promise<T>): Promise<T> {
   const image = lookupImage(host.store, name, host.imageSystem)?.image;
   if (!image) throw new Fault("image.not-found", `no such container or image: ${name}`);
   if (storedManifest(host.store, image).annotations?.[nameAnnotation] === undefined) {
@@ -203,11 +203,14 @@ async function importImage(host: Host, name: string, request: Importing): Promis
   }
   const path = mountImage(host, image);
   try {
-    return { ...await importArchive(host, piecesOfTree(path), request), target: name };
+    return await use(piecesOfTree(path));
   } finally {
     unmountImage(host, image.id);
   }
 }
+
+const importImage = async (host: Host, name: string, request: Importing): Promise<RestoreOutcome> =>
+  ({ ...await imageAsArchive(host, name, archive => importArchive(host, archive, request)), target: name });
 
 async function eachNamed(host: Host, { choice, archive: _archive, ...request }: RestoreRequest): Promise<RestoreOutcome[]> {
   const outcomes: RestoreOutcome[] = [];

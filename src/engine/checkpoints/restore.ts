@@ -10,6 +10,7 @@ import { nowRfc3339Nano } from "../../base/time.ts";
 import { setHostname } from "../../kernel/namespaces.ts";
 import { checkpointRuntime, restoreOptions } from "../../runtime/checkpointing.ts";
 import { cgroupPathOf, removeCgroupTree } from "../../runtime/cgroups.ts";
+import { forgetUnified } from "../../runtime/criu-cgroups.ts";
 import { complaintOf, criuEnvironment, criuFault, needCriu } from "../../runtime/criu.ts";
 import { readStatistics, type CriuStatistics } from "../../runtime/criu-images.ts";
 import { isSelinuxEnabled, isSelinuxEnforcing } from "../../security/labels.ts";
@@ -175,6 +176,7 @@ export async function restoreLocked(host: Host, before: ContainerRecord, options
   const criu = needCriu();
   const program = checkpointRuntime(runtimeOf(host, record.spec));
   clearCgroups(host, record);
+  forgetUnified(files.images);
   const started = performance.now();
   const launched = await launchRestored(host, withAddresses(record, files, options), {
     program, images: files.images, options: restoreOptions(program, options), env: criuEnvironment(criu),
