@@ -12,6 +12,8 @@ const peers = process.env["PEERS"] || path.join(process.env["XDG_CACHE_HOME"] ||
 export interface CopyFigure {
   readonly medianMs: number;
   readonly bestMs: number;
+  /** Of all its threads; steadier than the time on a busy machine. */
+  readonly processorMs: number;
   /** Of the largest process. */
   readonly peakMegabytes: number;
 }
@@ -80,12 +82,13 @@ export async function compareCopies(words: readonly string[] = []): Promise<read
   return JSON.parse(text) as CopyResult[];
 }
 
+/** name | ours ms | skopeo ms | ratio | aim | ours processor ms | skopeo's | ours MB | skopeo's */
 export function copyRow({ name, ratioMax, ours, skopeo }: CopyResult): string {
-  if (!skopeo) return `| ${name} | ${ours.medianMs} | – | – | ≤ ${ratioMax} | ${ours.peakMegabytes} | – |`;
+  if (!skopeo) return `| ${name} | ${ours.medianMs} | – | – | ≤ ${ratioMax} | ${ours.processorMs} | – | ${ours.peakMegabytes} | – |`;
   const ratio = ours.medianMs / skopeo.medianMs;
   const mark = ratio <= ratioMax ? "" : " (above)";
   const memory = ours.peakMegabytes <= skopeo.peakMegabytes ? "" : " (above)";
-  return `| ${name} | ${ours.medianMs} | ${skopeo.medianMs} | ${ratio.toFixed(2)}${mark} | ≤ ${ratioMax} | ${ours.peakMegabytes}${memory} | ${skopeo.peakMegabytes} |`;
+  return `| ${name} | ${ours.medianMs} | ${skopeo.medianMs} | ${ratio.toFixed(2)}${mark} | ≤ ${ratioMax} | ${ours.processorMs} | ${skopeo.processorMs} | ${ours.peakMegabytes}${memory} | ${skopeo.peakMegabytes} |`;
 }
 
 function programs(): Program[] {
@@ -121,13 +124,18 @@ function ready(program: Program, line: Line): string[] {
   return [program.path, ...line.words(String(++runs))];
 }
 
-function measure(program: Program, line: Line): number {
+interface Sample {
+  readonly ms: number;
+  readonly processorMs: number;
+}
+
+function measure(program: Program, line: Line): Sample {
   const argv = ready(program, line);
   const begun = performance.now();
   const ran = Bun.spawnSync(argv, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const ms = performance.now() - begun;
   if (ran.exitCode !== 0) throw new Error(`${argv.join(" ")}: status ${ran.exitCode}\n${ran.stderr}`);
-  return ms;
+  return { ms, processorMs: Number(ran.resourceUsage?.cpuTime.total ?? 0) / 1000 };
 }
 
 /** Of one more run, by a small launcher, since a child starts with its parent's mark. */
@@ -140,7 +148,7 @@ function peakMegabytes(program: Program, line: Line): number {
 
 /** One unmeasured run each, then turn about, the order swapped each time. */
 function compare(line: Line, all: readonly Program[]): CopyResult {
-  const samples: Record<Program["name"], number[]> = { ours: [], skopeo: [] };
+  const samples: Record<Program["name"], Sample[]> = { ours: [], skopeo: [] };
   for (const program of all) measure(program, line);
   for (let turn = 0; turn < line.times; turn++) {
     for (const program of turn % 2 ? [...all].reverse() : all) samples[program.name].push(measure(program, line));
@@ -149,11 +157,15 @@ function compare(line: Line, all: readonly Program[]): CopyResult {
   return { name: line.name, ratioMax: line.ratioMax, ours: ours!, ...(skopeo ? { skopeo } : {}) };
 }
 
-function figureOf(samples: readonly number[], peak: number): CopyFigure {
-  const sorted = [...samples].sort((a, b) => a - b);
+function figureOf(samples: readonly Sample[], peak: number): CopyFigure {
+  const times = samples.map(sample => sample.ms);
+  return { medianMs: medianOf(times), bestMs: round(Math.min(...times)), processorMs: medianOf(samples.map(sample => sample.processorMs)), peakMegabytes: peak };
+}
+
+function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-  return { medianMs: round(median), bestMs: round(sorted[0]!), peakMegabytes: peak };
+  return round(sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2);
 }
 
 const round = (value: number): number => Math.round(value * 10) / 10;

@@ -8,6 +8,7 @@ import { nameOf } from "./manifest.ts";
 import { checkedDigest, checkedRepository, pushScope } from "./names.ts";
 import { delayBefore, pause } from "./retry.ts";
 import { requestHead, type Reply, type Session } from "./session.ts";
+import type { Body } from "./wire.ts";
 
 interface Upload {
   readonly session: Session;
@@ -35,8 +36,10 @@ export async function sendBlob(
   const upload: Upload = { session, repository, wish, tally: { size: 0, hasher } };
   let address = await startUpload(upload);
   try {
-    if (source instanceof Uint8Array && !wish.chunkBytes) return await finish(upload, address, counted(upload, source));
+    if (source instanceof Uint8Array && !wish.chunkBytes) return await finish(upload, address, { bytes: counted(upload, source), size: source.length });
     const chunks = source instanceof Uint8Array ? single(source) : source;
+    const { digest, size, chunkBytes } = wish;
+    if (!chunkBytes && digest !== undefined && size !== undefined) return await finish(upload, address, { bytes: streamOf(upload, chunks), size });
     address = wish.chunkBytes ? await sendChunks(upload, address, chunks) : await sendStream(upload, address, chunks);
     return await finish(upload, address);
   } catch (thrown) {
@@ -106,8 +109,10 @@ function streamOf(upload: Upload, chunks: AsyncIterable<Uint8Array>): ReadableSt
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
-        if (done) controller.close();
-        else controller.enqueue(counted(upload, value));
+        if (done) {
+          checkSize(upload);
+          controller.close();
+        } else controller.enqueue(counted(upload, value));
       } catch (thrown) {
         controller.error(thrown);
       }
@@ -193,11 +198,10 @@ async function* regrouped(chunks: AsyncIterable<Uint8Array>, bytes: number): Asy
   if (filled > 0) yield group.subarray(0, filled);
 }
 
-async function finish(upload: Upload, address: URL, body?: Uint8Array): Promise<PushAnswer> {
+/** Closes an upload; with a body, it is the whole blob, whose size the registry is told first. */
+async function finish(upload: Upload, address: URL, body?: { readonly bytes: Body; readonly size: number }): Promise<PushAnswer> {
   const { session, repository, wish, tally } = upload;
-  if (wish.size !== undefined && tally.size !== wish.size) {
-    throw new Fault("digest.mismatch", `uploading layer to ${nameOf(session, repository)}: ${tally.size} bytes, not ${wish.size}`);
-  }
+  if (!body || body.bytes instanceof Uint8Array) checkSize(upload);
   const digest: Digest = wish.digest ?? tally.hasher!.digest();
   const target = new URL(address);
   target.searchParams.append("digest", digest);
@@ -206,12 +210,17 @@ async function finish(upload: Upload, address: URL, body?: Uint8Array): Promise<
     method: "PUT",
     target,
     scopes: [pushScope(repository)],
-    headers: { "Content-Type": octets },
-    body: body ?? new Uint8Array(0),
+    headers: { "Content-Type": octets, ...(body && { "Content-Length": String(body.size) }) },
+    body: body?.bytes ?? new Uint8Array(0),
     ok: [201],
     ...(wish.signal && { signal: wish.signal }),
   });
   return { digest, size: tally.size };
+}
+
+function checkSize({ session, repository, wish, tally }: Upload): void {
+  if (wish.size === undefined || tally.size === wish.size) return;
+  throw new Fault("digest.mismatch", `uploading layer to ${nameOf(session, repository)}: ${tally.size} bytes, not ${wish.size}`);
 }
 
 /** Tells the registry to forget an upload; it does so by itself after a time, so failing is no failure. */

@@ -132,6 +132,15 @@ describe("Pushing a blob monolithically", () => {
     expect(spoken.registry.repositories.get("a/b")!.blobs.get(blobDigest)).toEqual(Buffer.from(blob));
   });
 
+  test("a stream of known digest and size is sent so, its length first, and one that ends early is no blob", async () => {
+    const spoken = speak();
+    await spoken.client.pushBlob("a", streamed("some layer ", "of some image"), { digest: blobDigest, size: blob.length });
+    expect(spoken.steps().map(step => step.split(" ")[0])).toEqual(["POST", "PUT"]);
+    expect(spoken.seen.at(-1)!.headers.get("content-length")).toBe(String(blob.length));
+    await expect(spoken.client.pushBlob("b", streamed("some"), { digest: blobDigest, size: blob.length })).rejects.toBeDefined();
+    expect(spoken.registry.repositories.get("b")?.blobs.size ?? 0).toBe(0);
+  });
+
   test("a Location elsewhere on the registry, with a query of its own, keeps that query", async () => {
     const spoken = speak({
       before: (request, url) => {
