@@ -72,7 +72,7 @@ export class Shared {
   newRoot(top: Digest | undefined): { id: string; path: string } {
     const id = randomId();
     this.lease.holdRoot(id);
-    this.host.store.roots.create({ id, ...(top === undefined ? {} : { topLayer: top }) });
+    this.host.store.roots.create({ id, large: true, ...(top === undefined ? {} : { topLayer: top }) });
     return { id, path: this.host.store.roots.mount(id, { volatile: true }) };
   }
 

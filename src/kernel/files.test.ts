@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import * as files from "./files.ts";
 import { testDirectory } from "./test-directory.ts";
 import { geteuid } from "./users.ts";
@@ -193,4 +193,15 @@ test("a pipe carries more than it holds when its reader comes, and reading stops
   const fd = files.openat2(files.AT_FDCWD, "/dev/zero", { flags: files.O_RDONLY });
   expect(() => files.readAll(fd, 100_000)).toThrow(expect.objectContaining({ code: "input.too-large" }));
   files.close(fd);
+});
+
+test("a directory whose trees are to be spread carries ext4's flag; other file systems are left as they are", () => {
+  using directory = testDirectory();
+  for (const path of [directory.path, "/proc"]) {
+    const fd = files.openDirectory(path);
+    files.spreadChildren(fd);
+    files.close(fd);
+  }
+  const isExt = statfsSync(directory.path).type === 0xef53;
+  if (isExt && Bun.which("lsattr")) expect(Bun.spawnSync(["lsattr", "-d", directory.path]).stdout.toString().split(" ")[0]).toContain("T");
 });

@@ -7,7 +7,7 @@ import { Fault } from "../base/fault.ts";
 import { Download } from "./download.ts";
 import { Growth } from "./growing.ts";
 import { type LayersNeeds, showLayer } from "./layers.ts";
-import { layerPath, randomName, type StorePlace } from "./place.ts";
+import { layerPath, randomName, spreadTrees, type StorePlace } from "./place.ts";
 import type { ApplyLayer, Lease, StoredLayer } from "./store.ts";
 import { removePath } from "./tree.ts";
 import type { Unpacked } from "./unpack-job.ts";
@@ -37,6 +37,7 @@ interface Applying {
 }
 
 async function applyNew(place: StorePlace, { needs, layer, lease }: Applying): Promise<StoredLayer> {
+  spreadTrees(lease.directory);
   const staged = `${lease.directory}/${randomName()}`;
   const download = await openDownload(needs, layer, lease);
   try {

@@ -2,6 +2,7 @@
 
 import * as fs from "node:fs";
 import { hexOf, type Digest } from "../base/digest.ts";
+import { close, openDirectory, spreadChildren } from "../kernel/files.ts";
 import type { StoreDatabase } from "./db.ts";
 
 export interface StorePlace extends StoreDatabase {
@@ -27,4 +28,18 @@ export const readBoot = (): string => fs.readFileSync("/proc/sys/kernel/random/b
 export function randomName(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return Buffer.from(bytes).toString("hex");
+}
+
+/**
+ * To be called for a directory before large trees are made in it. They are written side by side; beside each other on ext4 they
+ * would stand in each other's way, and where images were just removed the kernel would look for a free inode among thousands
+ * that it may not use again yet: two thirds of a pull's time in the kernel.
+ */
+export function spreadTrees(directory: string): void {
+  const fd = openDirectory(directory);
+  try {
+    spreadChildren(fd);
+  } finally {
+    close(fd);
+  }
 }

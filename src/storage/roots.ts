@@ -11,7 +11,7 @@ import { bindMount } from "../kernel/mounts.ts";
 import { moveToTrash } from "./collect.ts";
 import { rootAttributes } from "./layers.ts";
 import { takeLease } from "./leases.ts";
-import { layerPath, randomName, rootPath, type StorePlace } from "./place.ts";
+import { layerPath, randomName, rootPath, spreadTrees, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
@@ -75,9 +75,10 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
   };
 }
 
-function create(place: StorePlace, layers: Layers, { id, topLayer }: CreateRoot): void {
+function create(place: StorePlace, layers: Layers, { id, topLayer, large }: CreateRoot): void {
   if (!idShape.test(id)) throw new Fault("usage.invalid", `cannot create a root for ${JSON.stringify(id)}: not a container ID`);
   using lease = takeLease(place, () => {});
+  if (large) spreadTrees(lease.directory);
   const staged = `${lease.directory}/root`;
   for (const path of [staged, `${staged}/work`, `${staged}/merged`]) fs.mkdirSync(path, { mode: 0o700 });
   const { mode, uid, gid } = rootAttributes();

@@ -314,6 +314,8 @@ export interface CreateRoot {
   readonly id: string;
   /** Chain ID of the image's last layer; absent for an empty root. */
   readonly topLayer?: Digest;
+  /** Much will be written into it. */
+  readonly large?: boolean;
 }
 
 export interface MountRoot {
