@@ -7,7 +7,7 @@ import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
 import { userRunDirectory } from "./run-directory.ts";
 import { noticeBoot } from "./state/boot.ts";
-import { openState, leavingSchema, stateSchema } from "./state/state.ts";
+import { openState, leavingSchema, requirementsSchema, stateSchema } from "./state/state.ts";
 import type { State } from "./state/state.ts";
 import { workingSchema } from "./working/records.ts";
 
@@ -139,6 +139,7 @@ export function openHost(options: HostOptions = {}): Host {
     store().migrate("engine", 1, stateSchema);
     store().migrate("working", 1, workingSchema);
     store().migrate("leaving", 1, leavingSchema);
+    store().migrate("requirements", 1, requirementsSchema);
     const opened = openState(store().db);
     noticeBoot(paths, opened);
     return opened;

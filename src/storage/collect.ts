@@ -31,6 +31,8 @@ interface GoneBlob {
 }
 
 const noLease = (): void => {};
+/** From here on a command does not wait for the removal. */
+const muchBytesMin = 16 * 1024 * 1024;
 
 export function collect(place: StorePlace, options: CollectOptions = {}): Collected {
   const [layers, blobs] = place.transaction(() => [
@@ -47,14 +49,23 @@ export function collect(place: StorePlace, options: CollectOptions = {}): Collec
 }
 
 function removeFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blobs: readonly GoneBlob[] }): void {
-  using lease = takeLease(place, noLease);
+  const lease = takeLease(place, noLease);
+  const bytes = [...gone.layers, ...gone.blobs].reduce((sum, { size }) => sum + size, 0);
+  try {
+    moveFiles(place, gone, lease);
+  } finally {
+    lease.release({ afterwards: bytes >= muchBytesMin });
+  }
+}
+
+function moveFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blobs: readonly GoneBlob[] }, lease: Lease): void {
   place.transaction(() => {
     for (const { chain } of gone.layers) {
       if (!hasRow(place, "layers WHERE chain = ?", chain)) moveToTrash(layerPath(place, chain), lease);
     }
     if (gone.layers.length > 0) dropMapped(place, lease, name => hasRow(place, "layers WHERE chain = ?", `sha256:${name}`));
     for (const { digest } of gone.blobs) {
-      if (!hasRow(place, "blobs WHERE digest = ?", digest)) fs.rmSync(blobPath(place, digest), { force: true });
+      if (!hasRow(place, "blobs WHERE digest = ?", digest)) moveToTrash(blobPath(place, digest), lease);
     }
   });
 }

@@ -2,6 +2,8 @@
 
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
+import { Fault } from "../base/fault.ts";
+import { spawn } from "../base/spawn.ts";
 import { type HeldLock, lockFile } from "../kernel/locks.ts";
 import { AT_FDCWD, findStat, fstat } from "../kernel/files.ts";
 import { unmountAll } from "../kernel/mounts.ts";
@@ -24,16 +26,17 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
       place.db.query("INSERT OR IGNORE INTO lease_holds VALUES (?, ?, ?)").run(id, kind, key);
     });
   };
-  const release = ({ keep = false } = {}): void => {
+  const release = ({ keep = false, afterwards = false } = {}): void => {
     if (!open) return;
     open = false;
+    const isLeft = afterwards && leaveToSweeper(directory, lock);
     try {
-      removePath(directory);
+      if (!isLeft) removePath(directory);
       if (holds) dropRoots(place, `lease = '${id}'`);
       if (holds) dropHolds(place, id);
       if (holds && !keep) collect();
     } finally {
-      fs.rmSync(`${directory}.lock`, { force: true });
+      if (!isLeft) fs.rmSync(`${directory}.lock`, { force: true });
       lock.release();
     }
   };
@@ -46,6 +49,21 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
     release,
     [Symbol.dispose]: release,
   };
+}
+
+/**
+ * A process of its own removes what the lease holds. It has the lease's lock, so that nobody else sweeps meanwhile; where it is
+ * killed the kernel frees that, and the next opener goes on. False where it could not be started.
+ */
+function leaveToSweeper(directory: string, lock: HeldLock): boolean {
+  const script = 'rm -rf --one-file-system -- "$0" && rm -f -- "$0.lock"';
+  try {
+    spawn(["/bin/sh", "-c", script, directory], { stdio: ["ignore", "ignore", "ignore", lock.fd], cwd: "/", detached: true }).unref();
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof Fault) return false;
+    throw thrown;
+  }
 }
 
 /** Unmounted and gone from the list; what lies on disk is moved away, for the end of a lease or the next sweep to remove. */

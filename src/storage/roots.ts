@@ -61,7 +61,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     path: merged,
     upperPath: upper,
     overlayPaths: id => ({ lower: lowers(need(id)), upper: upper(id), work: `${rootPath(place, id)}/work` }),
-    remove: id => row(id) !== undefined && remove(place, id),
+    remove: (id, trash) => row(id) !== undefined && remove(place, id, trash),
     changes: (id, how) => changesOf(upper(id), lowers(need(id)), how),
     takeUpper(id, lease) {
       const lower = lowers(need(id));
@@ -179,8 +179,8 @@ function unmountCounted(place: StorePlace, root: RootRow, force: boolean): boole
   });
 }
 
-function remove(place: StorePlace, id: string): boolean {
-  using lease = takeLease(place, () => {});
+function remove(place: StorePlace, id: string, trash?: Lease): boolean {
+  using own = trash ? undefined : takeLease(place, () => {});
   locked(place, id, () => {
     unmountAll(`${rootPath(place, id)}/merged`);
     // Where a start was killed between mounting the layers' mapped view and letting it go.
@@ -188,7 +188,7 @@ function remove(place: StorePlace, id: string): boolean {
   });
   return place.transaction(() => {
     const isGone = place.db.query("DELETE FROM roots WHERE id = ?").run(id).changes > 0;
-    if (isGone) moveToTrash(rootPath(place, id), lease);
+    if (isGone) moveToTrash(rootPath(place, id), (trash ?? own)!);
     return isGone;
   });
 }

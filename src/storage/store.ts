@@ -77,8 +77,11 @@ export interface Lease extends Disposable {
   holdLayer(chainId: Digest): void;
   /** A root that goes with the lease: at its end, or at the next sweep where its process died. */
   holdRoot(id: string): void;
-  /** Ends it. What it made and no image names goes too, unless `keep` (so that a broken pull resumes). */
-  release(options?: { readonly keep?: boolean }): void;
+  /**
+   * Ends it. What it made and no image names goes too, unless `keep` (so that a broken pull resumes). With `afterwards` what
+   * its directory holds is removed by another process, which outlives this one: for much.
+   */
+  release(options?: { readonly keep?: boolean; readonly afterwards?: boolean }): void;
 }
 
 export interface Blobs {
@@ -367,7 +370,7 @@ export interface Roots {
   /** The directories of an overlay mount of it; `lower` uppermost first, empty for a root of no image. */
   overlayPaths(id: string): { readonly lower: readonly string[]; readonly upper: string; readonly work: string };
   /** Unmounts by force and removes; true when it was there. */
-  remove(id: string): boolean;
+  remove(id: string, trash?: Lease): boolean;
   /**
    * Unmounts by force, moves the writable directory into the lease and removes the rest. Where the directory is now;
    * directories that were only copied up are gone from it.

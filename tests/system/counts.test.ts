@@ -82,3 +82,43 @@ test("what runs and goes flushes nothing, and neither does what only reads", () 
   ok("ps", "-a");
   expect(statSync(file).mtimeMs).toBe(before);
 });
+
+const staging = "/var/lib/containers/coracle/staging";
+
+/** A slow `rm`, first in PATH: it says which process it is and waits for its end. */
+function slowRm(): { env: Record<string, string>; end: () => void } {
+  const folder = newFolder("slow");
+  writeFileSync(join(folder, "rm"), `#!/bin/sh\necho $$ >${folder}/pid.new && mv ${folder}/pid.new ${folder}/pid\nexec sleep 1000\n`, { mode: 0o755 });
+  const end = (): void => void process.kill(Number(readFileSync(join(folder, "pid"), "utf8")), "SIGKILL");
+  return { env: { PATH: `${folder}:${process.env["PATH"]}` }, end };
+}
+
+for (const [what, make, remove] of [
+  ["many containers", () => { for (let count = 0; count < 16; count++) ok("create", "--network", "none", IMAGE, "true"); }, ["rm", "--all"]],
+  ["a large image", () => {
+    mustRun(["sh", "-c", "head -c 20000000 /dev/urandom >noise && tar -cf noise.tar noise && podman import -q noise.tar large && rm noise noise.tar"]);
+  }, ["rmi", "large"]],
+] as const) {
+  test(`${remove.join(" ")} waits for the files of ${what} as little as anybody else does, and none stays after a crash`, async () => {
+    make();
+    const { env, end } = slowRm();
+    mustRun(["podman", ...remove], { env });
+    const left = readdirSync(staging);
+    expect(left.length).toBe(2);
+    ok("ps");
+    expect(readdirSync(staging)).toEqual(left);
+    await Bun.sleep(100);
+    end();
+    await until("the next command to sweep", () => {
+      ok("ps");
+      return readdirSync(staging).length === 0;
+    });
+  });
+}
+
+test("rm --all leaves nothing behind by itself", async () => {
+  for (let count = 0; count < 16; count++) ok("create", "--network", "none", IMAGE, "true");
+  ok("rm", "--all");
+  await until("the files to go", () => readdirSync(staging).length === 0);
+  expect(readdirSync("/var/lib/containers/coracle/roots")).toEqual([]);
+});

@@ -6,6 +6,7 @@ import type { ContainerState } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import type { Choice, Outcome } from "../batch.ts";
+import type { Lease } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
 import { forgetLock, fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -29,7 +30,12 @@ export interface RemoveOptions {
   readonly volumes?: boolean;
   /** Seconds, for the stop that --force does; -1 for ever. */
   readonly timeout?: number;
+  /** Where the roots go; absent: removed one by one. */
+  readonly trash?: Lease;
 }
+
+/** From here on a command does not wait for the removal of their files. */
+const manyMin = 16;
 
 function dropAnonymousVolumes(host: Host, { spec }: ContainerRecord): void {
   for (const { kind, source, anonymous } of spec.mounts ?? []) {
@@ -40,7 +46,7 @@ function dropAnonymousVolumes(host: Host, { spec }: ContainerRecord): void {
 }
 
 /** Takes a container away that does not run; the lock is held by the caller. A crash on the way leaves it "removing". */
-export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false } = {}): Promise<void> {
+export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false, trash }: { volumes?: boolean; trash?: Lease | undefined } = {}): Promise<void> {
   const { id, spec } = record;
   const isHalfStarted = record.state.status === "initialized" || hasHalfStart(host, record);
   host.state.saveState(id, { ...record.state, status: "removing" });
@@ -49,7 +55,7 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
   for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) removeTree(directory);
   rmSync(`${host.paths.exits}/${id}`, { force: true });
   host.store.transaction(() => {
-    if (host.store.roots.find(id)) host.store.roots.remove(id);
+    if (host.store.roots.find(id)) host.store.roots.remove(id, trash);
     host.state.remove(id);
   });
   if (volumes) dropAnonymousVolumes(host, record);
@@ -59,7 +65,7 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
 }
 
 const dependents = (host: Host, id: string): ContainerRecord[] =>
-  host.state.containers().filter(({ spec }) => spec.requires?.includes(id));
+  host.state.withRequirements().filter(({ spec }) => spec.requires?.includes(id));
 
 function refuseRunning({ id, state }: ContainerRecord): Fault {
   return new Fault("container.running", `cannot remove container ${id} as it is ${state.status} - running or paused containers cannot be removed without force: container state improper`, {
@@ -94,7 +100,7 @@ async function stopAndTake(host: Host, id: string, options: RemoveOptions): Prom
         if (options.force && tries < triesMax) return false;
         throw refuseRunning(last);
       }
-      await removeRecord(host, await finish(host, last), { volumes: (options.volumes || last.spec.remove) ?? false });
+      await removeRecord(host, await finish(host, last), { volumes: (options.volumes || last.spec.remove) ?? false, trash: options.trash });
       return true;
     });
     if (gone) return;
@@ -125,12 +131,17 @@ export async function remove(host: Host, choice: Choice, options: RemoveOptions 
   }
   const chosen = choose(host, { ...choice, ignore: choice.ignore || options.force || false }, { missing });
   const before: Outcome[] = [];
-  const outcomes = await onEach(chosen, async record => {
-    const removed: string[] = [];
-    await removeOne(host, record, options, removed);
-    before.push(...removed.filter(id => id !== record.id).map(id => ({ target: id, id })));
-  });
-  return [...before, ...outcomes];
+  const trash = chosen.length >= manyMin ? host.store.lease() : undefined;
+  try {
+    const outcomes = await onEach(chosen, async record => {
+      const removed: string[] = [];
+      await removeOne(host, record, trash ? { ...options, trash } : options, removed);
+      before.push(...removed.filter(id => id !== record.id).map(id => ({ target: id, id })));
+    });
+    return [...before, ...outcomes];
+  } finally {
+    trash?.release({ afterwards: true });
+  }
 }
 
 async function onEachExternal(host: Host, names: readonly string[], { force }: RemoveOptions): Promise<Outcome[]> {

@@ -46,6 +46,8 @@ export interface State {
   containers(): ContainerRecord[];
   /** Those that run and have a health check. */
   withHealthcheck(): ContainerRecord[];
+  /** Those that need others, such as the one whose network they share. */
+  withRequirements(): ContainerRecord[];
   findById(id: string): ContainerRecord | undefined;
   findByName(name: string): ContainerRecord | undefined;
   /** At most a handful: enough to tell one from many. */
@@ -113,6 +115,10 @@ CREATE INDEX addresses_container ON addresses (container);
 
 export const leavingSchema = "CREATE TABLE leaving (id TEXT PRIMARY KEY, at INTEGER NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;";
 
+const hasRequirements = "json_extract(spec, '$.requires') IS NOT NULL";
+/** Asked for each container that is removed: without it all would be read each time. */
+export const requirementsSchema = `CREATE INDEX containers_requiring ON containers (seq) WHERE ${hasRequirements};`;
+
 interface ContainerRow {
   id: string;
   name: string;
@@ -150,6 +156,7 @@ function readContainers({ rows, row }: Queries) {
     containers: () => rows<ContainerRow>(`SELECT ${columns} FROM containers ORDER BY seq`).map(recordOf),
     withHealthcheck: () => rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE json_extract(state, '$.status') = 'running'
       AND json_extract(spec, '$.health.check') IS NOT NULL ORDER BY seq`).map(recordOf),
+    withRequirements: () => rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE ${hasRequirements} ORDER BY seq`).map(recordOf),
     findById: (id: string) => one("WHERE id = ?", id),
     findByName: (name: string) => one("WHERE name = ?", name),
     findByPrefix: (prefix: string) => /^[0-9a-f]{1,64}$/.test(prefix)
