@@ -137,6 +137,7 @@ describe("copy", () => {
     mustRun(["tar", "-C", folder, "-cf", `${folder}/t.tar`, "hello"]);
     done("copy", `tarball:${folder}/t.tar`, "containers-storage:localhost/tarball:1");
     expect(ok("image", "inspect", "--format", "{{len .RootFS.Layers}}", "localhost/tarball:1")).toBe("1");
+    expect(skopeo("copy", "--dest-force-compress-format", at("oci"), `dir:${folder}/dir`).err).toContain("can only be used with --dest-compress-format");
     expect(skopeo("copy", at("oci"), `tarball:${folder}/no.tar`).err).toContain("can only be read from");
   });
 

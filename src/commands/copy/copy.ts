@@ -118,7 +118,9 @@ function instancesOf({ all, multiArch }: OwnFlags, given: ReadonlySet<string>): 
   throw refuse(`unknown multi-arch option ${JSON.stringify(multiArch)}. ${choices}`);
 }
 
-function packingOf({ destCompressFormat, destCompressLevel, destCompress }: OwnFlags): Packing {
+/** A format that is asked for is the only one in what is written: layers packed otherwise are never taken in its place. */
+function packingOf({ destCompressFormat, destCompressLevel, destCompress, destForceCompressFormat }: OwnFlags): Packing {
+  if (destForceCompressFormat && !destCompressFormat) throw refuse("--dest-force-compress-format can only be used with --dest-compress-format");
   return {
     ...(destCompressFormat ? { format: packingFormat(destCompressFormat) } : {}),
     ...(destCompressLevel === undefined ? {} : { level: destCompressLevel }),
