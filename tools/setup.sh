@@ -34,6 +34,7 @@ gpg:/usr/bin/gpg
 gpg-agent:/usr/bin/gpg-agent
 gpgconf:/usr/bin/gpgconf
 git:/usr/bin/git
+mmdebstrap:/usr/bin/mmdebstrap
 cpp:/usr/bin/cpp
 xz-utils:/usr/bin/xz
 openssh-client:/usr/bin/ssh-agent

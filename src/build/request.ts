@@ -113,6 +113,9 @@ export interface BuildRequest {
   readonly web: WebFileOptions;
 }
 
+/** The name of the machine that RUNs see where the time is fixed: a step may write it down. */
+export const fixedHostname = "sandbox";
+
 /** The time everything gets where one was asked for, as RFC 3339. */
 export function fixedTime({ timestamp, sourceDateEpoch }: Pick<BuildRequest, "timestamp" | "sourceDateEpoch">): string | undefined {
   const seconds = timestamp ?? sourceDateEpoch;

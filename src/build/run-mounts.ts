@@ -130,7 +130,9 @@ async function cache(mount: RunMount, mounting: Mounting, making: Making): Promi
     making.undo(unlock);
   }
   if (mount.sharing === "private") making.undo(() => rmSync(directory, { recursive: true, force: true }));
-  return { kind: "bind", source: directory, target, relabel: "shared", options: ["rbind", "rprivate", ...mount.options.filter(option => option.startsWith("no"))], readOnly: mount.readOnly ?? false };
+  const source = resolveInTree(directory, mount.source ?? ".");
+  if (source === undefined) throw new Fault("system.not-found", `cannot mount ${JSON.stringify(mount.source)} of a cache: no such file or directory`);
+  return { kind: "bind", source, target, relabel: "shared", options: ["rbind", "rprivate", ...mount.options.filter(option => option.startsWith("no"))], readOnly: mount.readOnly ?? false };
 }
 
 function makeCache(mount: RunMount, directory: string): void {

@@ -13,6 +13,7 @@ import { malformed } from "./containerfile/lines.ts";
 import { failureReport, LastOutput, stepFailed } from "./failure.ts";
 import { readRunMount, type RunMount } from "./run-mount.ts";
 import { mountsFor, type Mounting } from "./run-mounts.ts";
+import { fixedHostname, fixedTime } from "./request.ts";
 import type { Console, Shared } from "./shared.ts";
 import { proxyArguments, type StageConfig } from "./stage-config.ts";
 import { summarizeCopy } from "../engine/steps/copy.ts";
@@ -168,6 +169,7 @@ function specOf({ shared, stage, flags, root }: RunStep, mounts: readonly MountS
     ...spec,
     command: [...argv],
     workdir: stage.defaults.WorkingDir || "/",
+    ...(fixedTime(shared.request) === undefined ? {} : { hostname: fixedHostname }),
     ...(stage.defaults.User ? { user: stage.defaults.User } : {}),
     mounts: [...(spec.mounts ?? []).filter(({ target }) => !hidden.has(target)), ...kept.filter(({ target }) => !hidden.has(target)), ...mounts],
     ...(flags.network === "none" ? { network: { mode: "none" as const } } : flags.network === "host" ? { network: { mode: "host" as const } } : {}),

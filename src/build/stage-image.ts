@@ -9,7 +9,7 @@ import { layerCompression } from "../image/manifest.ts";
 import { storedConfig, storedManifest } from "../image/stored-config.ts";
 import type { Lease, StoredImage } from "../storage/store.ts";
 import { Fault } from "../base/fault.ts";
-import { fixedTime, type BuildRequest } from "./request.ts";
+import { fixedHostname, fixedTime, type BuildRequest } from "./request.ts";
 import type { StageConfig } from "./stage-config.ts";
 
 /** What later steps stand on. */
@@ -119,6 +119,7 @@ function defaultsOf({ request, stage, names, isFinal }: Commit): ImageDefaults {
     Labels: labels,
     // OCI's config has no room for these; Docker's has.
     ...(isDocker ? { ...(Healthcheck ? { Healthcheck } : {}), ...(Shell ? { Shell } : {}), ...(OnBuild ? { OnBuild } : {}) } : {}),
+    ...(isDocker && fixedTime(request) !== undefined ? { Hostname: fixedHostname, Domainname: "" } : {}),
     WorkingDir: common.WorkingDir || "/",
   };
 }

@@ -6,7 +6,8 @@ import { files } from "../cli/complete.ts";
 import { text } from "../cli/flag.ts";
 import { askLine, isTerminal } from "../cli/prompt.ts";
 import type { CopyOptions } from "../image/copy.ts";
-import type { Reference } from "../image/reference.ts";
+import { parseReference, type Reference } from "../image/reference.ts";
+import type { Store, StoredImage } from "../storage/store.ts";
 
 export const signingFlags = {
   signBy: text({ value: "FINGERPRINT", help: "Sign the image using a GPG key with the specified FINGERPRINT" }),
@@ -50,6 +51,14 @@ export async function signerOf(flags: SigningFlags, identity: Reference | undefi
   }
   const gpg = signBy ? { gpg: { key: signBy, ...(passphrase === undefined ? {} : { passphrase }) } } : {};
   return { sign: signerFor({ ...gpg, sigstoreKeys, identity }) };
+}
+
+/** Signs an image of the store for each of its names. @throws Fault "usage.invalid" where it has none */
+export async function signNames(store: Store, image: StoredImage, names: readonly string[], signBy: string | undefined): Promise<void> {
+  if (!signBy) return;
+  if (names.length === 0) throw refuse("Cannot determine canonical Docker reference for destination", "give the image a name, with --tag");
+  const { signStored } = await import("../image/sign-stored.ts");
+  for (const name of names) await signStored(store, image, (await signerOf({ signBy }, parseReference(name))).sign!);
 }
 
 /** Asks for the passphrase of a key without showing it. @throws Fault where nobody can be asked */

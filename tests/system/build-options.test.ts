@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { build, context, inImage, inspected } from "../fixtures/context.ts";
 import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
 import { architecture, makeImage, makeIndex } from "../fixtures/image.ts";
+import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
+import { gpgSigners } from "../fixtures/trust.ts";
 import { tarOf } from "../fixtures/tar.ts";
 
 const registry = withRegistry();
@@ -93,4 +95,22 @@ test("what cannot be reached is tried again where --retry asks for it", () => {
   expect(status).toBe(125);
   expect(err).toMatch(/retrying in 10ms \.\.\. \(2\/2\)/);
   expect(podman("build", directory).err).not.toContain("retrying");
+});
+
+test("--sign-by keeps a signature with the image, by build and by commit, that goes where it is pushed", () => {
+  const keys = gpgSigners("alice");
+  const signed = (name: string): boolean => {
+    const kept = newFolder("signed");
+    mustRun(["podman", "push", "-q", name, `dir:${kept}`]);
+    return existsSync(`${kept}/signature-1`);
+  };
+  const directory = context(`FROM ${IMAGE}\nRUN true\n`);
+  const sign = (...options: string[]) => run(["podman", "build", "--network", "none", "--sign-by", keys.address("alice"), ...options, directory], { env: keys.env });
+  expect(sign("-t", "127.0.0.1:5000/built").status).toBe(0);
+  expect(signed("127.0.0.1:5000/built")).toBe(true);
+  expect(sign().err).toContain("Cannot determine canonical Docker reference");
+  const name = mustRun(["buildah", "from", IMAGE]);
+  mustRun(["buildah", "commit", "-q", "--sign-by", keys.address("alice"), name, "127.0.0.1:5000/committed"], { env: keys.env });
+  expect(signed("127.0.0.1:5000/committed")).toBe(true);
+  mustRun(["buildah", "rm", name]);
 });

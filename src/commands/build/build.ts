@@ -19,6 +19,7 @@ import type { BuildRequest } from "../../build/request.ts";
 import { plainProgress } from "../../image/progress.ts";
 import { isRemoteContext } from "../../build/git-source.ts";
 import { checkAuthFile } from "../pulling.ts";
+import { signNames } from "../signing.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { findContainerfiles, readContainerfile, readIgnoreFile, type ReadContainerfile } from "./containerfiles.ts";
 import { buildFlags } from "./flags.ts";
@@ -121,6 +122,7 @@ interface BuiltImage {
 async function deliver({ context, flags }: VerbCall<typeof buildFlags>, { image, request }: BuiltImage, outputs: readonly BuildOutput[]): Promise<void> {
   const send = (name: string, destination: string) =>
     push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
+  await signNames(context.host.store, image, request.tags, flags.signBy);
   for (const destination of flags.tag.filter(isElsewhere)) await send(image.id, destination);
   const writing = { out: (data: Uint8Array) => context.write(data), push: send, seconds: request.timestamp ?? request.sourceDateEpoch };
   for (const output of outputs) await writeOutput(context.host, image, output, writing);

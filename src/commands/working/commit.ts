@@ -15,7 +15,7 @@ import { dockerReference, findImageName, type ImageName } from "../../image/tran
 import { refuse } from "../container/written/refuse.ts";
 import { encryptionOf } from "../layer-encryption.ts";
 import { progressOf } from "../pulling.ts";
-import { signerOf } from "../signing.ts";
+import { signerOf, signNames } from "../signing.ts";
 import { readScan, sbomFlags } from "../build/sbom-flags.ts";
 import { verb, type Invocation, type VerbCall } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
@@ -104,7 +104,9 @@ async function committed({ context, flags: asked }: Line, { record, image, syste
   const own = ownName(to);
   if (to === undefined || own !== undefined) {
     const names = own !== undefined ? [own] : image === "" ? [] : [nameForNew(host, image)];
-    return (await commitWorking(host, record, { ...wishes, names })).id;
+    const made = await commitWorking(host, record, { ...wishes, names });
+    await signNames(host.store, made, names, asked.signBy);
+    return made.id;
   }
   const { openHost } = await import("../../engine/host.ts");
   const { id } = await sendWorking(host, record, {

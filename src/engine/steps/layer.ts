@@ -39,7 +39,7 @@ export function layerOfRoot(host: Host, id: string, lease: Lease, { below, mtime
 
 /** All of a root's tree as one layer, whatever lies under it. */
 export function layerOfWholeRoot(host: Host, path: string, lease: Lease, { mtime }: TimeOption = {}): MadeLayer {
-  return storeArchive(host, tarOfTree(path, altering(mtime)), lease);
+  return storeArchive(host, tarOfTree(path, { ...altering(mtime), withRoot: true }), lease);
 }
 
 export function storeArchive(host: Host, chunks: Iterable<Uint8Array>, lease: Lease): MadeLayer {
