@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { spawnSync } from "../base/spawn.ts";
 import { cgroupMode } from "./cgroups.ts";
-import { criuEnvironment, criuFault, criuFolder, type Criu } from "./criu.ts";
+import { criuEnvironment, criuFault, criuFolder, isPassing, type Criu } from "./criu.ts";
 import { beginRuntime, type RuntimeProgram } from "./program.ts";
 
 /** The crun that `system setup criu` fetched beside its criu. */
@@ -57,6 +57,8 @@ export interface DumpAsked {
 const cgroupOptions = ({ name }: RuntimeProgram): string[] =>
   name.includes("crun") && cgroupMode() !== "v2" ? ["--manage-cgroups-mode", "ignore"] : [];
 
+const triesMax = 4;
+
 /**
  * Dumps a running container. The runtime goes on to its end even where we are interrupted: half a dump helps nobody.
  *
@@ -73,7 +75,11 @@ export async function dumpContainer(program: RuntimeProgram, criu: Criu, asked: 
     ...(asked.parent ? ["--parent-path", asked.parent] : []),
     id,
   ];
-  const { status, complaint } = await beginRuntime(program, args, { env: criuEnvironment(criu), detached: true });
+  let answer = await beginRuntime(program, args, { env: criuEnvironment(criu), detached: true });
+  for (let tries = 1; answer.status !== 0 && tries < triesMax && isPassing(`${work}/dump.log`); tries++) {
+    answer = await beginRuntime(program, args, { env: criuEnvironment(criu), detached: true });
+  }
+  const { status, complaint } = answer;
   if (status !== 0) throw criuFault(`checkpoint container ${id}`, `${work}/dump.log`, complaint.split("\n").at(-1) ?? "");
 }
 

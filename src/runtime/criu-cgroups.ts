@@ -1,5 +1,5 @@
-// The cgroups that a dump remembers, without the v2 tree of a hybrid machine: criu would make it anew with controllers that are
-// not to be had there, and every container is in the right v1 groups already.
+// The cgroups that a dump remembers, without the v2 tree that a machine with v1 groups has too, shown or not: criu would make it
+// anew with controllers that are not to be had there, and every container is in the right v1 groups already.
 // Source: criu's cgroup.proto; protobuf's encoding.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -49,7 +49,7 @@ function withoutMember(set: Uint8Array): Uint8Array {
 /** Rewrites the image of a dump where it remembers such a tree; other dumps that share the file keep theirs. */
 export function forgetUnified(images: string): void {
   const path = `${images}/cgroup.img`;
-  if (cgroupMode() !== "hybrid" || !existsSync(path)) return;
+  if (cgroupMode() === "v2" || !existsSync(path)) return;
   const bytes = readFileSync(path);
   const [entry] = decodeImage(bytes, "cgroup.img");
   const controllers = entry?.get(controllersField) ?? [];

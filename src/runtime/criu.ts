@@ -87,13 +87,18 @@ const meanings: readonly (readonly [RegExp, string, string])[] = [
   [/No space left on device/i, "there is no space left on the disk", "free some space, for instance with: podman image prune"],
 ];
 
+/** Whether a dump failed because processes came and went under its hands: the next one may not. */
+export const isPassing = (log: string): boolean => errorsOf(log).some(line => /No such process|Unable to detach from|SEIZE \d+: can't/i.test(line));
+
+const errorsOf = (log: string): string[] =>
+  tailOf(log).split("\n").flatMap(line => /^\((?:\d|\.)+\)\s+(?:\d+:\s+)?Error \(([^)]*)\): (.*)$/.exec(line)?.[2] ?? []);
+
 /** criu also calls things errors which it gets over: only the last ones say why it gave up. */
 const lastErrors = 12;
 
 /** @param log dump.log or restore.log */
 export function complaintOf(log: string): CriuComplaint | undefined {
-  const errors = tailOf(log).split("\n").flatMap(line => /^\((?:\d|\.)+\)\s+(?:\d+:\s+)?Error \(([^)]*)\): (.*)$/.exec(line)?.[2] ?? []);
-  const ours = errors.slice(-lastErrors);
+  const ours = errorsOf(log).slice(-lastErrors);
   if (ours.length === 0) return undefined;
   for (const [pattern, reason, hint] of meanings) if (ours.some(line => pattern.test(line))) return { reason, hint };
   const telling = ours.filter(line => !/^(?:Dumping|Restoring) FAILED|^(?:pie: )?\d*:? ?Task .* exited|^Killed|cgroupd: recv req/i.test(line));
