@@ -14,9 +14,14 @@ const jobSecondsMax = 420;
 const peerRoot = process.env["PEER_ROOT"];
 const peerEnvironment = ["env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PODMAN_IGNORE_CGROUPSV1_WARNING=1"];
 
+/** With WORLDS=user,single the files run in these worlds, whatever they say. */
+const worldsAsked = process.env["WORLDS"]?.split(",");
+
 interface Job {
   readonly name: string;
   readonly paths: readonly string[];
+  /** Who calls our programs there; root where absent. */
+  readonly caller?: string;
 }
 
 interface Outcome {
@@ -41,20 +46,25 @@ function everyJob(): Job[] {
     rooms.set(room, [...(rooms.get(room) ?? []), file]);
   }
   const units = [...rooms].map(([room, paths]) => ({ name: `src-${room}`, paths }));
-  return [...listed("tests").map(jobOf), ...units];
+  return [...listed("tests").flatMap(jobsOf), ...units];
 }
 
-function jobOf(file: string): Job {
-  return { name: file.replace(/\.test\.ts$/, "").replaceAll("/", "-"), paths: [file] };
+/** A file that begins with "// Worlds: root, user" and the like runs once in each of them. */
+function jobsOf(file: string): Job[] {
+  const name = file.replace(/\.test\.ts$/, "").replaceAll("/", "-");
+  const head = fs.readFileSync(path.join(top, file), "utf8").slice(0, 1000);
+  const worlds = /^\/\/ Worlds: ([a-z, ]+)\.?$/m.exec(head)?.[1]?.split(/, */) ?? ["root"];
+  const chosen = worldsAsked ?? worlds;
+  return chosen.map(caller => caller === "root" ? { name, paths: [file] } : { name: `${name}-as-${caller}`, paths: [file], caller });
 }
 
 function chosenJobs(words: readonly string[]): Job[] {
   if (words.length === 0) return everyJob();
   return words.flatMap(word => {
     const relative = path.relative(top, path.resolve(word));
-    if (relative.endsWith(".test.ts")) return [jobOf(relative)];
+    if (relative.endsWith(".test.ts")) return jobsOf(relative);
     const files = listed(relative);
-    return relative.startsWith("src") ? [{ name: relative.replaceAll("/", "-"), paths: files }] : files.map(jobOf);
+    return relative.startsWith("src") ? [{ name: relative.replaceAll("/", "-"), paths: files }] : files.flatMap(jobsOf);
   });
 }
 
@@ -62,9 +72,11 @@ async function runJob(job: Job): Promise<Outcome> {
   const begun = performance.now();
   const report = path.join(out, `${job.name}.xml`);
   const log = fs.openSync(path.join(out, `${job.name}.log`), "w");
-  const world = path.join(worlds, `${job.name}-${process.pid}`);
+  // A user must be able to reach it, wherever the checkout lies.
+  const world = path.join(job.caller ? os.tmpdir() : worlds, `${job.caller ? "coracle-" : ""}${job.name}-${process.pid}`);
   fs.rmSync(report, { force: true });
-  const child = Bun.spawn([...worldOf(world), process.execPath, "test", ...job.paths.map(file => `./${file}`), "--timeout=60000",
+  const caller = job.caller ? ["env", `CORACLE_CALLER=${job.caller}`] : [];
+  const child = Bun.spawn([...worldOf(world), ...caller, process.execPath, "test", ...job.paths.map(file => `./${file}`), "--timeout=60000",
     "--reporter=junit", `--reporter-outfile=${report}`], { cwd: top, stdin: "ignore", stdout: log, stderr: log });
   let tooLong = false;
   const timer = setTimeout(() => {

@@ -2,7 +2,7 @@
 // Source: podman-exec(1).
 
 import { expect, test } from "bun:test";
-import { ok, onTerminal, podman, run, until } from "../fixtures/coracle.ts";
+import { ok, onTerminal, podman, run, shell, until } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -47,5 +47,5 @@ test("a detached session prints its ID and goes on", async () => {
 test("sixteen sessions at once all answer", async () => {
   sleeper();
   const line = "for i in $(seq 16); do podman exec e echo n$i & done; wait";
-  expect(run(["bash", "-c", line]).out.trim().split("\n").sort()).toEqual(Array.from({ length: 16 }, (_, index) => `n${index + 1}`).sort());
+  expect(shell(line).out.trim().split("\n").sort()).toEqual(Array.from({ length: 16 }, (_, index) => `n${index + 1}`).sort());
 });

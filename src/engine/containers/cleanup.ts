@@ -88,6 +88,9 @@ async function cleanExec(host: Host, { id }: ContainerRecord, session: string): 
 export async function cleanup(host: Host, choice: Choice, options: CleanupOptions = {}): Promise<Outcome[]> {
   for (const name of choice.names ?? []) await settleLeaving(host, name);
   const chosen = choose(host, { ...choice, ignore: choice.ignore ?? true });
-  return onEach(chosen, record =>
+  const outcomes = await onEach(chosen, record =>
     options.exec === undefined ? cleanOne(host, record, options) : cleanExec(host, record, options.exec));
+  // An attendant that was slow may have ended the container while we waited, and left its network to us.
+  for (const name of choice.names ?? []) await settleLeaving(host, name);
+  return outcomes;
 }
