@@ -7,6 +7,11 @@ import { Fault, errnoOf } from "../base/fault.ts";
 import { AT_FDCWD, findStat } from "../kernel/files.ts";
 import type { OciDevice } from "./oci.ts";
 
+/** A device of the host's, and where it lies there. */
+export interface HostDevice extends OciDevice {
+  readonly source: string;
+}
+
 const typeMask = 0o170000;
 const character = 0o020000;
 const block = 0o060000;
@@ -15,23 +20,23 @@ const leftOut = new Set(["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".
 const devicesMax = 4096;
 
 /** @throws Fault "usage.invalid" when `path` is no device */
-export function deviceOf(path: string, target: string): OciDevice {
+export function deviceOf(path: string, target: string): HostDevice {
   const device = findDevice(path, target);
   if (device) return device;
   throw new Fault("usage.invalid", `${path}: not a device node`, { hint: "give a character or block device, or a directory of them" });
 }
 
-function findDevice(path: string, target: string): OciDevice | undefined {
+function findDevice(path: string, target: string): HostDevice | undefined {
   const stat = findStat(AT_FDCWD, path, true);
   if (!stat) throw new Fault("usage.invalid", `stat ${path}: no such file or directory`);
   const type = stat.mode & typeMask;
   if (type !== character && type !== block) return undefined;
   const { major, minor } = stat.rdev;
-  return { path: target, type: type === block ? "b" : "c", major, minor, fileMode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid };
+  return { source: path, path: target, type: type === block ? "b" : "c", major, minor, fileMode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid };
 }
 
 /** A device, or every device below a directory. */
-function devicesAt(path: string, target: string): OciDevice[] {
+function devicesAt(path: string, target: string): HostDevice[] {
   if (!statOf(path).isDirectory()) return [deviceOf(path, target)];
   return readdirSync(path, { withFileTypes: true }).flatMap(entry => {
     const inside = `${path}/${entry.name}`;
@@ -50,15 +55,15 @@ function statOf(path: string): { isDirectory(): boolean } {
 }
 
 /** @throws Fault "usage.invalid" for what is not there or no device */
-export function devicesOf(spec: ContainerSpec): OciDevice[] {
+export function devicesOf(spec: ContainerSpec): HostDevice[] {
   const asked = (spec.devices ?? []).flatMap(({ source, target }) => devicesAt(source, target));
   if (!spec.security?.privileged) return asked;
   const host = hostDevices("/dev", (spec.terminal ?? false) || spec.systemd === "always");
   return [...host.filter(({ path }) => !asked.some(device => device.path === path)), ...asked];
 }
 
-function hostDevices(directory: string, withTerminal: boolean): OciDevice[] {
-  const found: OciDevice[] = [];
+function hostDevices(directory: string, withTerminal: boolean): HostDevice[] {
+  const found: HostDevice[] = [];
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = `${directory}/${entry.name}`;
     if (leftOut.has(entry.name) && directory === "/dev") continue;

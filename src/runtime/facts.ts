@@ -2,7 +2,8 @@
 
 import type { CgroupMode } from "./cgroups.ts";
 import type { Identity } from "./identity.ts";
-import type { OciDevice, OciIdMap } from "./oci.ts";
+import type { HostDevice } from "./devices.ts";
+import type { OciIdMap } from "./oci.ts";
 import type { ApparmorHost } from "../security/apparmor.ts";
 import type { OciSeccomp } from "../security/seccomp.ts";
 
@@ -42,7 +43,7 @@ export interface ConfigFacts {
   readonly apparmor?: ApparmorHost;
   /** containers.conf's apparmor_profile. */
   readonly apparmorConfigured?: string;
-  readonly devices: readonly OciDevice[];
+  readonly devices: readonly HostDevice[];
   /** Where the init program lies on the host, with --init. */
   readonly initPath?: string;
   readonly hostname: string;

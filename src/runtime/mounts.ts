@@ -22,6 +22,7 @@ export function mountsOf(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
   for (const mount of defaultMounts(spec, facts)) put(mount);
   for (const mount of readOnlyRootMounts(spec)) put(mount);
   if (spec.systemd === "always") for (const mount of systemdMounts(spec)) put(mount);
+  for (const mount of deviceMounts(facts)) put(mount);
   for (const mount of fileMounts(spec, facts)) put(mount);
   // Who brings a /dev of his own means what is in it, too; only the shared memory stays the container's.
   if (facts.mounts.some(({ target }) => target === "/dev")) {
@@ -56,6 +57,14 @@ function defaultMounts(spec: ContainerSpec, facts: ConfigFacts): OciMount[] {
     ...shmMounts(spec, facts),
     sys[1],
   ];
+}
+
+/** Nobody makes device nodes in a user namespace: the host's own are shown. */
+export const bindsDevices = ({ rootless, namespaces }: ConfigFacts): boolean => rootless || namespaces.user !== undefined;
+
+function deviceMounts(facts: ConfigFacts): OciMount[] {
+  if (!bindsDevices(facts)) return [];
+  return facts.devices.map(({ source, path }) => ({ destination: path, type: "bind", source, options: ["bind", "rprivate", "nosuid", "noexec"] }));
 }
 
 const safest: readonly string[] = ["nosuid", "noexec", "nodev"];

@@ -30,7 +30,7 @@ const cases: Record<keyof typeof known.differences, [ContainerSpec, Partial<Conf
   rotmp: [{ security: { readOnlyRoot: true, readWriteTmpfs: false } }],
   device: [
     { devices: [{ source: "/dev/fuse", target: "/dev/fuse", access: "rwm" }, { source: "/dev/null", target: "/dev/xnull", access: "r" }] },
-    { devices: [{ path: "/dev/fuse", type: "c", major: 10, minor: 229 }, { path: "/dev/xnull", type: "c", major: 1, minor: 3 }] },
+    { devices: [{ source: "/dev/fuse", path: "/dev/fuse", type: "c", major: 10, minor: 229 }, { source: "/dev/null", path: "/dev/xnull", type: "c", major: 1, minor: 3 }] },
   ],
   sysctl: [{ sysctl: { "net.core.somaxconn": "65" } }],
   ulimit: [{ ulimits: [{ name: "nofile", soft: 100, hard: 200 }, { name: "core", soft: 0, hard: 0 }] }],

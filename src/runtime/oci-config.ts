@@ -5,7 +5,7 @@ import type { ContainerSpec, Ulimit } from "../base/container-spec.ts";
 import { apparmorOf } from "../security/apparmor.ts";
 import { capabilitySet, processCapabilities } from "../security/capabilities.ts";
 import type { ConfigFacts } from "./facts.ts";
-import { initDestination, maskedPathsDefault, mountsOf, readonlyPathsDefault } from "./mounts.ts";
+import { bindsDevices, initDestination, maskedPathsDefault, mountsOf, readonlyPathsDefault } from "./mounts.ts";
 import type { OciConfig, OciProcess } from "./oci.ts";
 import { resourcesOf } from "./resources.ts";
 
@@ -32,7 +32,7 @@ export function ociConfig(spec: ContainerSpec, facts: ConfigFacts): OciConfig {
       }),
       ...(facts.cgroups.path === undefined ? {} : { cgroupsPath: facts.cgroups.path }),
       namespaces: namespacesOf(facts),
-      ...(facts.devices.length > 0 ? { devices: facts.devices } : {}),
+      ...(facts.devices.length > 0 && !bindsDevices(facts) ? { devices: facts.devices.map(({ source: _, ...device }) => device) } : {}),
       ...(facts.seccomp ? { seccomp: facts.seccomp } : {}),
       ...hiddenPaths(spec),
       ...(security.mountLabel ? { mountLabel: security.mountLabel } : {}),

@@ -21,6 +21,8 @@ export interface Unpacked {
   /** Of the tar stream. */
   readonly size: number;
   readonly root: RootAttributes | undefined;
+  /** Device nodes outside /dev that the kernel lets no ordinary user make. */
+  readonly refusedDevices: readonly string[];
 }
 
 export async function unpackHere({ file, staged }: UnpackJob, growth: Growth): Promise<Unpacked> {
@@ -38,7 +40,7 @@ export async function unpackHere({ file, staged }: UnpackJob, growth: Growth): P
     });
     reader.end();
     unpacker.finish();
-    return { diffId: hasher.digest(), size, root: unpacker.root };
+    return { diffId: hasher.digest(), size, root: unpacker.root, refusedDevices: unpacker.refusedDevices };
   } finally {
     unpacker.dispose();
     close(rootFd);

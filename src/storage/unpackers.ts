@@ -1,6 +1,7 @@
 // Where a layer is unpacked: small ones on this thread, large ones on as many others as there are cores.
 
 import { Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import type { Growth } from "./growing.ts";
 import type { FromWorker, ToWorker } from "./inflate-worker.ts";
 import { unpackHere, type Unpacked, type UnpackJob } from "./unpack-job.ts";
@@ -18,6 +19,15 @@ const waiting: (() => void)[] = [];
 let canStart = true;
 
 export async function unpack(job: UnpackJob, growth: Growth, sizeHint: number | undefined): Promise<Unpacked> {
+  const unpacked = await unpackSomewhere(job, growth, sizeHint);
+  const [first] = unpacked.refusedDevices;
+  if (first !== undefined) {
+    log.warn(`The layer has ${unpacked.refusedDevices.length} device nodes outside /dev that an ordinary user cannot make, the first being /${first}: they are left out`);
+  }
+  return unpacked;
+}
+
+async function unpackSomewhere(job: UnpackJob, growth: Growth, sizeHint: number | undefined): Promise<Unpacked> {
   const slots = Math.min(navigator.hardwareConcurrency, workersMax);
   if (slots < 2 || !canStart || (sizeHint ?? 0) < smallBytes) return unpackHere(job, growth);
   while (running >= slots) await new Promise<void>(resolve => waiting.push(resolve));

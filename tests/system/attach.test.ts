@@ -1,5 +1,6 @@
 // podman attach and start --attach: streams, detach keys, signals.
 // Source: podman-attach(1).
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { begin, ok, onTerminal, podman, run, until } from "../fixtures/coracle.ts";

@@ -1,10 +1,12 @@
 // podman cp: between containers and the host, as files and as tar streams.
 // Source: podman-cp(1).
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { ok, podman, run, shell } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
+import { callerId } from "../fixtures/caller.ts";
 
 withRegistry();
 
@@ -77,7 +79,7 @@ test("owners: the container's user by default, the archive's own without --archi
   expect(shell("tar --owner=7 --group=8 -C src -czf - file | podman cp -a=false - c:/tmp").status).toBe(0);
   expect(ok("exec", "c", "stat", "-c", "%u:%g", "/tmp/file")).toBe("7:8");
   ok("cp", "c:/tmp/file", "dst");
-  expect(statSync(tmp("dst/file"))).toMatchObject({ uid: 0, gid: 0 });
+  expect(statSync(tmp("dst/file"))).toMatchObject({ uid: callerId, gid: callerId });
 });
 
 test("a tar stream comes out of a container and another takes it", () => {

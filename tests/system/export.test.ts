@@ -1,10 +1,12 @@
 // podman export and import: a root as an archive, and an archive as an image.
 // Source: podman-export(1), podman-import(1).
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { ok, podman, run, shell } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
+import { asCaller } from "../fixtures/caller.ts";
 
 withRegistry();
 
@@ -46,10 +48,10 @@ test("--arch, --os and --variant go into the config", () => {
 test("takes an archive from a web address, and says what is wrong where there is none", async () => {
   archive();
   using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: (request) => new URL(request.url).pathname === "/e.tar" ? new Response(Bun.file(`${tmp()}/e.tar`)) : new Response("", { status: 404 }) });
-  const child = Bun.spawn(["podman", "import", "-q", `http://127.0.0.1:${server.port}/e.tar`, "fromweb"], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(asCaller(["podman", "import", "-q", `http://127.0.0.1:${server.port}/e.tar`, "fromweb"]), { stdout: "pipe", stderr: "pipe" });
   expect(await child.exited).toBe(0);
   expect(ok("run", "--rm", "--network", "none", "fromweb", "cat", "/random.txt")).toBe("here");
-  const missing = Bun.spawn(["podman", "import", "-q", `http://127.0.0.1:${server.port}/none`], { stderr: "pipe" });
+  const missing = Bun.spawn(asCaller(["podman", "import", "-q", `http://127.0.0.1:${server.port}/none`]), { stderr: "pipe" });
   expect(await missing.exited).toBe(125);
   expect(await new Response(missing.stderr).text()).toContain("the server answered 404");
 });

@@ -1,4 +1,5 @@
 // The stages of a container: create, init, start, stop, kill, wait, rm, cleanup, and commands that meet on one container.
+// Worlds: root, user, single, bare.
 
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";

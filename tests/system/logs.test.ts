@@ -1,5 +1,6 @@
 // podman logs: what was said, since when, how much of it, by whom, and following it.
 // Source: podman-logs(1).
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { begin, ok, podman, until } from "../fixtures/coracle.ts";

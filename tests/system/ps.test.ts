@@ -1,5 +1,6 @@
 // podman ps: columns, filters, formats, and that it never waits.
 // Source: podman-ps(1).
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { begin, ok, podman, until } from "../fixtures/coracle.ts";

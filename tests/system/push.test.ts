@@ -1,5 +1,6 @@
 // podman push: byte for byte what was pulled, to other names, to other transports; nothing recompressed.
 // Source: podman-push(1).
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,6 @@
 // Volumes as run makes them: named ones stay, anonymous ones go with --rm, image content is copied up.
 // Source: podman-run(1), "--volume".
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { ok, podman } from "../fixtures/coracle.ts";

@@ -6,7 +6,7 @@ import { errnoOf, Fault } from "../../base/fault.ts";
 import type { IdMaps } from "../../base/id-mapping.ts";
 import { closeQuietly, mkdirat, O_PATH, openDirectory, RESOLVE_IN_ROOT, symlinkat, tryOpenat2 } from "../../kernel/files.ts";
 import { getLimit, isLimitName } from "../../kernel/processes.ts";
-import { CAP_SYS_RESOURCE, hasCapability, isInInitialUserNamespace } from "../../kernel/users.ts";
+import { CAP_SYS_RESOURCE, hasCapability, isInInitialUserNamespace, ownIdMaps } from "../../kernel/users.ts";
 import { cgroupMode, cgroupPathOf } from "../../runtime/cgroups.ts";
 import type { CgroupManager } from "../../runtime/cgroups.ts";
 import { devicesOf } from "../../runtime/devices.ts";
@@ -110,6 +110,12 @@ function linkMtab(root: string): void {
   }
 }
 
+/** Of the machine's "tty", as every distribution has it. */
+const ttyGroup = 5;
+
+/** A user without ranges has one group only. */
+const hasGroup = (id: number): boolean => ownIdMaps("gid").some(({ inside, count }) => id >= inside && id < inside + count);
+
 const processesDefault = 1_048_576;
 
 /** The kernel asks for the capability on the machine itself, not in a user's namespace. */
@@ -153,7 +159,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
     devices: devicesOf(spec),
     ...(spec.initPath ? { initPath: spec.initPath } : {}),
     hostname: spec.hostname ?? "",
-    ttyGroup: 5,
+    ...(hasGroup(ttyGroup) ? { ttyGroup } : {}),
     defaultSysctl: variables(host.conf.containers.default_sysctls ?? ["net.ipv4.ping_group_range=0 0"]),
     ...(defaults ? { capabilityDefaults: defaults } : {}),
     pidsLimitDefault: 2048,

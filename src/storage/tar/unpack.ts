@@ -48,6 +48,8 @@ export class Unpacker implements TarHandler {
   #entry: TarEntry | undefined;
   #file = -1;
   root: RootAttributes | undefined;
+  /** Outside /dev. */
+  readonly refusedDevices: string[] = [];
 
   constructor(options: UnpackOptions) {
     this.#options = options;
@@ -231,6 +233,8 @@ export class Unpacker implements TarHandler {
     } catch (thrown) {
       const isRefused = this.#options.lenient && thrown instanceof Fault && thrown.errno === "EPERM";
       if (!isRefused) throw thrown;
+      // The runtime makes /dev anew for every container, whatever the image has there.
+      if (!cleanName(this.#entry!.name).startsWith("dev/")) this.refusedDevices.push(showName(this.#entry!.name));
     }
   }
 
