@@ -1,6 +1,6 @@
 // podman exec: statuses, streams, terminal, user, environment, detached sessions.
 // Source: podman-exec(1).
-// Worlds: root, user, single.
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
 import { ok, onTerminal, podman, run, shell, until } from "../fixtures/coracle.ts";
