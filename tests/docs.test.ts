@@ -22,7 +22,7 @@ test("make docs leaves no difference", () => {
 });
 
 /** To be lowered as tests are written; each of these options is declared and works, but no system test names it beside its verb. */
-const untestedMax = 310;
+const untestedMax = 240;
 
 test("no more options go without a test than there are", () => {
   const listed = run("tools/untested.ts").stdout.toString();

@@ -131,7 +131,7 @@ export async function check(host: Host, options: CheckOptions = {}): Promise<Dam
   const checking: Checking = { host, quick: options.quick ?? false, blobs: new Map(), layers: new Map() };
   const found: Damage[] = databaseDamage(host);
   for (const path of host.store.orphans()) found.push({ kind: "leaving", id: path, reasons: ["nothing needs it, and nothing knows of it"] });
-  for (const image of host.store.images.list()) found.push(...await imageDamage(checking, image));
+  for (const image of host.store.images.list().filter(({ isReadOnly }) => !isReadOnly)) found.push(...await imageDamage(checking, image));
   for (const { name, manifest } of host.store.artifacts.list()) found.push(...await artifactDamage(checking, name, manifest.digest));
   return [...found, ...host.state.containers().flatMap((record) => containerDamage(host, record))];
 }

@@ -7,6 +7,7 @@ import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
 import { userRunDirectory } from "./run-directory.ts";
 import { noticeBoot } from "./state/boot.ts";
+import { readStorageConf, type StorageConf } from "./storage-conf.ts";
 import { openState, leavingSchema, requirementsSchema, stateSchema } from "./state/state.ts";
 import type { State } from "./state/state.ts";
 import { workingSchema } from "./working/records.ts";
@@ -73,6 +74,8 @@ export interface Host {
   /** The ordinary user we work for, by the machine's own numbers; absent for root. */
   readonly user?: RootlessUser;
   readonly conf: ContainersConf;
+  /** What storage.conf and --storage-opt say. */
+  readonly storage: StorageConf;
   readonly store: Store;
   readonly state: State;
   readonly imageSystem: HostImageSystem;
@@ -93,10 +96,11 @@ function absolute(path: string): string {
   return (path.startsWith("/") ? path : `${process.cwd()}/${path}`).replace(/(.)\/+$/, "$1");
 }
 
-function pathsOf(options: HostOptions, user: RootlessUser | undefined, conf: () => ContainersConf): HostPaths {
+function pathsOf(options: HostOptions, user: RootlessUser | undefined, { conf, storage }: { conf: () => ContainersConf; storage: () => StorageConf }): HostPaths {
   const defaults = defaultRoots(user && { uid: user.uid, seen: geteuid() }, process.env);
-  const root = absolute(options.root ?? defaults.root);
-  const runroot = absolute(options.runroot ?? defaults.runroot);
+  const named: Partial<StorageConf> = options.root === undefined ? storage() : {};
+  const root = absolute(options.root ?? named.root ?? defaults.root);
+  const runroot = absolute(options.runroot ?? named.runroot ?? defaults.runroot);
   const globalNetworks = user || options.root ? `${root}/networks` : "/etc/containers/networks";
   return {
     root,
@@ -133,8 +137,14 @@ export function openHost(options: HostOptions = {}): Host {
     rootless,
     ...(options.modules ? { modules: options.modules } : {}),
   }));
-  const paths = pathsOf(options, user, conf);
-  const store = once(() => openStore({ root: paths.root, runroot: paths.runroot, ...(options.ownsProcess ? { ownsProcess: true } : {}) }));
+  const storage = once(() => readStorageConf({ env: process.env, rootless, ...(options.storageOptions ? { options: options.storageOptions } : {}) }));
+  const paths = pathsOf(options, user, { conf, storage });
+  const store = once(() => openStore({
+    root: paths.root,
+    runroot: paths.runroot,
+    additional: storage().additionalImageStores.filter(path => path !== paths.root),
+    ...(options.ownsProcess ? { ownsProcess: true } : {}),
+  }));
   const state = once(() => {
     store().migrate("engine", 1, stateSchema);
     store().migrate("working", 1, workingSchema);
@@ -150,6 +160,7 @@ export function openHost(options: HostOptions = {}): Host {
     rootless,
     ...(user ? { user } : {}),
     get conf() { return conf(); },
+    get storage() { return storage(); },
     get store() { return store(); },
     get state() { return state(); },
     imageSystem: {

@@ -137,7 +137,7 @@ function storeInfo(host: Host): Record<string, unknown> {
   }).find(Boolean);
   const total = place ? place.blocks * place.bsize : 0;
   return {
-    configFile: "/etc/containers/storage.conf",
+    configFile: host.storage.file ?? "/etc/containers/storage.conf",
     containerStore: {
       number: states.length,
       paused: states.filter(({ status }) => status === "paused").length,
@@ -145,7 +145,9 @@ function storeInfo(host: Host): Record<string, unknown> {
       stopped: states.filter(state => !isLive(state)).length,
     },
     graphDriverName: "overlay",
-    graphOptions: {},
+    graphOptions: host.storage.additionalImageStores.length === 0 ? {} : {
+      "overlay.additionalImageStores": host.storage.additionalImageStores, "overlay.imagestore": host.storage.additionalImageStores.at(-1),
+    },
     graphRoot: host.paths.root,
     graphRootAllocated: total,
     graphRootUsed: place ? total - place.bfree * place.bsize : 0,

@@ -68,7 +68,7 @@ function summarize(family: Family, image: StoredImage, context: FilterContext): 
     VirtualSize: image.size,
     Labels: sortedKeys(config.config?.Labels),
     Containers: context.usedBy?.(image.id).length ?? 0,
-    ReadOnly: false,
+    ReadOnly: image.isReadOnly ?? false,
     Dangling: family.isDangling(image),
     Arch: config.architecture,
     Digest: image.manifest.digest,

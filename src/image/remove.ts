@@ -69,7 +69,7 @@ export async function removeImages(store: Store, names: readonly string[], optio
   if (names.length === 0) for (const image of filterImages(store, options.filters ?? [], options, familyOf(store, warnOfDamage))) wish(image);
   const kept = options.ignore ? faults.filter(fault => fault.code !== "image.not-found") : faults.slice();
   faults.length = 0;
-  const removal = new Removal(store, options);
+  const removal = new Removal(store, options, names.length === 0);
   for (const { id, writtenAs } of wishes.values()) {
     for (const name of writtenAs.length > 0 ? writtenAs : [undefined]) await collect(() => removal.one(id, name));
   }
@@ -92,16 +92,24 @@ class Removal {
   bytes = 0;
   readonly store: Store;
   readonly options: RemoveOptions;
+  /** Whether no image was named. */
+  readonly all: boolean;
 
-  constructor(store: Store, options: RemoveOptions) {
+  constructor(store: Store, options: RemoveOptions, all: boolean) {
     this.store = store;
     this.options = options;
+    this.all = all;
   }
 
   /** `name` absent: the image with all its names. */
   async one(id: string, name: string | undefined): Promise<void> {
     const image = this.store.images.get(id);
     if (!image) return;
+    if (image.isReadOnly) {
+      // Of all that match, others of the same command may go.
+      if (name === undefined && this.all) return;
+      throw new Fault("image.in-use", `cannot remove image "${id}": it lies in an additional image store, which is read-only`, { hint: "remove it with the --root of that store" });
+    }
     if (name !== undefined && image.names.length !== 1 && this.untagOnly(image, name)) return;
     await this.freeOfContainers(image);
     const family = familyOf(this.store, warnOfDamage);

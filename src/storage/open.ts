@@ -2,6 +2,7 @@
 
 import * as fs from "node:fs";
 import { errnoOf, Fault, reasonOf, systemFault } from "../base/fault.ts";
+import { withAdditional } from "./additional.ts";
 import { artifactsSchema, openArtifacts } from "./artifacts.ts";
 import { openBlobs } from "./blobs.ts";
 import { collect, orphans, sweep } from "./collect.ts";
@@ -15,7 +16,7 @@ import { signaturesSchema, storageSchema } from "./schema.ts";
 import type { CollectOptions, Lease, Store, StoreOptions, StoreUsage } from "./store.ts";
 
 /** @throws Fault when the directory cannot be made or is no sound store */
-export function openStore({ root, runroot, ownsProcess }: StoreOptions): Store {
+export function openStore({ root, runroot, ownsProcess, additional = [] }: StoreOptions): Store {
   if (!root.startsWith("/") || !runroot.startsWith("/")) {
     throw new Fault("config.invalid", `cannot open the store "${root}": root and runroot must be absolute`, {
       hint: "give --root and --runroot as paths that begin with /",
@@ -29,14 +30,15 @@ export function openStore({ root, runroot, ownsProcess }: StoreOptions): Store {
   let boot: string | undefined;
   const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
   sweep(place);
-  return assemble(place);
+  return assemble(place, additional);
 }
 
-function assemble(place: StorePlace): Store {
+function assemble(place: StorePlace, additional: readonly string[]): Store {
   const collectNow = (options?: CollectOptions) => collect(place, options);
   const lease = (): Lease => takeLease(place, collectNow);
-  const blobs = openBlobs(place);
-  const layers = openLayers(place, { blobs, lease });
+  const ownBlobs = openBlobs(place);
+  const own = { blobs: ownBlobs, layers: openLayers(place, { blobs: ownBlobs, lease }), images: openImages(place, { blobs: ownBlobs, collect: collectNow }) };
+  const { blobs, layers, images } = additional.length === 0 ? own : withAdditional(own, { roots: additional, runroot: place.runroot });
   return {
     root: place.root,
     runroot: place.runroot,
@@ -47,7 +49,7 @@ function assemble(place: StorePlace): Store {
     migrate: place.migrate,
     blobs,
     layers,
-    images: openImages(place, { blobs, collect: collectNow }),
+    images,
     artifacts: openArtifacts(place, collectNow),
     roots: openRoots(place, layers),
     lease,

@@ -46,7 +46,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     mountCount: isMountpoint(merged(found.id)) ? Math.max(found.mounts, 1) : 0,
   });
   const lowers = (found: RootRow): string[] =>
-    found.layer === null ? [] : layers.chain(found.layer).map(({ chainId }) => layerPath(place, chainId));
+    found.layer === null ? [] : layers.chain(found.layer).map(({ chainId }) => layers.diffPath(chainId));
   return {
     create: root => create(place, layers, root),
     find: id => {

@@ -9,6 +9,8 @@ import type { ChangesHow } from "./changes.ts";
 import type { TreeOptions } from "./tar/tree.ts";
 
 export interface StoreOptions {
+  /** Roots of further stores, whose images are used where they lie. */
+  readonly additional?: readonly string[];
   /** Absolute; made when first written to. */
   readonly root: string;
   /** Absolute; what lies here is lost with a reboot. */
@@ -220,6 +222,8 @@ export interface StoredImage {
   readonly layers: readonly Digest[];
   /** Bytes: the layers' tar streams plus manifest and config, as podman counts. */
   readonly size: number;
+  /** Of an additional store: to be used, not to be changed. */
+  readonly isReadOnly?: boolean;
 }
 
 export interface PutImage {

@@ -64,6 +64,7 @@ export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
     ...flag("--events-backend", options.eventsBackend),
     ...(options.runtimeFlags ?? []).flatMap(value => ["--runtime-flag", value]),
     ...(options.hooksDirs ?? []).flatMap(value => ["--hooks-dir", value]),
+    ...(options.storageOptions ?? []).flatMap(value => ["--storage-opt", value]),
     ...(options.modules ?? []).flatMap(value => ["--module", value]),
     ...(options.syslog ? ["--syslog"] : []),
   ];
