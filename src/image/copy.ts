@@ -1,9 +1,8 @@
 // The one copy engine: any source to any sink, manifests and blobs byte for byte, layers in parallel, manifest last.
 
-import { digestOf, newHasher } from "../base/digest.ts";
+import { digestOf } from "../base/digest.ts";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
-import { limits } from "../base/limits.ts";
 import { log } from "../base/log.ts";
 import type { Descriptor, Index } from "../base/oci-image.ts";
 import { mediaTypes } from "../base/media-types.ts";
@@ -21,6 +20,7 @@ import type { PlatformChoice } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import type { ReferrersWish } from "./referrers.ts";
 import { isSchema1 } from "./schema1/schema1.ts";
+import { mismatch, readBlob } from "./read-blob.ts";
 import type { Cargo, Sink, Source } from "./source.ts";
 
 export interface CopyOptions {
@@ -140,11 +140,6 @@ async function member(source: Source, entry: Descriptor): Promise<ParsedManifest
   if (parsed.kind === "image") return parsed;
   throw new Fault("image.unsupported", `cannot read image index: its entry ${entry.digest} is an index itself`);
 }
-
-const mismatch = (digest: Digest, what: string): Fault =>
-  new Fault("digest.mismatch", `cannot read ${what} "${digest}": its bytes have another digest`, {
-    hint: "try again, or ask the registry's owner",
-  });
 
 interface Trip {
   readonly source: Source;
@@ -339,30 +334,6 @@ function isKnownLayer(mediaType: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** A small blob, whole and verified. */
-export async function readBlob(source: Source, descriptor: Descriptor, bytesMax: number = limits.configBytesMax): Promise<Uint8Array> {
-  if (descriptor.size > bytesMax) {
-    throw new Fault("image.malformed", `cannot read blob "${descriptor.digest}": larger than ${bytesMax} bytes`);
-  }
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  const hasher = newHasher(descriptor.digest.slice(0, descriptor.digest.indexOf(":")));
-  for await (const part of (await source.blob(descriptor)).stream) {
-    size += part.length;
-    if (size > descriptor.size) throw mismatch(descriptor.digest, "blob");
-    hasher.update(part);
-    parts.push(part.slice());
-  }
-  if (size !== descriptor.size || hasher.digest() !== descriptor.digest) throw mismatch(descriptor.digest, "blob");
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /** The cargo as this sink can hold it: the same one, unless it needs another manifest type or plain layers. */

@@ -5,7 +5,7 @@ import { digestOf } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import type { ImageConfig, Manifest } from "../base/oci-image.ts";
 import { readConfig } from "./config.ts";
-import { readBlob } from "./copy.ts";
+import { readBlob } from "./read-blob.ts";
 import { needImageConfig, readManifest } from "./manifest.ts";
 import type { RawManifest } from "./manifest.ts";
 import { choosePlatform } from "./platform.ts";

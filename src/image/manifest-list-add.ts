@@ -10,7 +10,7 @@ import { mediaTypes } from "../base/media-types.ts";
 import type { Descriptor, Platform } from "../base/oci-image.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { readConfig } from "./config.ts";
-import { readBlob } from "./copy.ts";
+import { readBlob } from "./read-blob.ts";
 import { readManifest } from "./manifest.ts";
 import type { ParsedManifest } from "./manifest.ts";
 import { isList, read, withEntry, write, type ManifestList } from "./manifest-list.ts";

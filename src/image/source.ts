@@ -48,7 +48,7 @@ export type BlobPlace = { readonly kind: "config" } | { readonly kind: "layer"; 
 
 /** A blob on offer to a sink. */
 export interface BlobContent {
-  /** The bytes from `offset` on; a sink that kept some of an interrupted attempt starts there. Called at most once. */
+  /** The bytes from `offset` on; a sink that kept some of an interrupted attempt starts there. Called again only where what came was of no use. */
   open(offset: number): Promise<AsyncIterable<Uint8Array>>;
   /** To be told the bytes so far, those kept included, where the sink does not read `open` from the start. */
   onBytes(bytes: number): void;

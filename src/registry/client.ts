@@ -90,7 +90,8 @@ export interface BlobAnswer {
   readonly size: number | undefined;
 }
 
-export type BlobSource = Uint8Array | AsyncIterable<Uint8Array>;
+/** A function opens the blob from its start, anew for each attempt; a stream is sent once, whatever happens. */
+export type BlobSource = Uint8Array | AsyncIterable<Uint8Array> | (() => Promise<AsyncIterable<Uint8Array>>);
 
 export interface PushWish {
   /** Absent: computed while streaming. */

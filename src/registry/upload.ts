@@ -3,10 +3,12 @@
 
 import { loadHasher, type Digest, type Hasher } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import type { BlobSource, PushAnswer, PushWish } from "./client.ts";
 import { nameOf } from "./manifest.ts";
 import { checkedDigest, checkedRepository, pushScope } from "./names.ts";
-import { delayBefore, pause } from "./retry.ts";
+import { refusalOf } from "./refusal.ts";
+import { delayBefore, isTransientStatus, pause } from "./retry.ts";
 import { requestHead, type Reply, type Session } from "./session.ts";
 import type { Body } from "./wire.ts";
 
@@ -20,6 +22,8 @@ interface Upload {
 
 interface Tally {
   size: number;
+  /** What was to be sent could not be read: no reason to send it again. */
+  hasSourceFailed: boolean;
   readonly hasher: Hasher | undefined;
 }
 
@@ -32,8 +36,38 @@ export async function sendBlob(
   { source, wish }: { readonly source: BlobSource; readonly wish: PushWish },
 ): Promise<PushAnswer> {
   if (wish.digest !== undefined) checkedDigest(wish.digest);
-  const hasher = wish.digest === undefined ? await loadHasher() : undefined;
-  const upload: Upload = { session, repository, wish, tally: { size: 0, hasher } };
+  for (let attempt = 1; ; attempt++) {
+    const hasher = wish.digest === undefined ? await loadHasher() : undefined;
+    const upload: Upload = { session, repository, wish, tally: { size: 0, hasher, hasSourceFailed: false } };
+    try {
+      return await sendOnce(upload, typeof source === "function" ? await opened(source, upload) : source);
+    } catch (thrown) {
+      const mayRepeat = typeof source === "function" && attempt < session.retry.attemptsMax && isPassing(thrown, upload);
+      if (!mayRepeat) throw thrown;
+      log.debug(`Upload of ${wish.digest ?? "a blob"} failed, sending it again: ${(thrown as Error).message}`);
+      await pause(delayBefore(attempt + 1, session.retry), wish.signal ?? session.signal);
+    }
+  }
+}
+
+async function opened(source: () => Promise<AsyncIterable<Uint8Array>>, { tally }: Upload): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    return await source();
+  } catch (thrown) {
+    tally.hasSourceFailed = true;
+    throw thrown;
+  }
+}
+
+/** The connection dropped, or the registry was unwell for the moment. */
+function isPassing(thrown: unknown, { session, wish, tally }: Upload): boolean {
+  if (tally.hasSourceFailed || session.signal?.aborted || wish.signal?.aborted || !(thrown instanceof Fault)) return false;
+  const refusal = refusalOf(thrown);
+  return refusal ? isTransientStatus(refusal.status) : thrown.code === "registry.unreachable" && tally.size > 0;
+}
+
+async function sendOnce(upload: Upload, source: Uint8Array | AsyncIterable<Uint8Array>): Promise<PushAnswer> {
+  const { session, repository, wish } = upload;
   let address = await startUpload(upload);
   try {
     if (source instanceof Uint8Array && !wish.chunkBytes) return await finish(upload, address, { bytes: counted(upload, source), size: source.length });
@@ -114,6 +148,7 @@ function streamOf(upload: Upload, chunks: AsyncIterable<Uint8Array>): ReadableSt
           controller.close();
         } else controller.enqueue(counted(upload, value));
       } catch (thrown) {
+        upload.tally.hasSourceFailed = true;
         controller.error(thrown);
       }
     },

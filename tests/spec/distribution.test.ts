@@ -2,6 +2,7 @@
 // Source: OCI distribution-spec 1.1; the heading of each group is the spec's.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
 import type { Digest } from "../../src/base/digest.ts";
 import { manifestMediaTypes, mediaTypes } from "../../src/base/media-types.ts";
 import { newRegistryClient, type RegistryClient } from "../../src/registry/client.ts";
@@ -139,6 +140,47 @@ describe("Pushing a blob monolithically", () => {
     expect(spoken.seen.at(-1)!.headers.get("content-length")).toBe(String(blob.length));
     await expect(spoken.client.pushBlob("b", streamed("some"), { digest: blobDigest, size: blob.length })).rejects.toBeDefined();
     expect(spoken.registry.repositories.get("b")?.blobs.size ?? 0).toBe(0);
+  });
+
+  test("what drops or is refused for the moment is sent again from its start, where it can be opened again", async () => {
+    let unwell = 1;
+    const spoken = speak({ before: request => (request.method === "PUT" && unwell-- > 0 ? new Response("", { status: 503 }) : undefined) });
+    let opened = 0;
+    const source = async (): Promise<AsyncIterable<Uint8Array>> => (opened++, streamed("some layer ", "of some image"));
+    await spoken.client.pushBlob("a", source, { digest: blobDigest, size: blob.length });
+    expect(opened).toBe(2);
+    expect(spoken.registry.repositories.get("a")!.blobs.get(blobDigest)).toEqual(Buffer.from(blob));
+    unwell = 1;
+    await expect(spoken.client.pushBlob("a", streamed("some layer ", "of some image"), { digest: blobDigest, size: blob.length })).rejects.toMatchObject({ cause: { status: 503 } });
+    const failing = async (): Promise<AsyncIterable<Uint8Array>> => (opened++, (async function* () { yield bytesOf("some"); throw new Error("the source is gone"); })());
+    opened = 0;
+    await expect(spoken.client.pushBlob("a", failing, { digest: blobDigest, size: blob.length })).rejects.toBeDefined();
+    expect(opened).toBe(1);
+  });
+
+  test("a connection that drops in the middle of one is such a case", async () => {
+    const big = new Uint8Array(3_000_000).fill(7);
+    let puts = 0;
+    const server = createServer(socket => {
+      let text = "";
+      let size = 0;
+      socket.on("error", () => undefined);
+      socket.on("data", bytes => {
+        size += bytes.length;
+        if (text === "") text = bytes.toString("latin1");
+        if (text.startsWith("GET")) socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+        else if (text.startsWith("POST")) socket.end("HTTP/1.1 202 Accepted\r\nLocation: /up\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        else if (text.startsWith("DELETE")) socket.end("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        else if (puts === 0 && size > 100_000) (puts++, socket.destroy());
+        else if (puts > 0 && size > big.length) (puts++, socket.end("HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+      });
+    });
+    await new Promise<void>(ready => server.listen(0, "127.0.0.1", ready));
+    stops.push(() => void server.close());
+    const client = newRegistryClient({ host: `127.0.0.1:${(server.address() as { port: number }).port}`, scheme: "http", retry: { delayMs: 1, attemptsMax: 3 } });
+    const source = async (): Promise<AsyncIterable<Uint8Array>> => (async function* () { for (let at = 0; at < big.length; at += 65_536) yield big.subarray(at, at + 65_536); })();
+    await client.pushBlob("a", source, { digest: sha256(big) as Digest, size: big.length });
+    expect(puts).toBe(2);
   });
 
   test("a Location elsewhere on the registry, with a query of its own, keeps that query", async () => {

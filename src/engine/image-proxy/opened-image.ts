@@ -7,7 +7,7 @@ import { Fault } from "../../base/fault.ts";
 import { mediaTypes } from "../../base/media-types.ts";
 import { readConfig } from "../../image/config.ts";
 import { convertManifest } from "../../image/convert.ts";
-import { readBlob } from "../../image/copy.ts";
+import { readBlob } from "../../image/read-blob.ts";
 import { ociConfigOf } from "../../image/describe.ts";
 import { readManifest } from "../../image/manifest.ts";
 import type { ParsedManifest, RawManifest } from "../../image/manifest.ts";

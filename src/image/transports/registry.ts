@@ -148,7 +148,7 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
       return client.mountBlob(repository, digest, source.endpoint.repository);
     },
     async put({ digest, size }, _place, _cargo, content) {
-      const pushed = await client.pushBlob(repository, await content.open(0), size < 0 ? { digest } : { digest, size });
+      const pushed = await client.pushBlob(repository, () => content.open(0), size < 0 ? { digest } : { digest, size });
       return pushed.size;
     },
     async finish({ raw }, member) {
