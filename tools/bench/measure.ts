@@ -1,0 +1,128 @@
+// Measuring: each row turn about, by a small launcher that tells time and peak memory of each run; processes are counted in a run of their own.
+
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { Row } from "./rows.ts";
+
+const top = path.resolve(import.meta.dir, "../..");
+
+export interface Program {
+  readonly name: "ours" | "peer";
+  /** Where its podman, buildah and skopeo lie. */
+  readonly folder: string;
+}
+
+export interface Figure {
+  readonly medianMs: number;
+  readonly bestMs: number;
+  readonly worstMs: number;
+  /** Of the largest process. */
+  readonly peakMegabytes: number;
+  /** Programs started by it, itself included; absent where nobody can count. */
+  readonly processes?: number;
+}
+
+export interface Result {
+  readonly name: string;
+  readonly aim: number;
+  readonly ours?: Figure;
+  readonly peer?: Figure;
+  /** Why it was not measured. */
+  readonly failure?: string;
+}
+
+const quietMs = 250;
+let runs = 0;
+
+const environment = (program: Program, number: number): NodeJS.ProcessEnv => ({
+  ...process.env, P: `${program.folder}/podman`, B: `${program.folder}/buildah`, K: `${program.folder}/skopeo`, N: `${program.name}-${number}`,
+});
+
+export const argvOf = (program: Program, { words, script }: Row): string[] => words ? [`${program.folder}/podman`, ...words] : ["sh", "-ec", script!];
+
+/** A line for sh, unmeasured. @throws with what it said */
+export function prepare(program: Program, line: string | undefined, { number = runs, quietly = false } = {}): void {
+  if (line === undefined) return;
+  const ran = Bun.spawnSync(["sh", "-c", line], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env: environment(program, number) });
+  if (ran.exitCode !== 0 && !quietly) throw new Error(`${program.name}: ${line}: status ${ran.exitCode}: ${ran.stderr.toString().slice(-300)}`);
+}
+
+interface Sample {
+  readonly ms: number;
+  readonly peakKibibytes: number;
+}
+
+function measureOnce(program: Program, row: Row): Sample {
+  const number = ++runs;
+  prepare(program, row.before, { number, quietly: true });
+  if (row.waits) Bun.sleepSync(quietMs);
+  const errors = "/tmp/bench-errors";
+  const ran = Bun.spawnSync(["bash", "-c", `exec 4>&1; perl "$@" 3>&4 >/dev/null 2>${errors}`, "bash", path.join(top, "tools/peak-memory.pl"), ...argvOf(program, row)], {
+    stdin: "ignore", stdout: "pipe", env: { ...environment(program, number), PEAK_TIME: "1" },
+  });
+  prepare(program, row.after, { number, quietly: true });
+  if (ran.exitCode !== 0) throw new Error(`${program.name}: status ${ran.exitCode}: ${fs.readFileSync(errors, "utf8").trim().slice(-300)}`);
+  const [peakKibibytes, ms] = ran.stdout.toString().split(" ").map(Number);
+  return { peakKibibytes: peakKibibytes!, ms: ms! };
+}
+
+/** Programs that were started, by strace where it is; those that conmon starts afterwards may or may not be among them. */
+function processesOf(program: Program, row: Row): number | undefined {
+  const strace = Bun.which("strace", { PATH: "/usr/bin:/bin" });
+  if (!strace || row.times < 5 || process.env["BENCH_TIMES"]) return undefined;
+  const number = ++runs;
+  prepare(program, row.before, { number, quietly: true });
+  const log = `/tmp/bench-strace-${number}`;
+  Bun.spawnSync([strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=execve", "-o", log, ...argvOf(program, row)], { stdin: "ignore", env: environment(program, number) });
+  prepare(program, row.after, { number, quietly: true });
+  const count = fs.readFileSync(log, "utf8").split("\n").filter(line => /execve.*= 0$/.test(line)).length;
+  fs.rmSync(log);
+  return count - (row.words ? 0 : 1);
+}
+
+/** Turn about, the order swapped each time; one unmeasured run each before where that is cheap. */
+export function compare(row: Row, all: readonly Program[]): Result {
+  const samples: Record<Program["name"], Sample[]> = { ours: [], peer: [] };
+  const times = Math.min(row.times, Number(process.env["BENCH_TIMES"]) || row.times);
+  try {
+    if (times > 4) for (const program of all) measureOnce(program, row);
+    for (let turn = 0; turn < times; turn++) {
+      for (const program of turn % 2 ? [...all].reverse() : all) samples[program.name].push(measureOnce(program, row));
+    }
+    const figures = all.map(program => figureOf(samples[program.name], processesOf(program, row)));
+    return { name: row.name, aim: row.aim, ours: figures[0]!, ...(figures[1] ? { peer: figures[1] } : {}) };
+  } catch (thrown) {
+    return { name: row.name, aim: row.aim, failure: (thrown as Error).message.replace(/\s+/g, " ") };
+  }
+}
+
+export function figureOf(samples: readonly Sample[], processes?: number): Figure {
+  const sorted = samples.map(({ ms }) => ms).sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const peak = Math.max(...samples.map(({ peakKibibytes }) => peakKibibytes));
+  return {
+    medianMs: round(median), bestMs: round(sorted[0]!), worstMs: round(sorted.at(-1)!), peakMegabytes: round((peak * 1024) / 1e6),
+    ...(processes === undefined ? {} : { processes }),
+  };
+}
+
+/** MB that one running container keeps, all of its monitor, its share of what others map too; the program itself apart. */
+export function monitorMegabytes(program: Program, image: string): number {
+  const count = 20;
+  prepare(program, `for n in $(seq ${count}); do $P run -d --network none ${image} sleep 100000; done`);
+  Bun.sleepSync(1000);
+  let kibibytes = 0;
+  for (const pid of fs.readdirSync("/proc").filter(name => /^\d+$/.test(name))) {
+    try {
+      if (!/^(conmon|podman|coracle)$/.test(fs.readFileSync(`/proc/${pid}/comm`, "utf8").trim())) continue;
+      kibibytes += Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+    } catch {
+      // It has just ended.
+    }
+  }
+  prepare(program, "$P rm -fa -t 0", { quietly: true });
+  return round((kibibytes * 1024) / 1e6 / count);
+}
+
+const round = (value: number): number => Math.round(value * 100) / 100;

@@ -1,0 +1,144 @@
+// The rows of the benchmark: what is run, how often, and the most of the other program's time that ours may need.
+
+export interface Row {
+  readonly name: string;
+  readonly times: number;
+  /** The most that ours may need of the other's time. */
+  readonly aim: number;
+  /** Words for podman, run without a shell. */
+  readonly words?: readonly string[];
+  /** Instead: a line for sh, in which $P, $B and $K are podman, buildah and skopeo, and $N is another number each time. */
+  readonly script?: string;
+  /** Lines for sh before and after each measured run, unmeasured. */
+  readonly before?: string;
+  readonly after?: string;
+  /** What follows a command by itself (conmon's exit command) shall weigh on nobody's figure but its own. */
+  readonly waits?: boolean;
+}
+
+/** Rows that stand on the same things, which are made once for each program. */
+export interface Phase {
+  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale";
+  /** Lines for sh, once for each program. */
+  readonly begin?: string;
+  readonly end?: string;
+  readonly rows: readonly Row[];
+}
+
+export const image = "127.0.0.1:5000/busybox";
+const heavy = "127.0.0.1:5000/heavy";
+const run = ["run", "--rm", "--network", "none", image, "true"];
+/** A store of its own for each run: what was just removed would weigh on what is written next. Warm, as it is opened before. */
+const fresh = "--root /var/lib/containers/fresh-$N --runroot /run/fresh-$N";
+const warm = `$P ${fresh} images -q`;
+const upper = "127.0.0.1:5001";
+const working = `c=$($B from ${image}) && m=$($B mount $c) && echo bench > $m/etc/bench && $B commit -q $c bench-made && $B rm $c`;
+
+const small: Phase = {
+  name: "small",
+  begin: `$P pull -q ${image}; $P create --name bench-0 --network none ${image} true; $P run -d --name bench-up --network none ${image} sleep 100000`,
+  end: "$P rm -fa -t 0",
+  rows: [
+    { name: "version", times: 15, aim: 0.3, words: ["version"] },
+    { name: "ps -a", times: 15, aim: 0.3, words: ["ps", "-a"] },
+    { name: "images", times: 15, aim: 0.3, words: ["images"] },
+    { name: "inspect CONTAINER", times: 15, aim: 0.3, words: ["inspect", "bench-0"] },
+    { name: "run --rm --network none IMAGE true", times: 11, aim: 0.4, words: run, waits: true },
+    { name: "run --rm IMAGE true", times: 9, aim: 0.4, words: ["run", "--rm", image, "true"], waits: true },
+    { name: "run --rm -p 18080:80 IMAGE true", times: 7, aim: 0.4, words: ["run", "--rm", "-p", "18080:80", image, "true"], waits: true },
+    { name: "run -d --rm IMAGE true", times: 9, aim: 0.4, words: ["run", "-d", "--rm", "--network", "none", image, "true"], waits: true },
+    { name: "exec CONTAINER true", times: 9, aim: 0.4, words: ["exec", "bench-up", "true"], waits: true },
+    { name: "kill CONTAINER", times: 5, aim: 0.5, words: ["kill", "bench-gone"], waits: true,
+      before: `$P run -d --name bench-gone --replace --network none ${image} sleep 1000`, after: "$P rm -f bench-gone" },
+    { name: "stop -t 0 CONTAINER", times: 5, aim: 0.5, words: ["stop", "-t", "0", "bench-gone"], waits: true,
+      before: `$P run -d --name bench-gone --replace --network none ${image} sleep 1000`, after: "$P rm -f bench-gone" },
+    { name: "rm CONTAINER", times: 7, aim: 0.5, words: ["rm", "bench-gone"], waits: true, before: `$P create --name bench-gone --network none ${image} true` },
+    { name: "buildah from, mount, commit, rm", times: 7, aim: 0.5, script: working },
+  ],
+};
+
+const pulls: readonly (readonly [string, string])[] = [
+  ["8 layers, 300 MB", "heavy"], ["1 layer, 300 MB", "single"], ["40 small layers", "many"], ["8 layers, 300 MB, zstd", "zstd"],
+];
+
+const transfer: Phase = {
+  name: "transfer",
+  begin: `$P pull -q ${heavy}; $P pull -q ${image}; $P save -q -o /tmp/bench-load.tar ${heavy}`,
+  end: "$P rm -fa -t 0; rm -f /tmp/bench-load.tar",
+  rows: [
+    ...pulls.map(([what, name]): Row => ({
+      name: `pull of ${what}`, times: 3, aim: 0.3, before: warm, script: `$P ${fresh} pull -q 127.0.0.1:5000/${name}`,
+    })),
+    { name: "pull of 4 images at once", times: 3, aim: 0.3, before: warm,
+      script: `for n in 20 21 22 23; do $P ${fresh} pull -q 127.0.0.1:5000/some-$n & pids="$pids $!"; done; for pid in $pids; do wait $pid; done` },
+    { name: "push of an image just pulled", times: 3, aim: 0.15, script: `$P push -q --tls-verify=false ${heavy} ${upper}/pushed-$N` },
+    { name: "push of a layer just made, 40 MB", times: 3, aim: 0.6, script: `$P push -q --tls-verify=false bench-layer ${upper}/made-$N`,
+      before: `$P run --name bench-made --network none ${image} dd if=/dev/urandom of=/noise bs=1000000 count=40; $P commit -q bench-made bench-layer`,
+      after: "$P rm bench-made; $P rmi -f bench-layer" },
+    { name: "load of 300 MB", times: 3, aim: 0.3, before: warm, script: `$P ${fresh} load -q -i /tmp/bench-load.tar` },
+    { name: "save of 300 MB", times: 3, aim: 0.5, script: `$P save -q -o /tmp/bench-$N.tar ${heavy}`, after: "rm -f /tmp/bench-$N.tar" },
+    { name: "commit of 100 files on 300 MB", times: 5, aim: 0.3, script: "$P commit -q bench-change bench-committed", after: "$P rmi bench-committed",
+      before: `$P rm -f bench-change; $P run --name bench-change --network none ${heavy} sh -c 'for n in $(seq 100); do echo $n >/tmp/$n; done'` },
+  ],
+};
+
+const build: Phase = {
+  name: "build",
+  begin: `$P pull -q ${image}`,
+  end: "$P rmi -fa",
+  rows: [
+    { name: "build of 10 steps, cold", times: 3, aim: 0.5, words: ["build", "-q", "--no-cache", "--network", "none", "/tmp/bench-steps"] },
+    { name: "build of 10 steps, cached", times: 7, aim: 0.2, words: ["build", "-q", "--network", "none", "/tmp/bench-steps"] },
+    { name: "build: COPY of 20,000 files", times: 3, aim: 0.4, words: ["build", "-q", "--no-cache", "-t", "bench-files", "/tmp/bench-files"] },
+    { name: "build: two stages of 2 seconds", times: 3, aim: 0.6, words: ["build", "-q", "--no-cache", "--network", "none", "/tmp/bench-stages"] },
+    { name: "rmi of 20,000 files", times: 2, aim: 0.3, words: ["rmi", "-f", "bench-files"], before: "$P build -q --no-cache -t bench-files /tmp/bench-files" },
+  ],
+};
+
+const from = "docker://127.0.0.1:5000/some-20";
+const copied = "/tmp/bench-copy-$N";
+
+const skopeo: Phase = {
+  name: "skopeo",
+  begin: `$P pull -q 127.0.0.1:5000/some-20; $K copy -q ${from} oci:/tmp/bench-oci:x; $K copy -q ${from} dir:/tmp/bench-dir`,
+  end: "rm -rf /tmp/bench-oci /tmp/bench-dir",
+  rows: [
+    { name: "skopeo inspect of a remote image", times: 9, aim: 0.6, script: `$K inspect ${from}` },
+    ...([
+      ["registry to dir", from, `dir:${copied}`], ["registry to oci", from, `oci:${copied}:x`], ["dir to oci", "dir:/tmp/bench-dir", `oci:${copied}:x`],
+      ["oci to docker-archive", "oci:/tmp/bench-oci:x", `docker-archive:${copied}:some:x`], ["registry to registry", from, `docker://${upper}/copy-$N`],
+      ["storage to dir", "containers-storage:127.0.0.1:5000/some-20:latest", `dir:${copied}`],
+    ] as const).map(([what, source, target]): Row => ({
+      name: `skopeo copy, ${what}`, times: 3, aim: 0.8, script: `$K copy -q --src-tls-verify=false --dest-tls-verify=false ${source} ${target}`, after: `rm -rf ${copied}`,
+    })),
+  ],
+};
+
+const crowd: Phase = {
+  name: "crowd",
+  begin: `$P pull -q ${image}`,
+  end: "$P rm -fa -t 0",
+  rows: [{
+    name: "100 run -d at once", times: 2, aim: 0.4, after: "$P rm -fa -t 0",
+    script: `for n in $(seq 100); do $P run -d --network none ${image} sleep 100000 & pids="$pids $!"; done; for pid in $pids; do wait $pid; done`,
+  }],
+};
+
+const create = (from: number, to: number): string => `seq ${from} ${to} | xargs -P 2 -I N $P create --name many-N --network none ${image} true`;
+
+/** The order matters: what one row leaves the next counts with. */
+const scale: Phase = {
+  name: "scale",
+  begin: `$P pull -q ${image}; ${create(1, 1)}`,
+  end: "$P rm -fa -t 0",
+  rows: [
+    { name: "scale: ps -a -q, 1 container", times: 9, aim: 0.3, words: ["ps", "-a", "-q"] },
+    { name: "scale: ps -a -q, 100 containers", times: 9, aim: 0.3, words: ["ps", "-a", "-q"], before: `$P container exists many-100 || ${create(2, 100)}` },
+    { name: "scale: ps -a -q, 1,000 containers", times: 9, aim: 0.2, words: ["ps", "-a", "-q"], before: `$P container exists many-1000 || ${create(101, 1000)}` },
+    { name: "scale: ps -a, 1,000 containers", times: 5, aim: 0.2, words: ["ps", "-a"] },
+    { name: "scale: inspect, 1,000 containers", times: 5, aim: 0.3, words: ["inspect", "many-500"] },
+    { name: "scale: rm --all, 1,000 containers", times: 1, aim: 0.3, words: ["rm", "--all"] },
+  ],
+};
+
+export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale];
