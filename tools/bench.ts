@@ -63,7 +63,12 @@ function chosenPhases(words: readonly string[]): Phase[] {
 }
 
 function runPhase(phase: Phase, all: readonly Program[]): Result[] {
-  for (const program of all) prepare(program, phase.begin);
+  try {
+    for (const program of all) prepare(program, phase.begin);
+  } catch (thrown) {
+    console.error(`the phase "${phase.name}" cannot begin: ${(thrown as Error).message}`);
+    return phase.rows.map(({ name, aim }) => ({ name, aim, failure: (thrown as Error).message.replace(/\s+/g, " ") }));
+  }
   const results = phase.rows.map(row => {
     const result = compare(row, all);
     console.error(rowOf(result));

@@ -1,5 +1,6 @@
 // Inflated bytes as a stream that is pulled, over the store's inflater that pushes.
 
+import { pieceGone } from "../base/garbage.ts";
 import { inflate } from "../storage/inflate.ts";
 
 /** gzip, zstd or plain, told apart by the first bytes. Never holds more than what one piece of input inflates to. */
@@ -29,7 +30,10 @@ export async function* inflated(input: AsyncIterable<Uint8Array>): AsyncIterable
       if (ready.length === 0 && !finished) await new Promise<void>(resolve => (wakeReader = resolve));
       const pieces = ready;
       ready = [];
-      yield* pieces;
+      for (const piece of pieces) {
+        yield piece;
+        pieceGone(piece.length);
+      }
       wakeFeeder();
       if (finished && ready.length === 0) break;
     }

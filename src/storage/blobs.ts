@@ -4,13 +4,14 @@
 import * as fs from "node:fs";
 import { algorithmOf, digestOf, type Digest, type Hasher, newHasher } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
+import { pieceGone } from "../base/garbage.ts";
 import { limits } from "../base/limits.ts";
 import { AT_FDCWD, close, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, writeAll } from "../kernel/files.ts";
 import { flock } from "../kernel/locks.ts";
 import { blobPath, partialsPath, randomName, type StorePlace } from "./place.ts";
 import type { Blobs, BlobWriter, Lease } from "./store.ts";
 
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 const waitMs = 50;
 
 export function openBlobs(place: StorePlace): Blobs {
@@ -86,6 +87,7 @@ export async function* streamFile(file: string, from: { offset?: number; end?: n
       if (got === 0) return;
       at += got;
       yield buffer.subarray(0, got);
+      pieceGone(buffer.length);
     }
   } finally {
     close(fd);

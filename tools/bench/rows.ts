@@ -63,7 +63,7 @@ const pulls: readonly (readonly [string, string])[] = [
 
 const transfer: Phase = {
   name: "transfer",
-  begin: `$P pull -q ${heavy}; $P pull -q ${image}; $P save -q -o /tmp/bench-load.tar ${heavy}`,
+  begin: `rm -f /tmp/bench-load.tar; $P pull -q ${heavy}; $P pull -q ${image}; $P save -q -o /tmp/bench-load.tar ${heavy}`,
   end: "$P rm -fa -t 0; rm -f /tmp/bench-load.tar",
   rows: [
     ...pulls.map(([what, name]): Row => ({
@@ -100,7 +100,7 @@ const copied = "/tmp/bench-copy-$N";
 
 const skopeo: Phase = {
   name: "skopeo",
-  begin: `$P pull -q 127.0.0.1:5000/some-20; $K copy -q ${from} oci:/tmp/bench-oci:x; $K copy -q ${from} dir:/tmp/bench-dir`,
+  begin: `rm -rf /tmp/bench-oci /tmp/bench-dir; $P pull -q 127.0.0.1:5000/some-20; $K copy -q ${from} oci:/tmp/bench-oci:x; $K copy -q ${from} dir:/tmp/bench-dir`,
   end: "rm -rf /tmp/bench-oci /tmp/bench-dir",
   rows: [
     { name: "skopeo inspect of a remote image", times: 9, aim: 0.6, script: `$K inspect ${from}` },
