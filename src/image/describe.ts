@@ -64,6 +64,11 @@ export function describeImage({ top, manifest, configBytes }: OpenedImage): obje
 /** The config with the fields of OCI's and in its order; Docker's own are left out. */
 export function ociConfigOf({ manifest, configBytes }: OpenedImage): object {
   needImageConfig(manifest);
+  return inOciForm(configBytes);
+}
+
+/** Bytes of a Docker or OCI config with OCI's fields alone. */
+export function inOciForm(configBytes: Uint8Array): object {
   const config: ImageConfig = readConfig(configBytes);
   const inner = config.config ?? {};
   return {

@@ -6,10 +6,10 @@ import { log } from "../../base/log.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { exactly } from "../../cli/operands.ts";
 import { showOne } from "../../cli/view.ts";
-import { describeImage, openImage, ociConfigOf } from "../../image/describe.ts";
+import { describeImage, inOciForm, openImage, ociConfigOf } from "../../image/describe.ts";
 import { noPolicy } from "../../image/policy.ts";
 import { repositoryOf } from "../../image/reference.ts";
-import { describeSchema1, isSchema1 } from "../../image/schema1/schema1.ts";
+import { describeSchema1, isSchema1, readSchema1, schema2Config } from "../../image/schema1/schema1.ts";
 import type { RawManifest } from "../../image/manifest.ts";
 import type { Reference } from "../../image/reference.ts";
 import type { Source } from "../../image/source.ts";
@@ -73,16 +73,17 @@ function quietly<T>(promise: Promise<T>): Promise<T> {
 }
 
 interface Legacy {
-  readonly wish: { readonly config: boolean };
+  readonly wish: { readonly config: boolean; readonly raw: boolean };
   readonly source: Source;
   readonly tags: readonly string[] | Promise<readonly string[]>;
 }
 
-/** Docker's schema 1 has no config that could be shown before its layers are read. */
+/** Docker's schema 1 has no config: one is made of its history, in which the diff IDs are missing before the layers are read. */
 async function legacy(raw: RawManifest, { wish, source, tags }: Legacy): Promise<object> {
   if (!wish.config) return { ...nameOf(source), ...describeSchema1(raw), RepoTags: await tags };
-  throw new Fault("image.unsupported", "cannot show the config of a Docker schema 1 image: it has none of its own", {
-    hint: "copy it first, which makes one, for instance to dir:",
+  if (!wish.raw) return inOciForm(schema2Config(readSchema1(raw), []));
+  throw new Fault("image.unsupported", "cannot show the config of a Docker schema 1 image as it is: it has none of its own", {
+    hint: "leave out --raw, or copy it first, which makes one, for instance to dir:",
   });
 }
 
