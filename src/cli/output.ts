@@ -18,10 +18,31 @@ export function outputDescriptor(): number {
   return outputFd;
 }
 
-/** @throws OutputClosed when nobody reads any more; Fault "system.…" when it cannot be written */
+const steers = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/;
+
+/** What would steer a terminal instead of being shown on it is written as \x1b; for a terminal alone, as programs want to read what is there. */
+export function harmless(text: string, fd: number): string {
+  if (!steers.test(text) || !isTerminalAt(fd)) return text;
+  return text.replace(new RegExp(steers, "g"), letter => `\\x${letter.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** Whether a descriptor leads to a terminal, told by where it points: cheaper than asking the runtime. */
+export function isTerminalAt(fd: number): boolean {
+  try {
+    return /^\/dev\/(pts\/\d+|tty\w*|console)$/.test(fs.readlinkSync(`/proc/self/fd/${fd}`));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A text is ours, with names, labels and commands of others in it; bytes are a program's own output, or meant for the terminal.
+ *
+ * @throws OutputClosed when nobody reads any more; Fault "system.…" when it cannot be written
+ */
 export function writeOut(data: string | Uint8Array): void {
   try {
-    writeWhole(outputFd, data);
+    writeWhole(outputFd, typeof data === "string" ? harmless(data, outputFd) : data);
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;

@@ -2,7 +2,7 @@
 
 import { Fault } from "../base/fault.ts";
 import { isLogged } from "../base/log.ts";
-import { OutputClosed, writeErr } from "./output.ts";
+import { harmless, OutputClosed, writeErr } from "./output.ts";
 import { isTerminal } from "./prompt.ts";
 
 /**
@@ -19,10 +19,10 @@ export function printFault(thrown: unknown): number {
   if (thrown instanceof OutputClosed) return 141;
   if (thrown instanceof Fault) {
     const hint = thrown.hint !== undefined && showsHints() ? `${thrown.hint}\n` : "";
-    writeErr(`Error: ${thrown.message}\n${hint}`);
+    writeErr(harmless(`Error: ${thrown.message}\n${hint}`, 2));
     return thrown.exit;
   }
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  writeErr(`Error: ${isLogged("debug") ? (error.stack ?? error.message) : error.message}\n`);
+  writeErr(harmless(`Error: ${isLogged("debug") ? (error.stack ?? error.message) : error.message}\n`, 2));
   return 125;
 }

@@ -2,18 +2,11 @@
 
 import * as fs from "node:fs";
 import { errnoOf } from "../base/fault.ts";
-import { writeErr } from "./output.ts";
+import { isTerminalAt, writeErr } from "./output.ts";
 
 const lineBytesMax = 64 * 1024;
 
-/** Whether a descriptor leads to a terminal, told by where it points: cheaper than asking the runtime. */
-export function isTerminal(fd: 0 | 1 | 2): boolean {
-  try {
-    return /^\/dev\/(pts\/\d+|tty\w*|console)$/.test(fs.readlinkSync(`/proc/self/fd/${fd}`));
-  } catch {
-    return false;
-  }
-}
+export const isTerminal = (fd: 0 | 1 | 2): boolean => isTerminalAt(fd);
 
 /** The next line of standard input without its end; undefined at the end of input. */
 export async function askLine(): Promise<string | undefined> {

@@ -70,7 +70,8 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
     throw new Fault("usage.unsupported", "cannot reach a remote service: this build works on this machine only");
   }
   if (needsHost) await enterAsUser(start);
-  const open = needsHost ? (await import("../engine/host.ts")).openHost : undefined;
+  const engine = needsHost ? await import("../engine/host.ts") : undefined;
+  const open = engine?.openHost;
   let host: Host | undefined;
   let isFailed = false;
   const invocation: Invocation = {
@@ -93,6 +94,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
       isFailed = true;
     },
   };
+  await engine?.finishDead(invocation.host);
   return invocation;
 }
 

@@ -117,8 +117,8 @@ async function artifactDamage(checking: Checking, name: string, manifest: Digest
   return reasons.length > 0 ? [{ kind: "artifact", id: name, reasons }] : [];
 }
 
-function containerDamage(host: Host, { id, spec }: ContainerRecord): Damage[] {
-  if (spec.rootfs) return [];
+function containerDamage(host: Host, { id, spec, state }: ContainerRecord): Damage[] {
+  if (spec.rootfs || state.status === "removing") return [];
   const root = host.store.roots.find(id);
   const reasons: string[] = [];
   if (!root) reasons.push("its root is not known");

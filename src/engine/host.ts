@@ -2,6 +2,7 @@
 
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
+import { log } from "../base/log.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
 import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
@@ -170,4 +171,17 @@ export function openHost(options: HostOptions = {}): Host {
       ...(options.signaturePolicy ? { signaturePolicy: options.signaturePolicy } : {}),
     },
   };
+}
+
+const abandonedMs = 3000;
+
+/** What commands that died have left half done is brought to its end, before the next one looks. Costs one question where there is none. */
+export async function finishDead(host: Host): Promise<void> {
+  try {
+    if (!host.state.leavings().some(({ at }) => Date.now() - at > abandonedMs)) return;
+    await (await import("./networks/leaving.ts")).settleAbandoned(host);
+  } catch (thrown) {
+    // The command itself says better what is wrong with the store, where it needs it.
+    log.debug(`what died was not looked after: ${(thrown as Error).message}`);
+  }
 }

@@ -3,7 +3,7 @@
 
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
-import { Fault } from "../base/fault.ts";
+import { errnoOf, Fault } from "../base/fault.ts";
 import { outsideId } from "../base/id-mapping.ts";
 import { lockFile } from "../kernel/locks.ts";
 import { isMountpoint, mountOverlay, unmountAll } from "../kernel/mounts.ts";
@@ -104,8 +104,23 @@ function create(place: StorePlace, layers: Layers, { id, topLayer, large }: Crea
 function locked<T>(place: StorePlace, id: string, act: () => T): T {
   // A root whose directory someone took away can still be unmounted and removed.
   fs.mkdirSync(rootPath(place, id), { recursive: true, mode: 0o700 });
-  using _lock = lockFile(`${rootPath(place, id)}/lock`, { exclusive: true, wait: true });
-  return act();
+  try {
+    using _lock = lockFile(`${rootPath(place, id)}/lock`, { exclusive: true, wait: true });
+    return act();
+  } finally {
+    if (place.db.query("SELECT 1 FROM roots WHERE id = ?").get(id) === null) forgetEmpty(rootPath(place, id));
+  }
+}
+
+/** Someone else has removed it meanwhile: then nothing is left but what we have made for the lock. */
+function forgetEmpty(path: string): void {
+  try {
+    if (fs.readdirSync(path).join() !== "lock") return;
+    fs.rmSync(`${path}/lock`, { force: true });
+    fs.rmdirSync(path);
+  } catch (thrown) {
+    if (!["ENOENT", "ENOTEMPTY"].includes(errnoOf(thrown) ?? "")) throw thrown;
+  }
 }
 
 const setCount = (place: StorePlace, id: string, count: number): void =>

@@ -57,5 +57,5 @@ function print({ context, flags: asked }: VerbCall<typeof flags>, line: LogLine,
   const text = `${prefix}${line.text}`;
   const shown = `${color === undefined ? text : `\u001b[${color}m${text}\u001b[0m`}${line.full ? "\n" : ""}`;
   if (line.stream === "stderr") writeSync(2, shown);
-  else context.write(shown);
+  else context.write(Buffer.from(shown));
 }

@@ -42,7 +42,7 @@ export default verb({
     check(line);
     if (!line.flags.watch) return print(line.context, line);
     for (;;) {
-      line.context.write("\u001b[2J\u001b[1;1H");
+      line.context.write(Buffer.from("\u001b[2J\u001b[1;1H"));
       await print(line.context, line);
       await new Promise((done) => setTimeout(done, line.flags.watch! * 1000));
     }

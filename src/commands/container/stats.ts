@@ -94,7 +94,7 @@ export default verb({
 });
 
 async function show({ context, flags: asked }: VerbCall<typeof flags>, uses: readonly ContainerUse[]): Promise<void> {
-  if (!asked.noReset && !asked.noStream) context.write("\u001b[2J\u001b[1;1H");
+  if (!asked.noReset && !asked.noStream) context.write(Buffer.from("\u001b[2J\u001b[1;1H"));
   if (asked.format === "json" || /^\{\{\s*json\s*\.?\s*\}\}$/.test(asked.format ?? "")) {
     context.out(uses.length === 0 ? "[]" : goJson(uses.map((use) => jsonOf(use, asked.noTrunc)), { indent: " " }));
     return;

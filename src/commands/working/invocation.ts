@@ -29,7 +29,8 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
   const options = start.globals.flags as Values<BuildahGlobals>;
   refuseMaps(start.globals.given);
   if (start.verb.needs !== "nothing") await enterAsUser(start);
-  const open = start.verb.needs === "nothing" ? undefined : (await import("../../engine/host.ts")).openHost;
+  const engine = start.verb.needs === "nothing" ? undefined : await import("../../engine/host.ts");
+  const open = engine?.openHost;
   let host: Host | undefined;
   const invocation: Invocation = {
     persona: start.persona.name,
@@ -49,6 +50,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
       if (invocation.exitStatus === 0) invocation.exitStatus = error instanceof Fault ? (start.verb.exits?.[error.code] ?? error.exit) : 125;
     },
   };
+  await engine?.finishDead(invocation.host);
   return invocation;
 }
 

@@ -13,7 +13,7 @@ import type { StoredImage } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { findUses, keepSecrets } from "../secrets/uses.ts";
-import { createVolume, dropVolume } from "../volumes/volumes.ts";
+import { createVolume, dropVolume, getVolume } from "../volumes/volumes.ts";
 import { imageEvent } from "../images.ts";
 import { withAutoUsers } from "../users/auto.ts";
 import { withLabels } from "./labels.ts";
@@ -137,14 +137,18 @@ function writeCidfile(spec: ContainerSpec, id: string): void {
   }
 }
 
-function insert(host: Host, record: ContainerRecord, image: StoredImage | undefined): void {
+/** The row, its volumes and its root come together. Should we die before, the lease tells the next command to look for a root without a row. */
+function insert(host: Host, record: ContainerRecord, { image, made }: { image: StoredImage | undefined; made: string[] }): ContainerSpec {
   const { id } = record;
-  host.store.transaction(() => {
-    const spec = withAutoUsers(host, withLabels(host, record.spec), image);
+  using _lease = host.store.lease();
+  return host.store.transaction(() => {
+    const whole = { ...record.spec, mounts: prepareVolumes(host, record.spec.mounts ?? [], made), ...findUses(host, record.spec) };
+    const spec = withAutoUsers(host, withLabels(host, whole), image);
     host.state.insert({ ...record, spec });
     for (const { kind, source } of spec.mounts ?? []) if (kind === "volume") host.state.useVolume(source, id);
     const topLayer = image?.layers.at(-1);
     if (!spec.rootfs) host.store.roots.create({ id, ...(topLayer ? { topLayer } : {}) });
+    return spec;
   });
 }
 
@@ -183,10 +187,10 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
 export async function createComplete(host: Host, { id, name, spec: complete }: Omit<ContainerRecord, "state">, image: StoredImage | undefined): Promise<void> {
   const made: string[] = [];
   try {
-    const spec: ContainerSpec = { ...complete, mounts: prepareVolumes(host, complete.mounts ?? [], made), ...findUses(host, complete) };
+    const spec = insert(host, { id, name, spec: complete, state: { status: "created", createdAt: nowRfc3339Nano() } }, { image, made });
+    for (const volume of made) getVolume(host, volume);
     mkdirSync(host.paths.staticDir(id), { recursive: true, mode: 0o700 });
     keepSecrets(host, id, spec);
-    insert(host, { id, name, spec, state: { status: "created", createdAt: nowRfc3339Nano() } }, image);
     writeCidfile(spec, id);
   } catch (thrown) {
     rmSync(host.paths.staticDir(id), { recursive: true, force: true });

@@ -9,7 +9,8 @@ import { log } from "../../base/log.ts";
 import { closeQuietly } from "../../kernel/files.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
-import { connect, connectBySlirp, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, refuseUnreachable } from "../networks/connect.ts";
+import { connect, connectBySlirp, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, plannedStatus, refuseUnreachable } from "../networks/connect.ts";
+import type { Joined } from "../networks/netavark.ts";
 import { reservePorts } from "../networks/held-ports.ts";
 import { connectByPasta } from "../networks/pasta.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
@@ -78,6 +79,15 @@ export function giveToRoot(host: Host, { id }: ContainerRecord, files: readonly 
   for (const file of files) if (!file.startsWith(`${host.paths.runDir(id)}/secrets/`)) chownSync(file, uid, gid);
 }
 
+/** What the kernel is about to get for it is noted first: should we die, others know what to take down. */
+function joinNoted(host: Host, record: ContainerRecord): Joined[] {
+  return host.state.transaction(() => {
+    const joined = join(host, record);
+    host.state.noteUnfinished({ ...record, state: { ...record.state, networkStatus: plannedStatus(joined) } });
+    return joined;
+  });
+}
+
 interface Launching {
   readonly state: ContainerState;
 }
@@ -104,7 +114,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
       if (record.spec.network?.mode === "slirp4netns") await connectBySlirp(host, record, namespace);
     }
     if (isBridged(record)) {
-      networking = connect(host, record, join(host, record)).then(status => void (networkStatus = status));
+      networking = connect(host, record, joinNoted(host, record)).then(status => void (networkStatus = status));
       // Handled below; until then a failure must not count as one that nobody saw.
       networking.catch(() => {});
     }
@@ -140,6 +150,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
   } catch (thrown) {
     await networking.catch(() => {});
     await undo(host, record, networkStatus);
+    host.state.forgetLeaving(record.id);
     throw thrown;
   } finally {
     for (const fd of heldFds) closeQuietly(fd);
@@ -171,7 +182,10 @@ export async function prepare(host: Host, record: ContainerRecord, restoring?: R
   try {
     if (record.spec.security?.learn) (await import("./learn.ts")).startLearner(host, record);
     const { state } = await connectAndLaunch(host, record, restoring);
-    host.state.saveState(record.id, state);
+    host.state.transaction(() => {
+      host.state.saveState(record.id, state);
+      host.state.forgetLeaving(record.id);
+    });
     const { pidfile, conmonPidfile } = record.spec;
     if (pidfile && state.pid) writeFileSync(pidfile, String(state.pid));
     if (conmonPidfile && state.conmonPid) writeFileSync(conmonPidfile, String(state.conmonPid));

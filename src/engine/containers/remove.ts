@@ -10,7 +10,9 @@ import type { Lease } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
 import { forgetLock, fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { dropVolume } from "../volumes/volumes.ts";
+import { removeNamedNetns } from "../../kernel/namespaces.ts";
+import { namespacePath } from "../networks/connect.ts";
+import { dropAnonymousVolumes } from "../volumes/anonymous.ts";
 import { findWorking } from "../working/records.ts";
 import { removeWorking } from "../working/remove.ts";
 import { apart, choose, onEach } from "./choose.ts";
@@ -37,19 +39,27 @@ export interface RemoveOptions {
 /** From here on a command does not wait for the removal of their files. */
 const manyMin = 16;
 
-function dropAnonymousVolumes(host: Host, { spec }: ContainerRecord): void {
-  for (const { kind, source, anonymous } of spec.mounts ?? []) {
-    if (kind !== "volume" || !anonymous) continue;
-    const volume = host.state.findVolume(source);
-    if (volume?.anonymous && host.state.usersOfVolume(source).length === 0) dropVolume(host, volume);
-  }
+/** Whether something else of it was noted already, which stays. */
+function noteRemoval(host: Host, { id, name, spec, state }: ContainerRecord, volumes: boolean): boolean {
+  return host.state.transaction(() => {
+    host.state.saveState(id, { ...state, status: "removing" });
+    const isNoted = host.state.findLeaving(id) !== undefined;
+    const { networkStatus: _network, ...rest } = state;
+    if (!isNoted) host.state.noteUnfinished({ id, name, spec: { ...spec, remove: volumes }, state: { ...rest, status: "removing" } });
+    return isNoted;
+  });
 }
+
+const endRemoval = (host: Host, id: string): void => host.state.transaction(() => {
+  host.state.forgetLeaving(id);
+  host.state.freeAddresses(id);
+});
 
 /** Takes a container away that does not run; the lock is held by the caller. A crash on the way leaves it "removing". */
 export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false, trash }: { volumes?: boolean; trash?: Lease | undefined } = {}): Promise<void> {
   const { id, spec } = record;
   const isHalfStarted = record.state.status === "initialized" || hasHalfStart(host, record);
-  host.state.saveState(id, { ...record.state, status: "removing" });
+  const isNoted = noteRemoval(host, record, volumes);
   if (isHalfStarted) await removeFromRuntime(host, record, { quiet: true });
   unmountRoot(host, record);
   for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) removeTree(directory);
@@ -58,7 +68,9 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
     if (host.store.roots.find(id)) host.store.roots.remove(id, trash);
     host.state.remove(id);
   });
+  removeNamedNetns(namespacePath(host, id));
   if (volumes) dropAnonymousVolumes(host, record);
+  if (!isNoted) endRemoval(host, id);
   if (spec.cidfile) rmSync(spec.cidfile, { force: true });
   forgetLock(host, id);
   containerEvent(host, record, "remove");
@@ -100,6 +112,8 @@ async function stopAndTake(host: Host, id: string, options: RemoveOptions): Prom
         if (options.force && tries < triesMax) return false;
         throw refuseRunning(last);
       }
+      // Its process only waits to be started, and is the runtime's until then.
+      if (last.state.status === "initialized") await removeFromRuntime(host, last, { quiet: true });
       await removeRecord(host, await finish(host, last), { volumes: (options.volumes || last.spec.remove) ?? false, trash: options.trash });
       return true;
     });

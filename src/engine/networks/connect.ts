@@ -135,6 +135,12 @@ export function join(host: Host, { id, spec }: ContainerRecord): Joined[] {
   }));
 }
 
+/** As netavark will answer, as far as taking it down needs. */
+export function plannedStatus(joined: readonly Joined[]): Record<string, NetworkStatus> {
+  return Object.fromEntries(joined.map(({ network, interfaceName, ips, mac }) =>
+    [network.name, { interfaces: { [interfaceName]: { mac_address: mac ?? "", subnets: ips.map(ip => ({ ipnet: `${ip}/${ip.includes(":") ? 128 : 32}` })) } } }]));
+}
+
 function job(host: Host, { id, name, spec }: ContainerRecord, joined: readonly Joined[]): NetavarkJob {
   const asked = spec.dnsServers?.length ? spec.dnsServers : host.conf.containers.dns_servers;
   const dnsServers = asked?.length || !host.rootless ? asked : [rootlessDns(host)];
@@ -181,14 +187,14 @@ function joinedBefore(host: Host, record: ContainerRecord, status: Record<string
   });
 }
 
-/** Takes all of it down; what fails is logged, as the container has ended anyway. */
-export async function disconnect(host: Host, record: ContainerRecord, state: ContainerState): Promise<void> {
+/** Takes all of it down; what fails is logged, as the container has ended anyway, and quietly where not all of it need ever have been there. */
+export async function disconnect(host: Host, record: ContainerRecord, state: ContainerState, { isPartial = false } = {}): Promise<void> {
   if (!hasOwnNamespace(record)) return;
   if (state.networkStatus && Object.keys(state.networkStatus).length > 0) {
     try {
       await tearDown(host, job(host, record, joinedBefore(host, record, state.networkStatus)));
     } catch (thrown) {
-      log.error(`Unable to clean up network for container ${record.id}: ${JSON.stringify((thrown as Error).message)}`);
+      log[isPartial ? "debug" : "error"](`Unable to clean up network for container ${record.id}: ${JSON.stringify((thrown as Error).message)}`);
     }
   }
   host.state.freeAddresses(record.id);

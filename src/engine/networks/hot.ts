@@ -13,7 +13,7 @@ import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { connect, join, leave } from "./connect.ts";
+import { connect, join, leave, plannedStatus } from "./connect.ts";
 import { getNetwork } from "./networks.ts";
 
 const interfacesMax = 1000;
@@ -68,13 +68,36 @@ export async function connectContainer(host: Host, networkName: string, containe
     const attachment = { network, ...asked, interfaceName: asked.interfaceName ?? freeName(attachments, status) };
     const after = withNetworks(record, [...attachments, attachment]);
     if (isRunning) {
-      const joined = join(host, withNetworks(record, [attachment]));
-      const answer = await connect(host, record, joined, { frees: [network] });
-      saveStatus(host, after, { ...status, ...answer });
+      saveStatus(host, after, { ...status, ...await connectNoted(host, record, { after, attachment }) });
     }
     host.state.saveSpec(id, after.spec);
     tell(host, record, "connect", network);
   });
+}
+
+interface Joining {
+  readonly after: ContainerRecord;
+  readonly attachment: NetworkAttachment;
+}
+
+/** It counts as joined from before the kernel knows: should we die, its end takes all of it down. */
+async function connectNoted(host: Host, record: ContainerRecord, { after, attachment }: Joining): Promise<Record<string, NetworkStatus>> {
+  const { id, spec, state } = record;
+  const joined = host.state.transaction(() => {
+    const found = join(host, withNetworks(record, [attachment]));
+    host.state.saveSpec(id, after.spec);
+    host.state.saveState(id, { ...state, networkStatus: { ...state.networkStatus, ...plannedStatus(found) } });
+    return found;
+  });
+  try {
+    return await connect(host, record, joined, { frees: [attachment.network] });
+  } catch (thrown) {
+    host.state.transaction(() => {
+      host.state.saveSpec(id, spec);
+      host.state.saveState(id, state);
+    });
+    throw thrown;
+  }
 }
 
 /** The counterpart. @throws Fault as connectContainer, "network.not-found" also where it is not connected */

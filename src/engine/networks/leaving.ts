@@ -1,13 +1,21 @@
-// What an attached run with --rm leaves for a moment: its container is gone, its interfaces and firewall rules go right after.
+// What is not finished: an attached run with --rm leaves its interfaces and firewall rules for a moment; a start, a removal, a step of a build note what
+// they are about to do, and hold a lock meanwhile.
 // Kept in the state until done, so that a crash loses none of it: conmon's exit command does it, or who needs the network next.
 
 import type { Host } from "../host.ts";
 import { forgetLock, locked, lockedIfFree } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { unmountRoot } from "../containers/root.ts";
+import { removeFromRuntime } from "../containers/launch.ts";
+import { settleVolume, volumeNote } from "../volumes/volumes.ts";
+import { dropAnonymousVolumes } from "../volumes/anonymous.ts";
 import { disconnect, isBridged } from "./connect.ts";
 
 /** Nobody is coming for those that are older. */
 const abandonedMs = 3000;
+
+/** In place of a time: of those who hold a lock as long as they live. */
+const unfinished = 0;
 
 /** Ports and addresses that were asked for must be free when the command returns; the bridge (some 100 ms in the kernel) may follow. */
 export function mayLeaveLater(record: ContainerRecord): boolean {
@@ -20,11 +28,25 @@ export function mayLeaveLater(record: ContainerRecord): boolean {
 export async function settleHeld(host: Host, id: string): Promise<void> {
   const left = host.state.findLeaving(id);
   if (!left) return;
-  await disconnect(host, left, left.state);
-  host.state.forgetLeaving(id);
+  if (left.state.status === "created") {
+    await removeFromRuntime(host, left, { quiet: true });
+    if (!host.state.findById(left.id)) unmountRoot(host, left);
+  }
+  await disconnect(host, left, left.state, { isPartial: left.state.status === "created" });
+  if (left.state.status === "removing" && left.spec.remove) dropAnonymousVolumes(host, left);
+  host.state.transaction(() => {
+    host.state.forgetLeaving(id);
+    if (!host.state.findById(left.id)) host.state.freeAddresses(left.id);
+  });
 }
 
 async function settle(host: Host, id: string): Promise<void> {
+  if (id.startsWith(volumeNote)) {
+    settleVolume(host, id);
+    return forgetLock(host, id);
+  }
+  const record = host.state.findById(id);
+  if (record?.state.status === "removing") await (await import("../containers/remove.ts")).removeRecord(host, record, { volumes: host.state.findLeaving(id)?.spec.remove ?? false });
   await settleHeld(host, id);
   if (!host.state.findById(id)) forgetLock(host, id);
 }
@@ -34,12 +56,15 @@ export async function settleLeaving(host: Host, id: string): Promise<void> {
   if (host.state.findLeaving(id)) await locked(host, id, () => settle(host, id));
 }
 
-/** Takes down all that is left, or waits for who does: before networks go, whose names and bridges it needs. */
+/** Takes down all that is left, or waits for who does but not for starts and steps under way: before networks go, whose names and bridges it needs. */
 export async function settleLeavings(host: Host): Promise<void> {
-  for (const { id } of host.state.leavings()) await settleLeaving(host, id);
+  for (const { id, at } of host.state.leavings()) {
+    if (at === unfinished) await lockedIfFree(host, id, () => settle(host, id));
+    else await settleLeaving(host, id);
+  }
 }
 
-/** What nobody came for; never waits. */
+/** What nobody came for, and what those who died had begun; never waits. */
 export async function settleAbandoned(host: Host): Promise<void> {
   for (const { id, at } of host.state.leavings()) {
     if (Date.now() - at > abandonedMs) await lockedIfFree(host, id, () => settle(host, id));

@@ -1,11 +1,12 @@
 // Netavark: sets a container's network up in its namespace, and takes it down.
 // Source: netavark's "setup" and "teardown" commands and their JSON.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { findProgram, programPlaces, spawn } from "../../base/spawn.ts";
+import { isAlive, processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { withLockFile } from "../state/lock.ts";
 import type { Network } from "./networks.ts";
@@ -104,11 +105,11 @@ async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob)
   mkdirSync(config, { recursive: true, mode: 0o700 });
   const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
   const argv = [program, "--config", config, `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark ?? "/usr/lib/podman/aardvark-dns"}`, act, job.namespace];
-  return locked(host, async () => {
-    if (!host.rootless) return call(argv, env, requestOf(job, false));
+  return locked(host, async note => {
+    if (!host.rootless) return call(argv, { env, request: requestOf(job, false), note });
     if (act === "setup") await needRootlessNetns(host, job.id);
     else if (!hasRootlessNetns(host)) return "";
-    const output = await call([...inRootlessNetns(host), ...argv], { ...env, XTABLES_LOCKFILE: `${config}/xtables.lock` }, requestOf(job, true));
+    const output = await call([...inRootlessNetns(host), ...argv], { env: { ...env, XTABLES_LOCKFILE: `${config}/xtables.lock` }, request: requestOf(job, true), note });
     if (act === "setup") await publishPorts(host, job.id, job.spec.ports ?? []);
     return output;
   });
@@ -124,13 +125,29 @@ export const joinRootless = (host: Host, user: string): Promise<void> => locked(
 
 const configDirectory = (host: Host): string => `${host.paths.runroot}/networks`;
 
-function locked<T>(host: Host, act: () => Promise<T>): Promise<T> {
-  return withLockFile(host.rootless ? `${configDirectory(host)}/netavark.lock` : "/run/containers/coracle-netavark.lock", act);
+const lockOf = (host: Host): string => (host.rootless ? `${configDirectory(host)}/netavark.lock` : "/run/containers/coracle-netavark.lock");
+
+function locked<T>(host: Host, act: (note: string) => Promise<T>): Promise<T> {
+  return withLockFile(lockOf(host), async () => {
+    const note = `${lockOf(host)}.running`;
+    await orphanEnds(note);
+    return act(note);
+  });
+}
+
+const orphanMsMax = 30_000;
+
+/** One that outlives whoever started it, and had the lock. */
+async function orphanEnds(note: string): Promise<void> {
+  if (!existsSync(note)) return;
+  const [pid, start] = readFileSync(note, "utf8").split(" ").map(Number);
+  for (const end = Date.now() + orphanMsMax; pid && start && isAlive(pid, start) && Date.now() < end;) await Bun.sleep(5);
 }
 
 /** Its runs must not meet: one takes the bridge down while the other is about to join it. */
-async function call(argv: readonly string[], env: NodeJS.ProcessEnv, request: string): Promise<string> {
+async function call(argv: readonly string[], { env, request, note }: { env: NodeJS.ProcessEnv; request: string; note: string }): Promise<string> {
   const child = spawn(argv, { stdio: ["pipe", "pipe", "pipe"], env });
+  writeFileSync(note, `${child.pid} ${processStart(child.pid) ?? 0}`);
   child.stdin!.write(request);
   child.stdin!.end();
   const [output, complaint, status] = await Promise.all([readBounded(child.stdout), readBounded(child.stderr), child.exited]);
@@ -154,7 +171,7 @@ export async function updateServers(host: Host, network: Pick<Network, "name">, 
   const argv = [needHelper(host, "netavark"), "--config", configDirectory(host), `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark}`,
     "update", network.name, "--network-dns-servers", servers.join(",")];
   if (host.rootless && !hasRootlessNetns(host)) return;
-  await locked(host, () => call([...host.rootless ? inRootlessNetns(host) : [], ...argv], process.env, ""));
+  await locked(host, note => call([...host.rootless ? inRootlessNetns(host) : [], ...argv], { env: process.env, request: "", note }));
 }
 
 export async function tearDown(host: Host, job: NetavarkJob): Promise<void> {

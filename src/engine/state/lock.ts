@@ -43,6 +43,12 @@ export async function locked<T>(host: Host, id: string, act: () => T | Promise<T
   return await act();
 }
 
+/** Held until it is released, for longer work; `forgetLock` before that. */
+export async function holdLock(host: Host, name: string): Promise<HeldLock> {
+  void host.state;
+  return acquire(`${host.paths.locks}/${name}`);
+}
+
 /** The same, or undefined at once when someone else is at it. */
 export async function lockedIfFree<T>(host: Host, id: string, act: () => T | Promise<T>): Promise<T | undefined> {
   void host.state;

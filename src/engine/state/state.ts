@@ -86,6 +86,8 @@ export interface State {
   freeAddressesOn(network: string, containerId: string): void;
   /** Notes a container whose network is still to be taken down; its addresses stay taken until that is done, whatever becomes of it. */
   noteLeaving(record: ContainerRecord): void;
+  /** The same for what is in the making or going, under its own or another name: while nobody holds the lock of that name, whoever had it has died. */
+  noteUnfinished(record: ContainerRecord, name?: string): void;
   findLeaving(id: string): ContainerRecord | undefined;
   /** `at` in milliseconds since the epoch. */
   leavings(): { id: string; at: number }[];
@@ -257,6 +259,8 @@ function leavingParts({ rows, row, run }: Queries) {
   return {
     noteLeaving: (record: ContainerRecord) =>
       void run("INSERT OR REPLACE INTO leaving (id, at, record) VALUES (?, ?, ?)", record.id, Date.now(), JSON.stringify(record)),
+    noteUnfinished: (record: ContainerRecord, name = record.id) =>
+      void run("INSERT OR REPLACE INTO leaving (id, at, record) VALUES (?, 0, ?)", name, JSON.stringify(record)),
     findLeaving: (id: string) => {
       const found = row<{ record: string }>("SELECT record FROM leaving WHERE id = ?", id);
       return found && (JSON.parse(found.record) as ContainerRecord);

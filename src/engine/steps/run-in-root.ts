@@ -25,6 +25,7 @@ import { mountRoot, unmountRoot } from "../containers/root.ts";
 import { removeTree } from "../containers/run-files.ts";
 import { runtimeOf } from "../containers/runtime-choice.ts";
 import type { Host } from "../host.ts";
+import { forgetLock, holdLock } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { missingMountpoints } from "./mountpoints.ts";
 import { openStepNetwork, type StepNetwork } from "./step-network.ts";
@@ -65,6 +66,10 @@ export interface RootRun {
  */
 export async function runInRoot(host: Host, run: RootRun): Promise<number> {
   const record = recordOf(host, run);
+  return noted(host, record, () => runRecord(host, record, run));
+}
+
+async function runRecord(host: Host, record: ContainerRecord, run: RootRun): Promise<number> {
   const runDir = host.paths.runDir(record.id);
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const network = run.network ?? await openStepNetwork(host, record.spec);
@@ -107,6 +112,19 @@ function takeAlone({ store: { roots } }: Host, id: string): Disposable & { isVol
       for (let at = 0; at < count; at++) roots.mount(id, { volatile: isVolatile });
     },
   };
+}
+
+/** Should we die, the next command ends the program. The lock of the root itself is taken and given back by others meanwhile. */
+async function noted<T>(host: Host, record: ContainerRecord, act: () => Promise<T>): Promise<T> {
+  const name = `run-${record.id}`;
+  using _held = await holdLock(host, name);
+  host.state.noteUnfinished(record, name);
+  try {
+    return await act();
+  } finally {
+    host.state.forgetLeaving(name);
+    forgetLock(host, name);
+  }
 }
 
 /** Added capabilities are root's: no other user gets them without being asked for. */

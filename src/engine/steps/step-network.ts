@@ -5,7 +5,8 @@ import type { NetworkStatus } from "../../base/container-state.ts";
 import { randomId } from "../containers/names.ts";
 import { networkOf } from "../containers/resolve-network.ts";
 import type { Host } from "../host.ts";
-import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace } from "../networks/connect.ts";
+import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, namespacePath, plannedStatus } from "../networks/connect.ts";
+import { forgetLock, holdLock } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { openUsers, type StartUsers } from "../users/start.ts";
 
@@ -26,17 +27,26 @@ export async function openStepNetwork(host: Host, spec: ContainerSpec): Promise<
   const record: ContainerRecord = { id, name: id.slice(0, 12), spec: { ...spec, network }, state: { status: "created", createdAt: "" } };
   const users = openUsers(spec, hasOwnNamespace(record));
   if (!hasOwnNamespace(record)) return { users, close: async () => users[Symbol.dispose]() };
-  const namespace = makeNamespace(host, id, users.networkPath);
+  const held = await holdLock(host, id);
   let status: Record<string, NetworkStatus> | undefined;
   const close = async (): Promise<void> => {
     users[Symbol.dispose]();
     await disconnect(host, record, { ...record.state, ...(status ? { networkStatus: status } : {}) });
+    host.state.forgetLeaving(id);
+    forgetLock(host, id);
+    held.release();
   };
   try {
-    if (isBridged(record)) status = await connect(host, record, join(host, record));
+    const joined = host.state.transaction(() => {
+      const found = isBridged(record) ? join(host, record) : [];
+      host.state.noteUnfinished({ ...record, state: { ...record.state, networkStatus: plannedStatus(found) } });
+      return found;
+    });
+    makeNamespace(host, id, users.networkPath);
+    if (joined.length > 0) status = await connect(host, record, joined);
   } catch (thrown) {
     await close();
     throw thrown;
   }
-  return { users, namespace, ...(status ? { status } : {}), close };
+  return { users, namespace: namespacePath(host, id), ...(status ? { status } : {}), close };
 }

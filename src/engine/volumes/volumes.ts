@@ -1,9 +1,10 @@
 // Volumes: named directories that outlive containers, and the anonymous ones that do not.
 // Source: podman-volume(1).
 
-import { chownSync, mkdirSync, rmSync, statSync } from "node:fs";
-import { Fault } from "../../base/fault.ts";
+import { chownSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { errnoOf, Fault } from "../../base/fault.ts";
 import { nowRfc3339Nano, parseRfc3339 } from "../../base/time.ts";
+import { lockFile } from "../../kernel/locks.ts";
 import type { Outcome } from "../batch.ts";
 import { groupFilters, labelTest, regex } from "../containers/filters.ts";
 import { labelVolume } from "../containers/labels.ts";
@@ -11,6 +12,7 @@ import { randomId } from "../containers/names.ts";
 import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import { momentNs } from "../moments.ts";
+import { forgetLock } from "../state/lock.ts";
 import type { VolumeRecord } from "../state/state.ts";
 import { treeSize } from "./tree-size.ts";
 import { isMountedVolume, unmountVolume } from "./backing.ts";
@@ -104,13 +106,19 @@ export function createVolume(host: Host, options: CreateVolume = {}): Volume {
   const existing = host.state.findVolume(name);
   if (existing && options.ignore) return volumeOf(host, existing);
   if (existing) throw new Fault("volume.exists", `volume with name ${name} already exists: volume already exists`);
-  mkdirSync(volumeOf(host, record).mountpoint, { recursive: true, mode: 0o755 });
-  if (Object.keys(owner).length > 0) chownSync(volumeOf(host, record).mountpoint, owner.uid ?? 0, owner.gid ?? 0);
-  labelVolume(volumeOf(host, record).mountpoint);
   if (!host.state.insertVolume(record)) return createVolume(host, options);
+  if (!host.store.db.inTransaction) makeDirectory(host, record);
   if (!record.anonymous) host.store.lasting();
   writeEvent(host, { Type: "volume", Status: "create", Name: name });
   return volumeOf(host, record);
+}
+
+/** After the row, so that no directory is ever without one; whoever meets a volume that was never used makes what is missing. */
+function makeDirectory(host: Host, record: VolumeRecord): void {
+  const { mountpoint } = volumeOf(host, record);
+  mkdirSync(mountpoint, { recursive: true, mode: 0o755 });
+  if (record.uid !== undefined || record.gid !== undefined) chownSync(mountpoint, record.uid ?? 0, record.gid ?? 0);
+  labelVolume(mountpoint);
 }
 
 function volumeTests(host: Host, filters: readonly string[]): ((volume: Volume) => boolean)[] {
@@ -147,21 +155,60 @@ export function listVolumes(host: Host, filters: readonly string[] = []): Volume
   return host.state.volumes().map(record => volumeOf(host, record)).filter(volume => tests.every(test => test(volume)));
 }
 
+/** What a creation that died did not come to make, of a volume that nobody has used yet. */
+function withDirectory(host: Host, record: VolumeRecord): Volume {
+  const volume = volumeOf(host, record);
+  if (record.needsCopyUp && !statSync(volume.mountpoint, { throwIfNoEntry: false })) makeDirectory(host, record);
+  return volume;
+}
+
 /** @throws Fault "volume.not-found" */
 export function getVolume(host: Host, nameOrPrefix: string): Volume {
   const exact = host.state.findVolume(nameOrPrefix);
-  if (exact) return volumeOf(host, exact);
+  if (exact) return withDirectory(host, exact);
   const [only, second] = nameOrPrefix === "" ? [] : host.state.findVolumesByPrefix(nameOrPrefix);
   if (second) throw new Fault("volume.not-found", `more than one result for volume name ${nameOrPrefix}: volume already exists`);
-  if (only) return volumeOf(host, only);
+  if (only) return withDirectory(host, only);
   throw new Fault("volume.not-found", `no volume with name "${nameOrPrefix}" found: no such volume`);
+}
+
+/** Before the name of a volume, in notes of what is unfinished. */
+export const volumeNote = "volume-";
+
+/** What a removal that died has left: the row without the directory goes too; one that had not begun is forgotten. */
+export function settleVolume(host: Host, note: string): void {
+  const name = note.slice(volumeNote.length);
+  host.state.transaction(() => {
+    if (!statSync(volumeDirectory(host, name), { throwIfNoEntry: false })) host.state.removeVolume(name);
+    host.state.forgetLeaving(note);
+  });
+}
+
+/** By one rename, so that nobody meets half of it; on another file system it goes at once. */
+function moveAway(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return;
+    if (errnoOf(thrown) !== "EXDEV") throw thrown;
+    rmSync(from, { recursive: true, force: true });
+  }
 }
 
 /** Takes one away that no container uses. */
 export function dropVolume(host: Host, { name }: Pick<VolumeRecord, "name">): void {
   if (isMountedVolume(host, name)) unmountVolume(host, name);
-  host.state.transaction(() => host.state.removeVolume(name));
-  rmSync(volumeDirectory(host, name), { recursive: true, force: true });
+  const note = `${volumeNote}${name}`;
+  using lease = host.store.lease();
+  using held = lockFile(`${host.paths.locks}/${note}`, { exclusive: true, wait: true });
+  host.state.noteUnfinished({ id: name, name, spec: {}, state: { status: "removing", createdAt: "" } }, note);
+  host.state.transaction(() => {
+    host.state.removeVolume(name);
+    moveAway(volumeDirectory(host, name), `${lease.directory}/volume`);
+  });
+  host.state.forgetLeaving(note);
+  forgetLock(host, note);
+  held?.release();
   writeEvent(host, { Type: "volume", Status: "remove", Name: name });
 }
 

@@ -1,0 +1,89 @@
+// The commands that are killed: how the store is brought to where each can begin, and what its success promises.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ok, podman } from "../fixtures/coracle.ts";
+import { makeImage } from "../fixtures/image.ts";
+import { busyboxLayer } from "../fixtures/images.ts";
+import { newFolder } from "../fixtures/place.ts";
+import type { Registry } from "../fixtures/registry.ts";
+import { tarOf } from "../fixtures/tar.ts";
+
+export interface Operation {
+  readonly name: string;
+  /** On whatever the last kill has left. */
+  prepare(): void;
+  readonly argv: readonly string[];
+  /** Whether what it does is done. */
+  isDone(): boolean;
+}
+
+const small = "127.0.0.1:5000/small:latest";
+const base = "127.0.0.1:5000/base:latest";
+
+/** Three layers, so that some are unpacked beside others; a base that stays, and a container to commit. */
+export async function makeOperations(registry: Registry): Promise<Operation[]> {
+  const folder = newFolder("operations");
+  const file = (name: string, data: string) => tarOf([{ name, body: data }]);
+  await registry.push(makeImage({ layers: [file("one", "1".repeat(50_000)), file("two", "2"), file("three", "3")] }), "small");
+  await registry.push(makeImage({ layers: [busyboxLayer()] }), "base");
+  ok("pull", "-q", small);
+  ok("save", "-q", "-o", join(folder, "small.tar"), small);
+  mkdirSync(join(folder, "context"));
+  writeFileSync(join(folder, "context", "Containerfile"), `FROM ${base}\nCOPY f /f\nRUN echo 1 >/made\nLABEL a=b\n`);
+  writeFileSync(join(folder, "context", "f"), "hello");
+  return operationsIn(folder);
+}
+
+const has = (...words: string[]): boolean => podman(...words).status === 0;
+const need = (name: string, ...options: string[]): void => void (has("container", "exists", name) || ok("run", "-d", "--name", name, ...options, base, "sleep", "1000"));
+const quietly = (...words: string[]): void => void podman(...words);
+
+function operationsIn(folder: string): Operation[] {
+  const withBase = (prepare: () => void) => () => {
+    if (!has("image", "exists", base)) ok("pull", "-q", base);
+    prepare();
+  };
+  const withoutSmall = (): void => quietly("rmi", "-f", "-i", small);
+  const withSmall = (): void => void (has("image", "exists", small) || ok("load", "-q", "-i", join(folder, "small.tar")));
+  const web = (): void => quietly("rm", "-f", "-i", "-t", "0", "web");
+  return [
+    { name: "pull", prepare: withoutSmall, argv: ["pull", "-q", small], isDone: () => has("image", "exists", small) },
+    { name: "load", prepare: withoutSmall, argv: ["load", "-q", "-i", join(folder, "small.tar")], isDone: () => has("image", "exists", small) },
+    { name: "rmi", prepare: withSmall, argv: ["rmi", small], isDone: () => !has("image", "exists", small) },
+    { name: "tag", prepare: withSmall, argv: ["tag", small, "other"], isDone: () => has("image", "exists", "other") },
+    { name: "build", prepare: withBase(() => quietly("rmi", "-f", "-i", "built")), argv: ["build", "-q", "--no-cache", "--network", "none", "-t", "built", join(folder, "context")], isDone: () => has("image", "exists", "built") },
+    {
+      name: "commit", argv: ["commit", "-q", "source", "committed"], isDone: () => has("image", "exists", "committed"),
+      prepare: withBase(() => {
+        quietly("rmi", "-f", "-i", "committed");
+        need("source", "--network", "none");
+      }),
+    },
+    { name: "run", prepare: withBase(() => {}), argv: ["run", "--rm", "--network", "none", "-v", "/data", base, "true"], isDone: () => true },
+    { name: "run -d", prepare: withBase(web), argv: ["run", "-d", "--name", "web", "-p", "127.0.0.1:8080:80", base, "sleep", "1000"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "" },
+    { name: "stop", prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); }), argv: ["stop", "-t", "0", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") === "" },
+    { name: "rm", prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80", "-v", "/data"); }), argv: ["rm", "-f", "-v", "-t", "0", "web"], isDone: () => !has("container", "exists", "web") },
+    {
+      name: "prune", argv: ["system", "prune", "-f", "--volumes"], isDone: () => ok("ps", "-aq", "--filter", "name=ended") === "",
+      prepare: withBase(() => {
+        withSmall();
+        quietly("untag", small);
+        quietly("rm", "-f", "-i", "-t", "0", "ended");
+        ok("run", "--name", "ended", "--network", "none", base, "true");
+      }),
+    },
+    {
+      name: "network connect", argv: ["network", "connect", "two", "web"], isDone: () => ok("inspect", "web", "--format", "{{json .NetworkSettings.Networks}}").includes('"two"'),
+      prepare: withBase(() => {
+        web();
+        for (const name of ["one", "two"]) if (!has("network", "exists", name)) ok("network", "create", name);
+        need("web", "--network", "one");
+      }),
+    },
+    {
+      name: "volume import", argv: ["volume", "import", "stuff", join(folder, "small.tar")], isDone: () => has("volume", "exists", "stuff"),
+      prepare: () => void (has("volume", "exists", "stuff") || ok("volume", "create", "stuff")),
+    },
+  ];
+}
