@@ -187,12 +187,24 @@ function joinedBefore(host: Host, record: ContainerRecord, status: Record<string
   });
 }
 
+/** netavark stops at what it does not find, after a death in the middle: then all is set up once more, so that all can go. */
+async function tearDownWhole(host: Host, job: NetavarkJob): Promise<void> {
+  try {
+    await tearDown(host, job);
+  } catch (thrown) {
+    if (!statSync(job.namespace, { throwIfNoEntry: false })) throw thrown;
+    log.debug(`taking a network down in a second way: ${(thrown as Error).message}`);
+    await setUp(host, job);
+    await tearDown(host, job);
+  }
+}
+
 /** Takes all of it down; what fails is logged, as the container has ended anyway, and quietly where not all of it need ever have been there. */
 export async function disconnect(host: Host, record: ContainerRecord, state: ContainerState, { isPartial = false } = {}): Promise<void> {
   if (!hasOwnNamespace(record)) return;
   if (state.networkStatus && Object.keys(state.networkStatus).length > 0) {
     try {
-      await tearDown(host, job(host, record, joinedBefore(host, record, state.networkStatus)));
+      await tearDownWhole(host, job(host, record, joinedBefore(host, record, state.networkStatus)));
     } catch (thrown) {
       log[isPartial ? "debug" : "error"](`Unable to clean up network for container ${record.id}: ${JSON.stringify((thrown as Error).message)}`);
     }
