@@ -6,7 +6,7 @@ IMAGE ?=
 CMD ?=
 SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
 
-.PHONY: setup setup-test setup-criu build run test ok system peers bench test-selinux udica-peers install docs clean
+.PHONY: setup setup-test setup-criu build run test ok system peers bench test-selinux udica-peers faults install docs clean
 
 setup:
 	@tools/setup.sh run
@@ -53,6 +53,11 @@ test-selinux: build
 # Generated inspect files, the original udica beside ours; needs python3 and a checkout of the original.
 udica-peers: build
 	@$(bun) tests/peers/udica.ts 500
+
+# Kills commands at every call by which they change anything; KILLS=1000 takes most of an hour on two cores.
+KILLS ?= 1000
+faults: setup-test build
+	@tests/faults/run.sh $(bun) $(KILLS)
 
 bench: setup-test build setup-criu
 	@$(bun) tools/bench.ts

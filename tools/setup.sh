@@ -41,6 +41,7 @@ openssh-client:/usr/bin/ssh-agent
 squashfs-tools:/usr/bin/unsquashfs
 skopeo:/usr/bin/skopeo
 util-linux:/usr/bin/unshare
+strace:/usr/bin/strace
 "
 fi
 

@@ -11,7 +11,7 @@ let registry: Registry;
 let operations: Operation[] = [];
 let before: Traces;
 const names = ["pull", "load", "rmi", "tag", "build", "commit", "run", "run -d", "stop", "rm", "prune", "network connect", "volume import"];
-const killsEach = 2;
+const killsEach = 1;
 
 beforeAll(async () => {
   registry = await startRegistry();
@@ -35,6 +35,6 @@ for (const name of names) {
       const { problems } = await killAt(operation, points[Math.floor(Math.random() * points.length)]!, before);
       expect(problems).toEqual([]);
     }
-    expect((await killAfter(operation, 20 + Math.random() * 200, before)).problems).toEqual([]);
+    if (Math.random() < 0.3) expect((await killAfter(operation, 20 + Math.random() * 200, before)).problems).toEqual([]);
   });
 }

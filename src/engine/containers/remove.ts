@@ -68,7 +68,8 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
     if (host.store.roots.find(id)) host.store.roots.remove(id, trash);
     host.state.remove(id);
   });
-  removeNamedNetns(namespacePath(host, id));
+  // What is noted still needs it.
+  if (!isNoted) removeNamedNetns(namespacePath(host, id));
   if (volumes) dropAnonymousVolumes(host, record);
   if (!isNoted) endRemoval(host, id);
   if (spec.cidfile) rmSync(spec.cidfile, { force: true });
