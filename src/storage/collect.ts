@@ -35,21 +35,30 @@ const noLease = (): void => {};
 const muchBytesMin = 16 * 1024 * 1024;
 
 export function collect(place: StorePlace, options: CollectOptions = {}): Collected {
-  const [layers, blobs] = place.transaction(() => [
-    place.db.query<GoneLayer, []>(`DELETE FROM layers WHERE chain NOT IN (${liveLayers} SELECT chain FROM live) RETURNING chain, size`).all(),
-    place.db.query<GoneBlob, []>(`DELETE FROM blobs WHERE digest NOT IN (
-        SELECT digest FROM image_blobs UNION SELECT digest FROM artifact_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
-      ) RETURNING digest, size`).all(),
-  ]);
+  // The lease is there before the rows are gone: should we die, the next command looks for what lost them.
+  let lease: Lease | undefined;
+  const [layers, blobs] = place.transaction(() => {
+    const gone = deleteRows(place);
+    if (gone[0].length + gone[1].length > 0) lease = takeLease(place, noLease);
+    return gone;
+  });
   if (options.orphans) dropOrphans(place);
   dropPartials(place, options.partialAgeMaxMs ?? partialAgeMaxMs);
-  if (layers.length + blobs.length > 0) removeFiles(place, { layers, blobs });
+  if (lease !== undefined) removeFiles(place, { layers, blobs }, lease);
   const bytes = [...layers, ...blobs].reduce((sum, { size }) => sum + size, 0);
   return { layers: layers.length, blobs: blobs.length, bytes };
 }
 
-function removeFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blobs: readonly GoneBlob[] }): void {
-  const lease = takeLease(place, noLease);
+function deleteRows(place: StorePlace): [GoneLayer[], GoneBlob[]] {
+  return [
+    place.db.query<GoneLayer, []>(`DELETE FROM layers WHERE chain NOT IN (${liveLayers} SELECT chain FROM live) RETURNING chain, size`).all(),
+    place.db.query<GoneBlob, []>(`DELETE FROM blobs WHERE digest NOT IN (
+        SELECT digest FROM image_blobs UNION SELECT digest FROM artifact_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
+      ) RETURNING digest, size`).all(),
+  ];
+}
+
+function removeFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blobs: readonly GoneBlob[] }, lease: Lease): void {
   const bytes = [...gone.layers, ...gone.blobs].reduce((sum, { size }) => sum + size, 0);
   try {
     moveFiles(place, gone, lease);

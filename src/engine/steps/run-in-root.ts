@@ -118,7 +118,9 @@ function takeAlone({ store: { roots } }: Host, id: string): Disposable & { isVol
 async function noted<T>(host: Host, record: ContainerRecord, act: () => Promise<T>): Promise<T> {
   const name = `run-${record.id}`;
   using _held = await holdLock(host, name);
-  host.state.noteUnfinished(record, name);
+  const { id, state, spec: { runtime, rootfs } } = record;
+  // Of a step's spec nothing more may be written down: its environment may hold secrets.
+  host.state.noteUnfinished({ id, name: record.name, state, spec: { ...(runtime ? { runtime } : {}), ...(rootfs ? { rootfs } : {}) } }, name);
   try {
     return await act();
   } finally {

@@ -39,7 +39,9 @@ export async function openStepNetwork(host: Host, spec: ContainerSpec): Promise<
   try {
     const joined = host.state.transaction(() => {
       const found = isBridged(record) ? join(host, record) : [];
-      host.state.noteUnfinished({ ...record, state: { ...record.state, networkStatus: plannedStatus(found) } });
+      const { dnsServers, hostname } = spec;
+      const needed = { network, ...(dnsServers ? { dnsServers } : {}), ...(hostname ? { hostname } : {}) };
+      host.state.noteUnfinished({ ...record, spec: needed, state: { ...record.state, networkStatus: plannedStatus(found) } });
       return found;
     });
     makeNamespace(host, id, users.networkPath);
