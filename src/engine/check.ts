@@ -124,7 +124,9 @@ function containerDamage(host: Host, { id, spec, state }: ContainerRecord): Dama
   if (!root) reasons.push("its root is not known");
   else if (!isThere(host.store.roots.upperPath(id))) reasons.push("its root is missing");
   if (root?.topLayer && !host.store.layers.find(root.topLayer)) reasons.push("its image's layer is missing");
-  return reasons.length > 0 ? [{ kind: "container", id, reasons }] : [];
+  // Someone may be removing it while we look.
+  const now = host.state.findById(id)?.state.status;
+  return reasons.length > 0 && now !== undefined && now !== "removing" ? [{ kind: "container", id, reasons }] : [];
 }
 
 export async function check(host: Host, options: CheckOptions = {}): Promise<Damage[]> {

@@ -32,6 +32,7 @@ export async function makeOperations(registry: Registry): Promise<Operation[]> {
   mkdirSync(join(folder, "context"));
   writeFileSync(join(folder, "context", "Containerfile"), `FROM ${base}\nCOPY f /f\nRUN echo 1 >/made\nLABEL a=b\n`);
   writeFileSync(join(folder, "context", "f"), "hello");
+  ok("volume", "create", "stuff");
   return operationsIn(folder);
 }
 
