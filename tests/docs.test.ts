@@ -31,3 +31,8 @@ test("no more options go without a test than there are", () => {
   const count = Number(/^(\d+) options/m.exec(listed)?.[1]);
   expect(count, `name the option in a test of its effect:\n${listed}`).toBeLessThanOrEqual(untestedMax);
 }, 60_000);
+
+test("every row of podman's command line is done, or refused with the reason", () => {
+  const [, notYet] = /done, (\d+) not yet,/.exec(readFileSync(join(top, "docs/podman-parity.md"), "utf8"))!;
+  expect(Number(notYet)).toBe(0);
+});
