@@ -40,7 +40,8 @@ describe.skipIf(!existsSync(theirs))("beside the original", () => {
     const pattern = fc.constantFrom("a", "*", "?", "*.", ".*", "x*", "b");
     const variable = fc.oneof(
       name.map(one => `$${one}`), name.map(one => `\${${one}}`),
-      fc.tuple(name, fc.constantFrom(":-", "-", ":+", "+"), plain).map(([one, by, word]) => `\${${one}${by}${word.replaceAll("\\", "")}}`),
+      // Those without a colon, which Docker knows, the original refuses.
+      fc.tuple(name, fc.constantFrom(":-", ":+"), plain).map(([one, by, word]) => `\${${one}${by}${word.replaceAll("\\", "")}}`),
       fc.tuple(name, fc.constantFrom("#", "##", "%", "%%"), pattern).map(([one, by, word]) => `\${${one}${by}${word}}`),
       fc.tuple(name, fc.constantFrom("/", "//"), pattern, fc.constantFrom("y", "")).map(([one, by, from, to]) => `\${${one}${by}${from}/${to}}`),
     );
