@@ -53,10 +53,6 @@ export interface DumpAsked {
   readonly parent?: string;
 }
 
-/** Without v2 crun's criu cannot put processes into the cgroups it finds in a dump; they are in the right ones already. */
-const cgroupOptions = ({ name }: RuntimeProgram): string[] =>
-  name.includes("crun") && cgroupMode() !== "v2" ? ["--manage-cgroups-mode", "ignore"] : [];
-
 const triesMax = 4;
 
 /**
@@ -98,6 +94,5 @@ export function restoreOptions(program: RuntimeProgram, asked: RestoreAsked): st
     ...(asked.tcpEstablished ? ["--tcp-established"] : []),
     ...(asked.tcpClose ? ["--tcp-close"] : []),
     ...(asked.fileLocks ? ["--file-locks"] : []),
-    ...cgroupOptions(program),
   ];
 }
