@@ -12,7 +12,9 @@ import { gpgSigners, keylessSigner, policyFile, signaturePlaces, sigstoreFile, s
 
 const oursAt = join(top, "out", "bin", "skopeo");
 const theirsAt = "/usr/bin/skopeo";
-const isThere = existsSync(theirsAt) && existsSync("/usr/bin/gpg");
+/** Debian 12's and 13's lack some of what is compared. */
+const isNewEnough = (): boolean => Number(/version 1\.(\d+)/.exec(run([theirsAt, "--version"]).out)?.[1] ?? 0) >= 20;
+const isThere = existsSync(theirsAt) && existsSync("/usr/bin/gpg") && isNewEnough();
 const programs = [["ours", oursAt], ["theirs", theirsAt]] as const;
 const pairs = [["ours", oursAt, theirsAt], ["theirs", theirsAt, oursAt]] as const;
 const at = (name: string): string => `docker://127.0.0.1:5000/${name}`;
