@@ -41,9 +41,10 @@ export const attendantFile = (host: Host, id: string): string => `${host.paths.r
 /**
  * The shell waits for an attendant, as it starts and waits at a fraction of our cost while the attendant is at its busiest.
  * Gives up after two seconds; what it then starts looks for itself.
+ * It leaves conmon's directory, the bundle, which may be gone by now: our runtime does not start in a directory that was removed.
  */
 const standBack = 'n=0; while [ $n -lt 40 ] && { read -r pid start <"$0"; } 2>/dev/null && [ -d "/proc/$pid" ]; do sleep 0.05; n=$((n+1)); done; '
-  + '[ -e "${0%/*}" ] || [ -e "$1" ] || exit 0; shift; exec "$@"';
+  + '[ -e "${0%/*}" ] || [ -e "$1" ] || exit 0; shift; cd /; exec "$@"';
 
 /** What conmon runs when the container has ended; it stands back while an attendant is at it. */
 function containerExitCommand(host: Host, id: string): string[] {
