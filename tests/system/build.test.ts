@@ -190,7 +190,7 @@ test("mistakes in a Containerfile are told with their line", () => {
     ["FROM a b c d\n", /FROM requires either one argument, or three/],
     ["FROM scratch\nRUN <<EOF\ntrue\n", /EOF: unterminated heredoc/],
     ["# escape=x\nFROM scratch\n", /invalid ESCAPE 'x'/],
-    ["FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n", /--from=b: no stage or image found with that name/],
+    ["FROM scratch AS a\nCOPY --from=later /x /y\nFROM scratch AS later\nCOPY --from=a /x /y\n", /--from=later: no stage or image found with that name/],
   ] as const) {
     const { status, err } = podman("build", "--pull=never", context(text));
     expect(status).toBe(125);
