@@ -20,7 +20,8 @@ function startOf(pid: string): string | undefined {
 /** Says that this process cleans up; a failure to say so costs only time. */
 export function attend(file: string): void {
   try {
-    writeFileSync(file, `${process.pid} ${startOf("self")}`, { mode: 0o600 });
+    // A whole line: a shell reads it, too.
+    writeFileSync(file, `${process.pid} ${startOf("self")}\n`, { mode: 0o600 });
   } catch {
     // Then nobody waits for us, and whoever comes first cleans up.
   }
@@ -33,7 +34,7 @@ export function stopAttending(file: string): void {
 
 function isAttended(file: string): boolean {
   try {
-    const [pid, start] = readFileSync(file, "utf8").split(" ");
+    const [pid, start] = readFileSync(file, "utf8").trimEnd().split(" ");
     return pid !== undefined && /^\d+$/.test(pid) && start !== undefined && startOf(pid) === start;
   } catch {
     return false;

@@ -42,6 +42,13 @@ test("run --rm calls the runtime to create and to delete, and starts the program
   expect(calls()).toEqual(["create", "delete"]);
 });
 
+test("an attached run --rm starts this program once: conmon's exit command waits in its shell, and finds nothing left to do", () => {
+  const trace = join(newFolder("trace"), "calls");
+  mustRun(["strace", "-f", "-qq", "-e", "trace=execve", "-o", trace, "podman", "run", "--rm", "--network", "none", IMAGE, "true"]);
+  const programs = readFileSync(trace, "utf8").split("\n").map(line => /execve\("([^"]+)"/.exec(line)?.[1] ?? "");
+  expect(programs.filter(program => /\/(coracle|podman)$/.test(program))).toHaveLength(1);
+});
+
 test("a container with a hook at its start is started by the runtime, which runs the hook", () => {
   const { runtime, calls } = noted();
   const hooks = newFolder("hooks");
@@ -81,8 +88,7 @@ test("what runs and goes flushes nothing, and neither does what only reads", () 
   ok("run", "--rm", "--network", "none", IMAGE, "true");
   ok("ps", "-a");
   expect(statSync(file).mtimeMs).toBe(before);
-  // An earlier container's exit command may still be at its end.
-}, { retry: 2 });
+});
 
 const staging = "/var/lib/containers/coracle/staging";
 
