@@ -22,7 +22,7 @@ afterAll(async () => {
 }, 60_000);
 
 const helpers = (): string[] => commandLines().filter(line => /pasta|slirp4netns|aardvark/.test(line));
-/** The network of a container with --rm goes right after its command has returned. */
+/** Helpers are told to end, and take a moment; the network of a container with --rm goes right after its command has returned. */
 async function untilGone(): Promise<void> {
   await until("the helpers to end", () => helpers().length === 0).catch(() => {});
   expect(helpers()).toEqual([]);
@@ -59,22 +59,22 @@ test("a UDP port is published too", () => {
   ann.ok("rm", "-f", "-t0", "u");
 });
 
-test("a port that is taken is refused in one sentence, and nothing is left", () => {
+test("a port that is taken is refused in one sentence, and nothing is left", async () => {
   ann.ok("run", "-d", "--name", "a", "--network", "podman", "-p", "8094:80", IMAGE, "sleep", "100");
   const ran = ann.podman("run", "-d", "--name", "b", "--network", "podman", "-p", "8094:80", IMAGE, "sleep", "100");
   expect([ran.status, /cannot listen on the TCP port/.test(ran.err)]).toEqual([126, true]);
   ann.ok("rm", "-f", "-t0", "a", "b");
-  expect(helpers()).toEqual([]);
+  await untilGone();
 });
 
-test("unshare --rootless-netns runs among the bridges, and takes the namespace away again", () => {
+test("unshare --rootless-netns runs among the bridges, and takes the namespace away again", async () => {
   expect(ann.podman("unshare", "--rootless-netns", "sh", "-c", "ls /sys/class/net >/dev/null; cat /proc/net/dev | grep -c : ; exit 7").status).toBe(7);
   expect(existsSync(`${ann.runDirectory}/containers/coracle/rootless-netns`)).toBe(false);
   ann.ok("run", "-d", "--name", "b", "--network", "podman", IMAGE, "sleep", "100");
   expect(ann.ok("unshare", "--rootless-netns", "cat", "/proc/net/dev")).toContain("podman0:");
   expect(ann.ok("exec", "b", "ip", "-4", "-o", "addr", "show", "eth0")).toContain("10.88.");
   ann.ok("rm", "-f", "-t0", "b");
-  expect(helpers()).toEqual([]);
+  await untilGone();
 });
 
 test("a container with users of its own joins a network", async () => {
@@ -82,12 +82,12 @@ test("a container with users of its own joins a network", async () => {
   await untilGone();
 });
 
-test("slirp4netns connects a container that asks for it, publishes its port and ends with it", () => {
+test("slirp4netns connects a container that asks for it, publishes its port and ends with it", async () => {
   ann.ok("run", "-d", "--name", "s", "--network", "slirp4netns:mtu=9000", "-p", "8095:80", IMAGE, ...answering("slirp"));
   expect(heard(8095)).toBe("slirp");
   expect(ann.ok("exec", "s", "cat", "/sys/class/net/tap0/mtu")).toBe("9000");
   ann.ok("rm", "-f", "-t0", "s");
-  expect(helpers()).toEqual([]);
+  await untilGone();
   const wrong = ann.podman("run", "--rm", "--network", "slirp4netns:nonsense=1", IMAGE, "true");
   expect([wrong.status, wrong.err.includes('unknown option for slirp4netns: "nonsense=1"')]).toEqual([125, true]);
 });
