@@ -48,10 +48,10 @@ test("--arch, --os and --variant go into the config", () => {
 test("takes an archive from a web address, and says what is wrong where there is none", async () => {
   archive();
   using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: (request) => new URL(request.url).pathname === "/e.tar" ? new Response(Bun.file(`${tmp()}/e.tar`)) : new Response("", { status: 404 }) });
-  const child = Bun.spawn(asCaller(["podman", "import", "-q", `http://127.0.0.1:${server.port}/e.tar`, "fromweb"]), { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(asCaller(["podman", "import", "-q", `http://127.0.0.1:${server.port}/e.tar`, "fromweb"]), { cwd: tmp(), stdout: "pipe", stderr: "pipe" });
   expect(await child.exited).toBe(0);
   expect(ok("run", "--rm", "--network", "none", "fromweb", "cat", "/random.txt")).toBe("here");
-  const missing = Bun.spawn(asCaller(["podman", "import", "-q", `http://127.0.0.1:${server.port}/none`]), { stderr: "pipe" });
+  const missing = Bun.spawn(asCaller(["podman", "import", "-q", `http://127.0.0.1:${server.port}/none`]), { cwd: tmp(), stderr: "pipe" });
   expect(await missing.exited).toBe(125);
   expect(await new Response(missing.stderr).text()).toContain("the server answered 404");
 });
