@@ -42,6 +42,7 @@ export const globals = {
   host: text({ short: "H", help: "Used for Docker compatibility", hidden: true }),
   identity: text({ help: "path to SSH identity file, (CONTAINER_SSHKEY)", complete: files }),
   imagestore: text({
+    refused: "a store of ours is one directory: name a read-only one in additionalimagestores of storage.conf, or another place with --root",
     help:
       "Path to the 'image store', different from 'graph root', use this to split storing the image " +
       "into a separate 'image store', see 'man containers-storage.conf' for details",

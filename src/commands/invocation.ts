@@ -124,7 +124,6 @@ export function hostOptions(options: Values<Globals>, given: ReadonlySet<string>
     modules: list("module", options.module),
     logLevel: given.has("logLevel") ? options.logLevel : undefined,
     syslog: given.has("syslog") ? options.syslog : undefined,
-    imageStore: options.imagestore,
     storageDriver: options.storageDriver,
     storageOptions: list("storageOpt", options.storageOpt),
     registriesConf: options.registriesConf,

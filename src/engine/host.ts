@@ -30,7 +30,6 @@ export interface HostOptions {
   readonly modules?: readonly string[];
   readonly logLevel?: string;
   readonly syslog?: boolean;
-  readonly imageStore?: string;
   readonly storageDriver?: string;
   readonly storageOptions?: readonly string[];
   readonly registriesConf?: string;

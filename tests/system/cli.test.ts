@@ -45,6 +45,12 @@ test("completion answers as cobra's programs do", () => {
   expect(ok("__completeNoDesc", "run", "registry").split("\n")[0]).toContain("registry.access.redhat.com/ubi8");
 });
 
+for (const program of ["podman", "buildah"]) {
+  test(`${program} refuses --imagestore by name instead of passing it over`, () => {
+    expect(run([program, "--imagestore", "/elsewhere", "images"])).toMatchObject({ status: 125, out: "", err: expect.stringContaining("cannot use --imagestore") });
+  });
+}
+
 test("version and info answer templates and JSON", () => {
   expect(ok("version", "--format", "{{.Client.Version}}")).toMatch(/^\d+\.\d+/);
   expect(JSON.parse(ok("version", "--format", "json")).Client.Os).toBe("linux");

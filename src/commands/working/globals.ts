@@ -10,7 +10,7 @@ export const globals = {
   debug: toggle({ help: "print debugging information", hidden: true }),
   defaultMountsFile: text({ help: "path to default mounts file", hidden: true }),
   help: toggle({ short: "h", help: "help for buildah" }),
-  imagestore: text({ help: "storage imagestore" }),
+  imagestore: text({ help: "storage imagestore", refused: "a store of ours is one directory: name a read-only one in additionalimagestores of storage.conf, or another place with --root" }),
   logLevel: text({ help: 'the log level to be used, one of "trace", "debug", "info", "warn", "error", "fatal", or "panic"', fallback: "warn" }),
   memoryProfile: text({ value: "file", help: "file to write memory profile", hidden: true }),
   registriesConf: text({ help: "path to registries.conf file (not usually used)", complete: files }),

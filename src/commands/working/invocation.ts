@@ -66,7 +66,6 @@ function hostOptions(options: Values<BuildahGlobals>, given: ReadonlySet<string>
     runroot: options.runroot,
     cgroupManager: cgroupManager(options.cgroupManager),
     defaultMountsFile: options.defaultMountsFile,
-    imageStore: options.imagestore,
     storageDriver: options.storageDriver,
     storageOptions: given.has("storageOpt") ? options.storageOpt : undefined,
     registriesConf: options.registriesConf,
