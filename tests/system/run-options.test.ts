@@ -40,6 +40,21 @@ test("hooks run at their stages where their conditions hold", () => {
   expect(withHooks(IMAGE, "true").err).toContain("unrecognized hook version");
 });
 
+test("a hook that ends without reading what it is told does not stop the start, and one that reads gets it whole", () => {
+  const folder = newFolder("slow");
+  // crun writes late to its hooks, so that they have ended by then; it would be killed by SIGPIPE.
+  writeFileSync(`${folder}/crun`, `#!/bin/bash\ncase " $* " in *" start "*) exec strace -f -qq -o /dev/null -e trace=write -e inject=write:delay_enter=200000 crun "$@";; esac\nexec crun "$@"\n`, { mode: 0o755 });
+  const hook = (name: string, path: string, args: string[]): void => writeFileSync(`${folder}/${name}.json`, JSON.stringify({
+    version: "1.0.0", hook: { path, args, env: ["ONE=1"] }, when: { always: true }, stages: ["poststart"],
+  }));
+  hook("a", "/bin/true", ["true"]);
+  hook("b", "/bin/sh", ["sh", "-c", `{ cat; echo; env; echo "$0 $1"; } >${folder}/said`, "a b", "c"]);
+  ok("--runtime", `${folder}/crun`, "--hooks-dir", folder, "run", "--rm", "--network", "none", "--annotation", `long=${"x".repeat(100_000)}`, IMAGE, "true");
+  const [state, ...rest] = readFileSync(`${folder}/said`, "utf8").trim().split("\n");
+  expect(JSON.parse(state!).annotations.long).toHaveLength(100_000);
+  expect(rest.filter(line => line !== "" && !/^(PWD|_|SHLVL)=/.test(line))).toEqual(["ONE=1", "a b c"]);
+});
+
 test("--systemd=always gives what an init needs", () => {
   const shown = once("--systemd", "always", "--shm-size-systemd", "1m", IMAGE, "sh", "-c", "grep -c ' /run tmpfs' /proc/mounts; grep ' /run tmpfs' /proc/mounts; echo $container_uuid");
   expect(shown.split("\n")[0]).toBe("1");

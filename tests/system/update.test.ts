@@ -1,7 +1,7 @@
 // update and clone: limits, health checks and policies of containers that are there.
 
 import { expect, test } from "bun:test";
-import { ok, podman } from "../fixtures/coracle.ts";
+import { begin, ok, podman } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -49,4 +49,12 @@ test("a clone has the settings, a name of its own, and limits where they were gi
   expect(podman("container", "exists", "mother").status).toBe(1);
   expect(podman("container", "clone", "--force", "heir").err).toContain("cannot set --force without --destroy");
   ok("rm", "-f", "-t", "0", "-a");
+});
+
+test("names that are chosen for many at once are all different", async () => {
+  ok("create", "--network", "none", "--name", "mother", IMAGE, "true");
+  const clones = Array.from({ length: 20 }, () => begin(["podman", "container", "clone", "mother"]));
+  expect(await Promise.all(clones.map(async clone => `${await clone.exited}${clone.err()}`))).toEqual(clones.map(() => "0"));
+  const names = ok("ps", "-a", "--format", "{{.Names}}").split("\n").sort();
+  expect(names).toEqual(["mother", "mother-clone", ...Array.from({ length: 19 }, (_, number) => `mother-clone${number + 1}`)].sort());
 });

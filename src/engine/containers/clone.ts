@@ -52,8 +52,9 @@ function specFor({ id, name, spec }: ContainerRecord, options: CloneOptions): Co
 /** @throws Fault of creating; the original is untouched then */
 export async function clone(host: Host, nameOrId: string, options: CloneOptions = {}): Promise<Created> {
   const original = get(host, nameOrId);
-  const spec = { ...specFor(original, options), name: options.name ?? freeName(host, original.name) };
-  const created = await create(host, spec, { ...options, replace: false });
+  const { name: _own, ...copied } = specFor(original, options);
+  const spec = { ...copied, ...(options.name ? { name: options.name } : {}) };
+  const created = await create(host, spec, { ...options, replace: false, nextName: () => freeName(host, original.name) });
   if (options.destroy) {
     const { remove } = await import("./remove.ts");
     const [outcome] = await remove(host, { names: [original.id] }, { force: options.force ?? false });

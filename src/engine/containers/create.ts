@@ -28,8 +28,13 @@ export interface CreateOptions {
   /** A container of the same name goes first, running or not. */
   readonly replace?: boolean;
   readonly quiet?: boolean;
+  /** The next name to try where none is given; absent: any that is free. */
+  readonly nextName?: () => string;
   readonly pullOptions?: Pick<PullRequest, "system" | "onProgress" | "prompt">;
 }
+
+/** More than the commands that may choose at one moment. */
+const nameTriesMax = 1000;
 
 export interface Created {
   readonly id: string;
@@ -92,10 +97,6 @@ function forSpec(host: Host, { image, name }: FoundImage): ImageForSpec {
   const config = readConfig(host.store.images.configBytes(image));
   const byId = image.id.startsWith(name) || name.startsWith("sha256:");
   return { id: image.id, reference: byId ? image.names[0] ?? name : name, defaults: config.config ?? {} };
-}
-
-function nameFor(host: Host, spec: ContainerSpec): string {
-  return spec.name === undefined || spec.name === "" ? randomName(host.state) : checkName(spec.name);
 }
 
 /** Makes the volumes that mounts name, on first use; answers the mounts with every name filled in. */
@@ -176,8 +177,20 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
   if (asked.name) await replaceIfAsked(host, checkName(asked.name), options);
   checkSources(host, asked);
   const found = await imageFor(host, asked, options);
+  if (asked.name) return createNamed(host, asked, checkName(asked.name), found);
+  for (let triesLeft = nameTriesMax; ; triesLeft--) {
+    try {
+      return await createNamed(host, asked, options.nextName?.() ?? randomName(host.state), found);
+    } catch (thrown) {
+      // Another command took the name after we saw it free.
+      const isTaken = thrown instanceof Fault && thrown.code === "container.name-in-use";
+      if (!isTaken || triesLeft === 0) throw thrown;
+    }
+  }
+}
+
+async function createNamed(host: Host, asked: ContainerSpec, name: string, found: FoundImage | undefined): Promise<Created> {
   const id = randomId();
-  const name = nameFor(host, asked);
   const { spec, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
   await createComplete(host, { id, name, spec }, found?.image);
   return { id, name, warnings };

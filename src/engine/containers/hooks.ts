@@ -70,11 +70,26 @@ function applies({ when }: HookFile, { spec }: ContainerRecord): boolean {
   return conditions.length > 0 && conditions.every(Boolean);
 }
 
+/** Takes the state in whole before the hook begins, leaves no variable of its own. */
+const reader = 'state=$(cat); unset PWD OLDPWD; exec "$0" "$@" <<END\n$state\nEND';
+
+const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+/**
+ * The hook behind a shell that reads the state first: crun is killed by SIGPIPE where a hook ends before crun has written the state to it.
+ * Not where the hook wants a name the shell cannot give it, nor in the container's own root, which may have no shell.
+ */
+function readsFirst(hook: Hook, stage: Stage): Hook {
+  const [name = hook.path, ...args] = hook.args ?? [];
+  if (stage === "startContainer" || baseOf(name) !== baseOf(hook.path)) return hook;
+  return { ...hook, path: "/bin/sh", args: ["sh", "-c", reader, hook.path, ...args] };
+}
+
 /** "hooks" of config.json; undefined without any. @throws Fault "config.invalid" */
 export function hooksOf(host: Host, record: ContainerRecord): Partial<Record<Stage, Hook[]>> | undefined {
   const found: Partial<Record<Stage, Hook[]>> = {};
   for (const file of hookFiles(host)) {
-    if (applies(file, record)) for (const stage of file.stages) (found[stage] ??= []).push(file.hook);
+    if (applies(file, record)) for (const stage of file.stages) (found[stage] ??= []).push(readsFirst(file.hook, stage));
   }
   return Object.keys(found).length > 0 ? found : undefined;
 }
