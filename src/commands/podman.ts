@@ -173,6 +173,7 @@ const contents: Contents = {
   cp: container["cp"]!,
   create: container["create"]!,
   diff: ["Display the changes to the object's file system", () => import("./diff.ts")],
+  doctor: ["Look for what makes commands fail on this machine", () => import("./system/doctor.ts")],
   events: ["Show podman system events", () => import("./system/events.ts")],
   exec: container["exec"]!,
   export: container["export"]!,

@@ -55,6 +55,9 @@ function hookFiles(host: Host): HookFile[] {
   return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => readHook(file));
 }
 
+/** Reads all that a container could get. @throws Fault "config.invalid" */
+export const checkHooks = (host: Host): void => void hookFiles(host);
+
 const matchesAny = (patterns: readonly string[], text: string): boolean => patterns.some(pattern => new RegExp(pattern).test(text));
 
 /** Every condition that is named has to hold. */

@@ -19,13 +19,13 @@ export function interfaceNames(): string[] {
   return readLines("/proc/net/dev").slice(2).flatMap(line => /^\s*([^\s:]+):/.exec(line)?.[1] ?? []);
 }
 
-/** The host's own IPv4 routes; words of /proc/net/route are in host byte order. */
-function hostRoutes(): Subnet[] {
+/** The host's own IPv4 routes, but those of one interface; words of /proc/net/route are in host byte order. */
+export function hostRoutes(without?: string): Subnet[] {
   const swapped = (hex: string): bigint => BigInt(`0x${hex.match(/../g)?.reverse().join("") ?? "0"}`);
   return readLines("/proc/net/route").slice(1).flatMap(line => {
     const fields = line.split("\t");
     const mask = fields[7];
-    if (fields.length < 8 || !mask || /^0+$/.test(mask)) return [];
+    if (fields.length < 8 || fields[0] === without || !mask || /^0+$/.test(mask)) return [];
     const prefix = swapped(mask).toString(2).replaceAll("0", "").length;
     return [{ version: 4 as const, base: swapped(fields[1]!), prefix }];
   });

@@ -1,6 +1,7 @@
 // Reboot detection: the first opener after a boot takes every container that the boot ended out of its running states.
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { errnoOf, reasonOf, systemFault } from "../../base/fault.ts";
 import type { ContainerState, ContainerStatus } from "../../base/container-state.ts";
 import { lockFile } from "../../kernel/locks.ts";
 import type { State } from "./state.ts";
@@ -35,12 +36,20 @@ export function stateAfterBoot(state: ContainerState): ContainerState {
   return { ...lasting, status: afterBoot[state.status], mountCount: 0, ...(wasRunning ? { exitCode: state.exitCode ?? 0 } : {}) };
 }
 
+function makeDirectories(paths: BootPaths): void {
+  try {
+    for (const directory of [paths.runroot, paths.exits, paths.locks, paths.namespaces]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot make the run directory "${paths.runroot}": ${reasonOf(thrown)}`, thrown);
+  }
+}
+
 /** Compares the run directory's marker with the kernel's boot ID; resets the states when they differ. */
 export function noticeBoot(paths: BootPaths, state: State): void {
   const marker = `${paths.runroot}/boot`;
   const boot = readQuietly("/proc/sys/kernel/random/boot_id") ?? "unknown";
   if (readQuietly(marker) === boot) return;
-  for (const directory of [paths.runroot, paths.exits, paths.locks, paths.namespaces]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectories(paths);
   using _lock = lockFile(`${paths.runroot}/boot.lock`, { exclusive: true, wait: true });
   if (readQuietly(marker) === boot) return;
   state.transaction(() => {
