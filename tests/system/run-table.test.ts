@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
-import { newFolder } from "../fixtures/place.ts";
+import { diskNode, newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -126,13 +126,15 @@ test("limits of memory and processors are what inspect says", () => {
 });
 
 test("limits of disks name their devices", () => {
+  const disk = diskNode();
   const { HostConfig } = created(
-    "--device-read-bps", "/dev/zero:1mb", "--device-write-bps", "/dev/zero:2mb", "--device-read-iops", "/dev/zero:3", "--device-write-iops", "/dev/zero:4", "--blkio-weight-device", "/dev/zero:500",
+    "--device-read-bps", `${disk}:1mb`, "--device-write-bps", `${disk}:2mb`, "--device-read-iops", `${disk}:3`, "--device-write-iops", `${disk}:4`, "--blkio-weight-device", `${disk}:500`,
   );
   const rates = ["BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"].map(name => HostConfig[name]?.[0]?.Rate);
   expect(rates).toEqual([1_048_576, 2_097_152, 3, 4]);
   expect(HostConfig.BlkioWeightDevice?.[0]?.Weight).toBe(500);
   expect(podman("create", "--device-read-bps", "/dev/zero", IMAGE).status).toBe(125);
+  expect(podman("create", "--device-write-iops", "/dev/zero:5", IMAGE).err).toContain("/dev/zero: not a block device");
 });
 
 test("ends: --stop-signal --stop-timeout --timeout --requires --sdnotify", async () => {

@@ -22,6 +22,7 @@ export default verb({
   about: "Updates the configuration of an existing container, allowing changes to resource limits and healthchecks",
   operands: nameOrLatest(allContainers),
   flags: { ...specFlags, latest },
+  exits: { "runtime.failed": 125 },
   examples: ["podman update --cpus=5 foobar_container"],
   async run({ context, flags, given, operands }) {
     if (given.has("noHealthcheck") && flags.noHealthcheck && given.has("healthCmd")) throw refuse("cannot specify both --no-healthcheck and --health-cmd");

@@ -4,6 +4,7 @@
 import type { ContainerSpec, LearnSpec } from "../../base/container-spec.ts";
 import type { Host } from "../host.ts";
 import { create, type CreateOptions, type Created } from "./create.ts";
+import { withLimits } from "./limits.ts";
 import { find, get } from "./lookup.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
@@ -45,7 +46,7 @@ function specFor({ id, name, spec }: ContainerRecord, options: CloneOptions): Co
     log: isOwnLog ? logged : { ...logged, path },
     ...(network ? { network: { ...network, ...(network.networks ? { networks: network.networks.map(({ ips: _ips, mac: _mac, ...one }) => one) } : {}) } } : {}),
     ...(options.learn ? { security: { ...spec.security, labels: [], learn: options.learn } } : {}),
-    ...(options.resources ? { resources: { ...spec.resources, ...options.resources } } : {}),
+    ...(options.resources ? { resources: withLimits(spec.resources, options.resources) } : {}),
   };
 }
 

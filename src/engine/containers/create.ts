@@ -17,6 +17,7 @@ import { createVolume, dropVolume, getVolume } from "../volumes/volumes.ts";
 import { imageEvent } from "../images.ts";
 import { withAutoUsers } from "../users/auto.ts";
 import { withLabels } from "./labels.ts";
+import { refuseOtherDevices } from "./limits.ts";
 import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
 import { containerEvent } from "./container-event.ts";
@@ -118,6 +119,7 @@ function prepareVolumes(host: Host, mounts: readonly MountSpec[], made: string[]
 
 /** What cannot work is refused now rather than at the start, in podman's words. */
 function checkSources(host: Host, spec: ContainerSpec): void {
+  if (spec.resources) refuseOtherDevices(spec.resources);
   for (const { kind, source } of spec.mounts ?? []) {
     if (kind === "artifact" && !host.store.artifacts.find(source)) throw new Fault("artifact.not-found", `${source}: artifact does not exist`, { hint: "get it first, with: podman artifact pull" });
     if (kind === "bind" && !statSync(source, { throwIfNoEntry: false })) {

@@ -1,7 +1,6 @@
 // update: new limits, health checks and policies for a container that is there.
 // Source: podman-update(1).
 
-import { statSync } from "node:fs";
 import type { ContainerSpec, HealthSpec, ResourceLimits } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { updateContainer } from "../../runtime/oci-runtime.ts";
@@ -11,20 +10,13 @@ import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
+import { refuseOtherDevices, withLimits } from "./limits.ts";
 import { get } from "./lookup.ts";
 import { hasEnded, isLive } from "./observe.ts";
 import { runtimeOf } from "./runtime-choice.ts";
 
 /** What is to change; absent fields stay. `unsetEnv` names what goes. */
 export type Change = Pick<ContainerSpec, "resources" | "health" | "restart" | "env" | "unsetEnv" | "ulimits">;
-
-function refuseOtherDevices({ blkioWeightDevice = [], throttle = [] }: ResourceLimits): void {
-  for (const { path } of [...blkioWeightDevice, ...throttle]) {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (!stat) throw new Fault("system.not-found", `cannot limit device "${path}": no such file or directory`);
-    if (!stat.isBlockDevice()) throw new Fault("usage.invalid", `${path}: not a block device`, { hint: "name a block device such as /dev/sda" });
-  }
-}
 
 const missingCheck = (): Fault => new Fault("usage.invalid", "healthcheck command is not set", { hint: "set one with --health-cmd or --health-startup-cmd" });
 
@@ -43,7 +35,7 @@ function changed(spec: ContainerSpec, change: Change): ContainerSpec {
   for (const name of change.unsetEnv ?? []) delete env[name];
   return {
     ...spec,
-    ...(change.resources ? { resources: { ...spec.resources, ...change.resources } } : {}),
+    ...(change.resources ? { resources: withLimits(spec.resources, change.resources) } : {}),
     ...(change.health ? { health: newHealth(spec.health, change.health) } : {}),
     ...(change.restart ? { restart: change.restart } : {}),
     ...(change.env || change.unsetEnv ? { env } : {}),
