@@ -21,6 +21,7 @@ export default verb({
     rmi: toggle({ help: "After cleanup, remove the image entirely" }),
     stoppedOnly: toggle({ help: "Only cleanup when the container is in the stopped state" }),
   },
+  exits: { "image.in-use": 125 },
   examples: ["podman container cleanup --latest", "podman container cleanup ctrID1 ctrID2 ctrID3", "podman container cleanup --all"],
   async run({ context, flags, operands }) {
     if (flags.exec !== undefined && flags.rmi) throw refuse("--exec and --rmi cannot be set together");

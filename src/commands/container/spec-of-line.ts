@@ -36,7 +36,6 @@ export function specOf(line: CreateLine): ContainerSpec {
   else spec.imageName = image!;
   if (command.length > 0) spec.command = command;
   setNetwork(spec, flags, given);
-  if (flags.podIdFile) spec.pod = readPodIdFile(flags.podIdFile);
   if (spec.uidMap || spec.gidMap || spec.subuidName || spec.subgidName) {
     spec.namespaces = { ...spec.namespaces, user: { kind: "private" } };
   }
@@ -85,14 +84,6 @@ function readRootfs(written: string): NonNullable<ContainerSpec["rootfs"]> {
     ...(options.includes("O") ? { overlay: true } : {}),
     ...(idmap === undefined ? {} : { idmap: idmap.slice("idmap=".length) }),
   };
-}
-
-function readPodIdFile(file: string): string {
-  try {
-    return readFileSync(file, "utf8").split("\n")[0]!.trim();
-  } catch (cause) {
-    throw refuse(`reading pod ID file: open ${file}: ${reasonOf(cause)}`);
-  }
 }
 
 const together: readonly (readonly [keyof typeof createFlags, keyof typeof createFlags, string])[] = [

@@ -6,6 +6,7 @@ import { text, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
 import { latest } from "../shared-flags.ts";
 import { verb } from "../verb.ts";
+import { noSuchPod } from "./absent.ts";
 
 export default verb({
   usage: "[options] POD [POD...]",
@@ -21,7 +22,8 @@ export default verb({
     parseSignal(flags.signal);
     if (flags.latest && flags.all) throw new Fault("usage.invalid", "--all and --latest cannot be used together");
     if (flags.latest && operands.length > 0) throw new Fault("usage.invalid", "--latest and pods cannot be used together");
+    if (flags.latest) throw noSuchPod();
     if (operands.length === 0 && !flags.all) throw new Fault("usage.invalid", "you must provide at least one name or id");
-    for (const name of operands) context.failed(new Fault("container.not-found", `no pod with name or ID ${name} found: no such pod`));
+    for (const name of operands) context.failed(noSuchPod(name));
   },
 });

@@ -4,6 +4,7 @@ import { text, texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { latest } from "../shared-flags.ts";
 import { verb } from "../verb.ts";
+import { checkPodFilters, noSuchPod } from "./absent.ts";
 
 const refused = "there are no pods yet";
 
@@ -25,6 +26,8 @@ export default verb({
     sort: text({ help: "Sort output by created, id, name, or number", refused }),
   },
   run({ context, flags, given }) {
+    if (flags.latest) throw noSuchPod();
+    checkPodFilters(flags.filter);
     if (flags.format === "json") context.out("[]");
     else if (!flags.quiet && !given.has("format") && !flags.noheading) context.out("POD ID      NAME        STATUS      CREATED     INFRA ID    # OF CONTAINERS");
   },

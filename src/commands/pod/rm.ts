@@ -1,10 +1,12 @@
 // podman pod rm. No pod can be made yet: --all has nothing to do, and a name is one that is not known.
 
+import { rmSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { texts, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
 import { latest, stopTime } from "../shared-flags.ts";
 import { verb } from "../verb.ts";
+import { noSuchPod, readPodIdFile } from "./absent.ts";
 
 export default verb({
   usage: "[options] POD [POD...]",
@@ -18,14 +20,17 @@ export default verb({
     podIdFile: texts({ help: "Read the pod ID from the file" }),
     time: stopTime,
   },
+  exits: { "container.not-found": 1 },
   examples: ["podman pod rm mywebserverpod", "podman pod rm -f 860a4b23", "podman pod rm -f -a"],
-  run({ context, flags, operands }) {
+  run({ context, flags, given, operands }) {
     if (flags.latest && flags.all) throw new Fault("usage.invalid", "--all and --latest cannot be used together");
     if (flags.latest && operands.length > 0) throw new Fault("usage.invalid", "--latest and pods cannot be used together");
-    if (operands.length === 0 && !flags.all) throw new Fault("usage.invalid", "you must provide at least one name or id");
-    if (flags.ignore || flags.force) return;
-    for (const name of operands) {
-      context.failed(new Fault("container.not-found", `no pod with name or ID ${name} found: no such pod`, { exit: 1 }));
-    }
+    if (flags.latest) throw noSuchPod();
+    if (operands.length === 0 && !flags.all && flags.podIdFile.length === 0) throw new Fault("usage.invalid", "you must provide at least one name or id");
+    if (given.has("time") && !flags.force) throw new Fault("usage.invalid", "--force option must be specified to use the --time option");
+    const inFiles = flags.podIdFile.map(readPodIdFile);
+    const mayBeMissing = flags.ignore || flags.force;
+    if (mayBeMissing) for (const file of flags.podIdFile) rmSync(file);
+    else for (const name of [...operands, ...inFiles]) context.failed(noSuchPod(name));
   },
 });

@@ -40,12 +40,11 @@ async function again(host: Host, record: ContainerRecord): Promise<void> {
   await run(host, await ready(host, { ...record, state }));
 }
 
-/** Removes the image unless other containers use it; for --rmi. */
-async function removeImageQuietly(host: Host, { spec }: ContainerRecord): Promise<void> {
-  if (!spec.imageId) return;
+/** For --rmi: an image that other containers use stays, which is among the faults. */
+async function removeImageOf(host: Host, { spec }: ContainerRecord): Promise<readonly Fault[]> {
+  if (!spec.imageId) return [];
   const { removeImagesOf } = await import("../images.ts");
-  const { faults } = await removeImagesOf(host, [spec.imageReference ?? spec.imageId], {});
-  for (const { message } of faults) log.warn(message);
+  return (await removeImagesOf(host, [spec.imageReference ?? spec.imageId], {})).faults;
 }
 
 /** After the end of one run; safe to call by several processes. Whether the container is gone now. */
@@ -57,11 +56,11 @@ export async function settle(host: Host, id: string, options: Pick<CleanupOption
     const justEnded = isLive(before.state) || before.state.status === "stopped";
     const record = await finish(host, before, { networkLater: (options.networkLater ?? false) && (before.spec.remove ?? false) });
     if (justEnded && wantsRestart(record.spec.restart, record.state)) return again(host, record);
-    if (!(options.remove || record.spec.remove) || record.state.status === "created") return;
+    if (!options.remove && (!record.spec.remove || record.state.status === "created")) return;
     gone = record;
     await removeRecord(host, record, { volumes: true });
   });
-  if (gone && (options.removeImage || gone.spec.removeImage)) await removeImageQuietly(host, gone);
+  if (gone && (options.removeImage || gone.spec.removeImage)) for (const { message } of await removeImageOf(host, gone)) log.warn(message);
   return gone !== undefined;
 }
 
@@ -77,7 +76,9 @@ async function cleanOne(host: Host, { id }: ContainerRecord, options: CleanupOpt
       throw new Fault("container.wrong-state", `container ${id} is not stopped: container state improper`);
     }
   }
-  await settle(host, id, options);
+  const isGone = await settle(host, id, options);
+  const [kept] = options.removeImage && !isGone ? await removeImageOf(host, record) : [];
+  if (kept) throw kept;
 }
 
 async function cleanExec(host: Host, { id }: ContainerRecord, session: string): Promise<void> {
