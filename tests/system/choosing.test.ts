@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
-import { begin, mustRun, ok, podman, until } from "../fixtures/coracle.ts";
+import { begin, mustRun, ok, podman, run, until } from "../fixtures/coracle.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -167,7 +167,19 @@ test("container cleanup: --all --latest --stopped-only --rmi --exec", () => {
   ok("container", "cleanup", "--rm", "--rmi", "three");
   expect(podman("container", "exists", "three").status).toBe(1);
   expect(podman("image", "exists", "passing").status).toBe(1);
-  expect(podman("container", "cleanup", "--exec", "nosuch", "one").status).not.toBe(0);
+});
+
+test("container cleanup --exec takes away a session that has ended", async () => {
+  sleeper("one");
+  const session = ok("exec", "-d", "one", "sleep", "77");
+  expect(podman("container", "cleanup", "--exec", session, "one").err).toContain("as it is running");
+  const ps = (pattern: string): string[] => run(["pgrep", "-f", pattern]).out.trim().split("\n");
+  // Without conmon nobody cleans up: as after a crash.
+  for (const pid of ps(`conmon.*${session}`)) run(["kill", "-9", pid]);
+  run(["pkill", "-9", "-f", "^sleep 77$"]);
+  await until("its end", () => podman("top", "one").out.includes("sleep 77") === false);
+  expect(ok("container", "cleanup", "--exec", session, "one")).toBe("one");
+  expect(podman("container", "cleanup", "--exec", session, "one").err).toContain("no such exec session");
 });
 
 test("container exists --external sees what a build left behind", () => {

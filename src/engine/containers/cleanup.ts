@@ -83,7 +83,12 @@ async function cleanOne(host: Host, { id }: ContainerRecord, options: CleanupOpt
 
 async function cleanExec(host: Host, { id }: ContainerRecord, session: string): Promise<void> {
   const { endSession } = await import("./exec.ts");
-  await locked(host, id, () => endSession(host, fresh(host, id), session));
+  await locked(host, id, () => {
+    const found = host.state.findExec(session);
+    if (found?.containerId !== id) throw new Fault("exec.not-found", `container ${id} has no exec session with ID ${session}: no such exec session`);
+    endSession(host, fresh(host, id), session);
+    if (!found.owner && host.state.findExec(session)) throw new Fault("container.wrong-state", `cannot clean up container ${id} exec session ${session} as it is running`);
+  });
 }
 
 export async function cleanup(host: Host, choice: Choice, options: CleanupOptions = {}): Promise<Outcome[]> {
