@@ -75,15 +75,29 @@ test("rm --depend takes what stands on it, --ignore passes over what is missing"
   expect(podman("container", "exists", "apart").status).toBe(1);
 });
 
-test("rm and init: --latest, and one that is missing among several", () => {
+test("rm and init: --latest", () => {
   ok("create", "--network", "none", "--name", "one", IMAGE, "true");
   ok("create", "--network", "none", "--name", "two", IMAGE, "sleep", "100");
   ok("init", "--latest");
   expect(states("one", "two")).toEqual(["created", "initialized"]);
-  const ran = podman("rm", "one", "missing");
-  expect([ran.status, ran.err]).toEqual([1, expect.stringContaining('no container with ID or name "missing" found: no such container')]);
   ok("rm", "--latest");
   expect(podman("container", "exists", "two").status).toBe(1);
+});
+
+test("one that is missing among several: nothing is done to the others, as podman does", () => {
+  ok("create", "--network", "none", "--name", "one", IMAGE, "sleep", "100");
+  const unknown = 'no container with name or ID "missing" found: no such container\n';
+  for (const verb of ["start", "init", "mount"]) {
+    expect([verb, podman(verb, "one", "missing")]).toEqual([verb, { status: 125, out: "", err: `Error: ${unknown}` }]);
+    expect(state("one")).toBe("created");
+  }
+  expect(podman("rm", "one", "missing")).toEqual({ status: 1, out: "", err: 'Error: no container with ID or name "missing" found: no such container\n' });
+  ok("start", "one");
+  for (const verb of ["stop", "pause", "kill", "restart", "wait"]) {
+    expect([verb, podman(verb, "one", "missing")]).toEqual([verb, { status: 125, out: "", err: `Error: ${unknown}` }]);
+    expect(state("one")).toBe("running");
+  }
+  expect(ok("rm", "-f", "-t0", "missing", "one")).toBe("one");
 });
 
 test("wait: --exit-first-match --ignore --latest", async () => {

@@ -12,8 +12,7 @@ import { find, latest } from "./lookup.ts";
 /** One container with what to call it in the answer. */
 export interface Chosen {
   readonly target: string;
-  readonly record?: ContainerRecord;
-  readonly fault?: Fault;
+  readonly record: ContainerRecord;
 }
 
 export interface ChoiceRules {
@@ -53,17 +52,7 @@ function namesOf(choice: Choice): string[] {
   return names;
 }
 
-function lookUp(host: Host, name: string, missing: (name: string) => Fault): Chosen {
-  try {
-    const record = find(host, name);
-    return record ? { target: name, record } : { target: name, fault: missing(name) };
-  } catch (thrown) {
-    if (thrown instanceof Fault) return { target: name, fault: thrown };
-    throw thrown;
-  }
-}
-
-/** In the order written, or of creation. Each container once. */
+/** In the order written, or of creation. Each container once. @throws Fault for the first name that is no container's, before anything is done to others */
 export function choose(host: Host, choice: Choice, rules: ChoiceRules = {}): Chosen[] {
   const { filters = [] } = choice;
   const wholeNames = choice.all || (filters.length > 0 && !choice.names?.length);
@@ -75,13 +64,20 @@ export function choose(host: Host, choice: Choice, rules: ChoiceRules = {}): Cho
     const record = latest(host);
     return [{ target: record.id, record }];
   }
-  const chosen = namesOf(choice).map(name => lookUp(host, name, rules.missing ?? noSuch));
-  const seen = new Set<string>();
-  const unique = chosen.filter(({ record }) => !record || (!seen.has(record.id) && seen.add(record.id)));
-  const present = choice.ignore ? unique.filter(one => one.fault?.code !== "container.not-found") : unique;
-  if (filters.length === 0) return present;
-  const passing = new Set(matches(host, present.flatMap(one => one.record ?? []), filters).map(record => record.id));
-  return present.filter(({ record }) => !record || passing.has(record.id));
+  const chosen = named(host, choice, rules.missing ?? noSuch);
+  if (filters.length === 0) return chosen;
+  const passing = new Set(matches(host, chosen.map(({ record }) => record), filters).map(({ id }) => id));
+  return chosen.filter(({ record }) => passing.has(record.id));
+}
+
+function named(host: Host, choice: Choice, missing: (name: string) => Fault): Chosen[] {
+  const chosen = new Map<string, Chosen>();
+  for (const target of namesOf(choice)) {
+    const record = find(host, target);
+    if (!record && !choice.ignore) throw missing(target);
+    if (record && !chosen.has(record.id)) chosen.set(record.id, { target, record });
+  }
+  return [...chosen.values()];
 }
 
 /** Acts on each in turn; a Fault of one does not stop the others. */
@@ -90,7 +86,7 @@ export async function onEach<T extends Outcome = Outcome>(
   act: (record: ContainerRecord) => Promise<Partial<T> | void>,
 ): Promise<T[]> {
   const outcomes: T[] = [];
-  for (const { target, record, fault } of chosen) outcomes.push(record ? await outcomeOf(target, record, act) : { target, fault: fault! } as T);
+  for (const { target, record } of chosen) outcomes.push(await outcomeOf(target, record, act));
   return outcomes;
 }
 
@@ -99,7 +95,7 @@ export async function onAll<T extends Outcome = Outcome>(
   chosen: readonly Chosen[],
   act: (record: ContainerRecord) => Promise<Partial<T> | void>,
 ): Promise<T[]> {
-  return Promise.all(chosen.map(({ target, record, fault }) => record ? outcomeOf(target, record, act) : { target, fault: fault! } as T));
+  return Promise.all(chosen.map(({ target, record }) => outcomeOf(target, record, act)));
 }
 
 async function outcomeOf<T extends Outcome>(

@@ -96,7 +96,6 @@ function useOf({ id, name, state }: ReturnType<typeof observe>, { network }: { n
 export function stats(host: Host, choice: Choice, before: ReadonlyMap<string, ContainerUse> = new Map()): ContainerUse[] {
   const wantsRunning = !choice.names?.length && !choice.all && !choice.latest;
   const chosen = choose(host, wantsRunning ? { ...choice, all: true } : choice);
-  for (const { fault } of chosen) if (fault) throw fault;
-  const records = chosen.flatMap(({ record }) => record ? [observe(host, record)] : []);
+  const records = chosen.map(({ record }) => observe(host, record));
   return records.filter(({ state }) => !wantsRunning || isLive(state)).map(record => useOf(record, { network: record.spec.network?.mode }, before.get(record.id)));
 }

@@ -63,8 +63,7 @@ function waitOne(host: Host, record: ContainerRecord, options: WaitOptions): Pro
 
 /** Exit codes in the order of the names; -1 for a missing one with `ignore` and for conditions other than an end. */
 export async function wait(host: Host, choice: Choice, options: WaitOptions = {}): Promise<number[]> {
-  const chosen = choose(host, { ...choice, ignore: false });
-  for (const { fault } of chosen) if (fault && !(choice.ignore && fault.code === "container.not-found")) throw fault;
-  const codes = chosen.map(({ record }) => record ? waitOne(host, record, options) : Promise.resolve(-1));
+  const chosen = choice.names?.length ? choice.names.map(name => choose(host, { names: [name], ignore: choice.ignore ?? false })[0]) : choose(host, choice);
+  const codes = chosen.map(one => one ? waitOne(host, one.record, options) : Promise.resolve(-1));
   return options.firstMatch ? [await Promise.race(codes)] : Promise.all(codes);
 }
