@@ -46,7 +46,7 @@ function ownChanges(host: Host, subject: Subject): Change[] {
   const { layers } = host.store;
   const top = subject.image.layers.at(-1);
   if (top === undefined) return [];
-  const [upper, ...lower] = layers.chain(top).map(({ chainId }) => layers.diffPath(chainId));
+  const [upper, ...lower] = layers.trees(top);
   return upper === undefined ? [] : changesOf(upper, lower);
 }
 

@@ -1,5 +1,5 @@
 // The bytes behind open handles: reading, writing, copying in the kernel, making them last.
-// Source: read(2), write(2), copy_file_range(2), fallocate(2), syncfs(2), memfd_create(2), pipe2(2).
+// Source: read(2), write(2), copy_file_range(2), fallocate(2), syncfs(2), sync_file_range(2), memfd_create(2), pipe2(2).
 
 import { Fault } from "../base/fault.ts";
 import { putPath, scoped, take } from "./arena.ts";
@@ -106,6 +106,13 @@ export const SEEK_HOLE = 4;
 export function lseek(fd: number, offset: number, whence: number): number {
   const result = call("lseek", fd, offset, whence);
   return result === -6 ? -1 : check(result, "seek in a file");
+}
+
+const SYNC_FILE_RANGE_WRITE = 2;
+
+/** Lets the kernel begin to write these bytes to the disk, and waits for nothing. Only a wish: what fails shows at the next sync. */
+export function beginWriteBack(fd: number, range: { readonly offset: number; readonly bytes: number }): void {
+  call("sync_file_range", fd, range.offset, range.bytes, SYNC_FILE_RANGE_WRITE);
 }
 
 /** Writes back all of the file system that holds `fd`. */

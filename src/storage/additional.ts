@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import { Fault, reasonOf } from "../base/fault.ts";
 import { openBlobs } from "./blobs.ts";
 import { openImages } from "./images.ts";
+import type { Digest } from "../base/digest.ts";
 import { openLayers } from "./layers.ts";
 import type { StorePlace } from "./place.ts";
 import type { Blobs, Images, Layers, StoredImage } from "./store.ts";
@@ -26,7 +27,10 @@ function openReadable(root: string, runroot: string): Readable | undefined {
   const db = openDatabase(`${root}/coracle.db`);
   const place = { root, runroot, db, transaction: never, migrate: never, passing: never, lasting: never, close: () => db.close(), boot: () => "" } as unknown as StorePlace;
   const blobs = openBlobs(place);
-  return { blobs, layers: openLayers(place, { blobs, lease: never }), images: openImages(place, { blobs, collect: never }) };
+  const layers = openLayers(place, { blobs, lease: never });
+  // What is missing there is not ours to mend.
+  const trees = (top: Digest): string[] => layers.chain(top).map(({ chainId }) => layers.diffPath(chainId));
+  return { blobs, layers: { ...layers, trees }, images: openImages(place, { blobs, collect: never }) };
 }
 
 /** On a file system that is itself read-only the database can have no journal beside it, and nobody writes to it either. */
@@ -89,6 +93,7 @@ export function withAdditional(own: Readable, { roots, runroot }: { readonly roo
       has: chainId => first(({ layers }) => layers.find(chainId)) !== undefined,
       diffPath: chainId => holderOfLayer(chainId).diffPath(chainId),
       chain: top => holderOfLayer(top).chain(top),
+      trees: top => holderOfLayer(top).trees(top),
     },
     images: {
       ...own.images,

@@ -6,13 +6,15 @@ import { algorithmOf, digestOf, type Digest, type Hasher, newHasher } from "../b
 import { Fault } from "../base/fault.ts";
 import { pieceGone } from "../base/garbage.ts";
 import { limits } from "../base/limits.ts";
-import { AT_FDCWD, close, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, writeAll } from "../kernel/files.ts";
+import { AT_FDCWD, beginWriteBack, close, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, writeAll } from "../kernel/files.ts";
 import { flock } from "../kernel/locks.ts";
 import { blobPath, partialsPath, randomName, type StorePlace } from "./place.ts";
 import type { Blobs, BlobWriter, Lease } from "./store.ts";
 
 const readBytes = 256 * 1024;
 const waitMs = 50;
+/** So that the sync at the end finds little left to do. */
+const writeBackBytes = 4 * 1024 * 1024;
 
 export function openBlobs(place: StorePlace): Blobs {
   const size = (digest: Digest): number | undefined =>
@@ -125,6 +127,7 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
   const algorithm = start.digest === undefined ? "sha256" : algorithmOf(start.digest);
   let hasher = newHasher(algorithm);
   let offset = start.resumable ? hashExisting(fd, hasher) : 0;
+  let begun = offset;
   let open = true;
   const finish = (remove: boolean): void => {
     if (!open) return;
@@ -141,11 +144,15 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
       hasher.update(chunk);
       writeAll(fd, chunk, offset);
       offset += chunk.length;
+      if (offset - begun < writeBackBytes) return;
+      beginWriteBack(fd, { offset: begun, bytes: offset - begun });
+      begun = offset;
     },
     restart() {
       ftruncate(fd, 0);
       hasher = newHasher(algorithm);
       offset = 0;
+      begun = 0;
     },
     commit(expected = {}) {
       const digest = hasher.digest();

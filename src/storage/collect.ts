@@ -8,6 +8,7 @@ import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
 import { dropMapped } from "./mapped.ts";
 import { sweepDeadLeases, takeLease } from "./leases.ts";
+import { takeWritten } from "./write-back.ts";
 import type { Collected, CollectOptions, Lease } from "./store.ts";
 
 const partialAgeMaxMs = 24 * 60 * 60 * 1000;
@@ -54,6 +55,7 @@ function deleteRows(place: StorePlace): [GoneLayer[], GoneBlob[]] {
     place.db.query<GoneLayer, []>(`DELETE FROM layers WHERE chain NOT IN (${liveLayers} SELECT chain FROM live) RETURNING chain, size`).all(),
     place.db.query<GoneBlob, []>(`DELETE FROM blobs WHERE digest NOT IN (
         SELECT digest FROM image_blobs UNION SELECT digest FROM artifact_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
+        UNION SELECT blob FROM layers WHERE boot IS NOT NULL
       ) RETURNING digest, size`).all(),
   ];
 }
@@ -122,28 +124,39 @@ function dropUnheld(file: string): void {
 export function sweep(place: StorePlace): void {
   const isNewBoot = place.db.query<{ boot: string }, []>("SELECT boot FROM boots").get()?.boot !== place.boot();
   const hadDead = fs.readdirSync(stagingPath(place)).length > 0 && sweepDeadLeases(place);
+  takeWritten(place);
   if (isNewBoot) dropUnsynced(place);
   if (hadDead || isNewBoot) dropOrphans(place);
 }
 
 /** After a crash of the machine, files that were never synced may be empty; and rows may have outlived files. */
 function dropUnsynced(place: StorePlace): void {
+  using lease = takeLease(place, noLease);
   place.transaction(() => {
     const boot = place.boot();
-    place.db.query("DELETE FROM layers WHERE boot IS NOT NULL AND boot <> ?").run(boot);
     place.db.query("DELETE FROM blobs WHERE boot IS NOT NULL AND boot <> ?").run(boot);
-    const layers = place.db.query<{ chain: Digest }, []>("SELECT chain FROM layers").all();
-    for (const { chain } of layers) {
-      if (!fs.existsSync(layerPath(place, chain))) place.db.query("DELETE FROM layers WHERE chain = ?").run(chain);
-    }
     const blobs = place.db.query<{ digest: Digest; size: number }, []>("SELECT digest, size FROM blobs").all();
     for (const { digest, size } of blobs) {
       const found = fs.statSync(blobPath(place, digest), { throwIfNoEntry: false })?.size;
       if (found !== size) place.db.query("DELETE FROM blobs WHERE digest = ?").run(digest);
     }
+    dropTrees(place, lease);
     dropBrokenImages(place);
     place.db.query("INSERT OR REPLACE INTO boots VALUES (1, ?)").run(boot);
   });
+}
+
+/** Trees that cannot be trusted go. A layer whose blob is there stays: it is unpacked again when it is needed (`Layers.trees`). */
+function dropTrees(place: StorePlace, lease: Lease): void {
+  const rows = place.db.query<{ chain: Digest; boot: string | null; kept: number }, []>(
+    "SELECT chain, boot, blob IN (SELECT digest FROM blobs) AS kept FROM layers").all();
+  for (const { chain, boot, kept } of rows) {
+    const isSound = boot === null || boot.startsWith(place.boot());
+    if (isSound && fs.existsSync(layerPath(place, chain))) continue;
+    moveToTrash(layerPath(place, chain), lease);
+    if (kept) place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(place.boot(), chain);
+    else place.db.query("DELETE FROM layers WHERE chain = ?").run(chain);
+  }
 }
 
 /** Images and artifacts that have lost a layer or blob are of no use: their names go, so that the next pull makes them whole. */

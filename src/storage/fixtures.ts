@@ -67,10 +67,10 @@ export function layerOf(tar: Uint8Array<ArrayBuffer>, lies: Partial<ApplyLayer> 
   };
 }
 
-/** All names below a directory, sorted, but the database's. */
+/** All names below a directory, sorted, but the database's and the notes of what is being written back. */
 export function tree(directory: string): string[] {
   const names = fs.readdirSync(directory, { recursive: true, encoding: "utf8" });
-  return names.filter(name => !name.startsWith("coracle.db")).sort();
+  return names.filter(name => !/^(coracle\.db|write-back)/.test(name)).sort();
 }
 
 export const emptyTree = ["blobs", "blobs/partial", "blobs/sha256", "layers", "roots", "staging"];

@@ -27,25 +27,43 @@ export function compressionOf(bytes: Uint8Array): Compression | undefined {
  * @throws Fault "layer.malformed" for broken or cut off data, and whatever `input` and `output` throw
  */
 export async function inflate(input: AsyncIterable<Uint8Array>, output: (bytes: Uint8Array) => void): Promise<void> {
-  let head: Uint8Array = new Uint8Array(0);
-  let inflater: Inflater | undefined;
-  try {
-    for await (let chunk of input) {
-      if (inflater === undefined) {
-        chunk = Buffer.concat([head, chunk]);
-        const compression = compressionOf(chunk);
-        if (compression === undefined) {
-          head = chunk;
-          continue;
-        }
-        inflater = await newInflater(compression, output);
+  using inflation = new Inflation(output);
+  for await (const chunk of input) inflation.push(chunk);
+  inflation.end();
+}
+
+/** The same, for who has the chunks at hand: they may be used again after each push. */
+export class Inflation implements Disposable {
+  readonly #output: (bytes: Uint8Array) => void;
+  /** Too few to tell the compression by. */
+  #head: Uint8Array = new Uint8Array(0);
+  #inflater: Inflater | undefined;
+
+  constructor(output: (bytes: Uint8Array) => void) {
+    this.#output = output;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#inflater === undefined) {
+      const begun = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk]);
+      const compression = compressionOf(begun);
+      if (compression === undefined) {
+        this.#head = Uint8Array.from(begun);
+        return;
       }
-      inflater.write(chunk);
+      this.#inflater = newInflater(compression, this.#output);
+      return this.#inflater.write(begun);
     }
-    if (inflater === undefined && head.length > 0) output(head);
-    inflater?.end();
-  } finally {
-    inflater?.close();
+    this.#inflater.write(chunk);
+  }
+
+  end(): void {
+    if (this.#inflater === undefined && this.#head.length > 0) this.#output(this.#head);
+    this.#inflater?.end();
+  }
+
+  [Symbol.dispose](): void {
+    this.#inflater?.close();
   }
 }
 
@@ -68,9 +86,10 @@ interface Stream {
   close(): void;
 }
 
-async function newInflater(compression: Compression, output: (bytes: Uint8Array) => void): Promise<Inflater> {
+function newInflater(compression: Compression, output: (bytes: Uint8Array) => void): Inflater {
   if (compression === "none") return { write: output, end: () => {}, close: () => {} };
-  const zlib = await import("node:zlib");
+  // Only now: loading it takes longer than most commands.
+  const zlib = process.getBuiltinModule("node:zlib");
   const made: unknown = compression === "gzip" ? zlib.createGunzip() : zlib.createZstdDecompress();
   const stream = made as Stream;
   const { _handle: handle, _writeState: state } = stream;

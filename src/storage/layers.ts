@@ -39,6 +39,12 @@ export function openLayers(place: StorePlace, needs: LayersNeeds): Layers {
     },
     apply: async layer => (await import("./apply.ts")).applyLayer(place, { ...needs, find }, layer),
     diffPath: chainId => layerPath(place, chainId),
+    trees(top) {
+      const chain = this.chain(top);
+      const missing = chain.filter(({ chainId }) => !fs.existsSync(layerPath(place, chainId)));
+      if (missing.length > 0) remakeTrees(place, needs, missing);
+      return chain.map(({ chainId }) => layerPath(place, chainId));
+    },
     chain(top) {
       const chain: StoredLayer[] = [];
       for (let next: Digest | undefined = top; next !== undefined; ) {
@@ -88,6 +94,12 @@ export function showLayer(place: StorePlace, layer: FinishedLayer, lease: Lease)
     }
     lease.holdLayer(layer.chainId);
   });
+}
+
+function remakeTrees(place: StorePlace, needs: LayersNeeds, missing: readonly StoredLayer[]): void {
+  // Loaded only now: no other command needs it, and who mounts does not wait.
+  const { remakeTree } = require("./remake.ts") as typeof import("./remake.ts");
+  for (const layer of missing) remakeTree(place, needs, layer);
 }
 
 /** As podman has it whatever the layers say of "./": no image can shut its own users out of their root directory. */

@@ -11,7 +11,7 @@ import { bindMount } from "../kernel/mounts.ts";
 import { moveToTrash } from "./collect.ts";
 import { rootAttributes } from "./layers.ts";
 import { takeLease } from "./leases.ts";
-import { layerPath, randomName, rootPath, spreadTrees, type StorePlace } from "./place.ts";
+import { randomName, rootPath, spreadTrees, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
@@ -46,7 +46,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     mountCount: isMountpoint(merged(found.id)) ? Math.max(found.mounts, 1) : 0,
   });
   const lowers = (found: RootRow): string[] =>
-    found.layer === null ? [] : layers.chain(found.layer).map(({ chainId }) => layers.diffPath(chainId));
+    found.layer === null ? [] : layers.trees(found.layer);
   return {
     create: root => create(place, layers, root),
     find: id => {
@@ -71,7 +71,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     },
     diff: (id, options) => tarOfDiff(upper(need(id).id), options),
     size: id => treeBytes(upper(need(id).id)),
-    mountLayers: (top, target) => mountLayers(layers.chain(top).map(({ chainId }) => layerPath(place, chainId)), target),
+    mountLayers: (top, target) => mountLayers(layers.trees(top), target),
   };
 }
 

@@ -155,7 +155,47 @@ test("after a reboot, what was not synced does not count", async () => {
   expect(after.layers.has(digestOf(upper))).toBe(false);
   expect(after.layers.has(digestOf(base))).toBe(true);
   expect(after.images.get(kept)).toBeDefined();
+  after.layers.trees(digestOf(base));
   expect(tree(`${store.root}/layers`)).toEqual([digestOf(base).slice(7), `${digestOf(base).slice(7)}/base`]);
+});
+
+test("an image whose trees were not on the disk yet at a crash has them unpacked again from its blobs when they are needed", async () => {
+  using made = testStore();
+  const id = await putImage(made.store, "localhost/kept:1", [base, upper]);
+  const top = made.store.images.get(id)!.layers.at(-1)!;
+  const before = tree(`${made.store.root}/layers`);
+  const [path] = made.store.layers.trees(top);
+  for (const name of fs.readdirSync(path!)) fs.rmSync(`${path}/${name}`, { recursive: true });
+  made.store.db.run("UPDATE layers SET boot = 'before 0123'");
+  made.store.db.run("UPDATE boots SET boot = 'before'");
+  const after = made.again();
+  expect(after.images.get(id)?.names).toEqual(["localhost/kept:1"]);
+  expect(tree(`${made.store.root}/layers`)).toEqual([]);
+  expect(after.layers.trees(top)).toEqual(made.store.layers.chain(top).map(({ chainId }) => after.layers.diffPath(chainId)));
+  expect(tree(`${made.store.root}/layers`)).toEqual(before);
+});
+
+test("trees are written back by nobody that is waited for, and count as written at the next opening", async () => {
+  using made = testStore();
+  await putImage(made.store, "localhost/kept:1", [base, upper]);
+  const pending = (): unknown[] => made.store.db.query("SELECT boot FROM layers WHERE boot IS NOT NULL").all();
+  expect(made.store.db.query("SELECT digest FROM blobs WHERE boot IS NOT NULL").all()).toEqual([]);
+  expect(pending().length).toBe(2);
+  const notes = `${made.store.root}/write-back`;
+  for (let turn = 0; turn < 200 && !fs.readdirSync(notes).every(name => name.endsWith(".written")); turn++) await Bun.sleep(50);
+  made.again();
+  expect(pending()).toEqual([]);
+  expect(fs.readdirSync(notes)).toEqual([]);
+});
+
+test("a layer that came again while its first tree was written back does not count as written", async () => {
+  using made = testStore();
+  await putImage(made.store, "localhost/kept:1", [base]);
+  made.store.db.run("UPDATE layers SET boot = ?", [fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()]);
+  const notes = `${made.store.root}/write-back`;
+  for (let turn = 0; turn < 200 && !fs.readdirSync(notes).every(name => name.endsWith(".written")); turn++) await Bun.sleep(50);
+  made.again();
+  expect(made.store.db.query("SELECT chain FROM layers WHERE boot IS NOT NULL").all().length).toBe(1);
 });
 
 test("an image that has lost a blob to a crash is not listed after the reboot", async () => {

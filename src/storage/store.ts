@@ -187,10 +187,15 @@ export interface Layers {
   apply(layer: ApplyLayer): Promise<StoredLayer>;
   /** Makes a tree a layer by one rename, with no second unpacking. The caller answers for it being what the archive says. */
   adopt(layer: AdoptLayer): StoredLayer;
-  /** The unpacked tree, as overlay takes it. */
+  /** Where the unpacked tree lies; it may be missing, see `trees`. */
   diffPath(chainId: Digest): string;
   /** From the top layer down to the base. */
   chain(top: Digest): StoredLayer[];
+  /**
+   * The unpacked trees of the chain, as overlay takes them. What a crash of the machine has taken is first unpacked again.
+   * @throws as `damage`
+   */
+  trees(top: Digest): string[];
   /** Any layer unpacked from this blob: its diff ID is then known without the blob. */
   findByBlob(blob: Digest): StoredLayer | undefined;
   findByDiffId(diffId: Digest): StoredLayer[];

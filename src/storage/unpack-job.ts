@@ -2,12 +2,14 @@
 
 import * as fs from "node:fs";
 import { type Digest, newHasher } from "../base/digest.ts";
-import { close, openDirectory } from "../kernel/files.ts";
+import { AT_FDCWD, close, O_RDONLY, openat2, openDirectory, readInto } from "../kernel/files.ts";
 import { type Growth, readGrowing } from "./growing.ts";
-import { inflate } from "./inflate.ts";
+import { Inflation } from "./inflate.ts";
 import { privilege } from "./privilege.ts";
 import { TarReader } from "./tar/reader.ts";
 import { type RootAttributes, Unpacker } from "./tar/unpack.ts";
+
+const readBytes = 256 * 1024;
 
 export interface UnpackJob {
   /** Compressed or not. */
@@ -25,24 +27,59 @@ export interface Unpacked {
   readonly refusedDevices: readonly string[];
 }
 
-export async function unpackHere({ file, staged }: UnpackJob, growth: Growth): Promise<Unpacked> {
-  fs.mkdirSync(staged, { mode: 0o755 });
-  const rootFd = openDirectory(staged);
-  const unpacker = new Unpacker({ rootFd, ...privilege(), whiteouts: "overlay" });
+export async function unpackHere(job: UnpackJob, growth: Growth): Promise<Unpacked> {
+  using unpacking = new Unpacking(job.staged);
+  for await (const chunk of readGrowing(job.file, growth)) unpacking.push(chunk);
+  return unpacking.end();
+}
+
+/** As `unpackHere` of a file that is whole, while everything else waits. */
+export function unpackWaiting({ file, staged }: UnpackJob): Unpacked {
+  using unpacking = new Unpacking(staged);
+  const fd = openat2(AT_FDCWD, file, { flags: O_RDONLY });
   try {
-    const reader = new TarReader(unpacker);
-    const hasher = newHasher();
-    let size = 0;
-    await inflate(readGrowing(file, growth), bytes => {
-      hasher.update(bytes);
-      size += bytes.length;
-      reader.push(bytes);
-    });
-    reader.end();
-    unpacker.finish();
-    return { diffId: hasher.digest(), size, root: unpacker.root, refusedDevices: unpacker.refusedDevices };
+    const buffer = new Uint8Array(readBytes);
+    for (let at = 0, got; (got = readInto(fd, buffer, at)) > 0; at += got) unpacking.push(buffer.subarray(0, got));
   } finally {
-    unpacker.dispose();
-    close(rootFd);
+    close(fd);
+  }
+  return unpacking.end();
+}
+
+class Unpacking implements Disposable {
+  readonly #rootFd: number;
+  readonly #unpacker: Unpacker;
+  readonly #reader: TarReader;
+  readonly #hasher = newHasher();
+  readonly #inflation: Inflation;
+  #size = 0;
+
+  constructor(staged: string) {
+    fs.mkdirSync(staged, { mode: 0o755 });
+    this.#rootFd = openDirectory(staged);
+    this.#unpacker = new Unpacker({ rootFd: this.#rootFd, ...privilege(), whiteouts: "overlay" });
+    this.#reader = new TarReader(this.#unpacker);
+    this.#inflation = new Inflation(bytes => {
+      this.#hasher.update(bytes);
+      this.#size += bytes.length;
+      this.#reader.push(bytes);
+    });
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#inflation.push(chunk);
+  }
+
+  end(): Unpacked {
+    this.#inflation.end();
+    this.#reader.end();
+    this.#unpacker.finish();
+    return { diffId: this.#hasher.digest(), size: this.#size, root: this.#unpacker.root, refusedDevices: this.#unpacker.refusedDevices };
+  }
+
+  [Symbol.dispose](): void {
+    this.#inflation[Symbol.dispose]();
+    this.#unpacker.dispose();
+    close(this.#rootFd);
   }
 }

@@ -52,7 +52,7 @@ function sizeOf(host: Host, spec: ContainerSpec, { image, asked }: { image: Stor
 /** IDs in the image's own /etc/passwd and /etc/group, of the topmost layer that has them. */
 function accountIds(host: Host, image: StoredImage | undefined): number[] {
   const top = image?.layers.at(-1);
-  const trees = top === undefined ? [] : host.store.layers.chain(top).map(({ chainId }) => host.store.layers.diffPath(chainId));
+  const trees = top === undefined ? [] : host.store.layers.trees(top);
   return ["etc/passwd", "etc/group"].flatMap(path => {
     const tree = trees.find(place => lstatSync(`${place}/${path}`, { throwIfNoEntry: false })?.isFile());
     if (tree === undefined) return [];
