@@ -1,8 +1,8 @@
 // Networks of an ordinary user: bridges with names in his own network namespace, published ports, and that nothing is left of them.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { commandLines, until } from "../fixtures/coracle.ts";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { begin, commandLines, until } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { IMAGE } from "../fixtures/store.ts";
@@ -97,5 +97,43 @@ test("the namespace comes back after the pause process was killed", async () => 
   ann.ok("rm", "-f", "-t0", "k");
   ann.ok("system", "migrate");
   ann.ok("run", "--rm", "--network", "podman", IMAGE, "true");
+  await untilGone();
+});
+
+/** Builds one RUN without the cache; what the build printed. */
+function buildRun(line: string, ...words: string[]): string {
+  mkdirSync(`${ann.home}/built`, { recursive: true });
+  writeFileSync(`${ann.home}/built/Containerfile`, `FROM ${IMAGE}\nRUN ${line}\n`);
+  return ann.ok("build", "--no-cache", ...words, "built");
+}
+
+test("RUN reaches the host by the ways a container has, and by no other", async () => {
+  const service = begin([process.execPath, "-e", `Bun.listen({ hostname: "127.0.0.1", port: 8097, socket: { open(s) { s.write("from_host"); }, data() {} } }); console.log("listens")`]);
+  await until("the service", () => service.out() !== "");
+  try {
+    const ask = (gateway: string): string => `echo heard $(timeout 2 nc ${gateway} 8097 | head -c9); ip -o route`;
+    const [closed, open] = [buildRun(ask("10.77.0.1")), buildRun(ask("10.77.0.1"), "--network", "pasta:--map-gw")];
+    expect([/^heard.*/m.exec(closed)?.[0], /^heard.*/m.exec(open)?.[0]]).toEqual(["heard", "heard from_host"]);
+    for (const said of [closed, open]) expect(said).toMatch(/^default via 10\.77\.0\.1/m);
+    expect(buildRun(ask("127.0.0.1"), "--network", "host")).toContain("heard from_host");
+    expect(buildRun("ls /sys/class/net", "--network", "none")).toMatch(/^lo\n/m);
+    expect(buildRun("echo up $(ls /sys/class/net)", "--network", "slirp4netns")).toContain("up lo tap0");
+    expect(buildRun("ip -4 -o addr show eth0", "--network", "podman")).toContain("10.88.");
+  } finally {
+    service.child.kill("SIGKILL");
+  }
+  await untilGone();
+}, 60_000);
+
+test("buildah run has the network of a container, and leaves nothing of it", async () => {
+  const buildah = (...words: string[]): string => {
+    const ran = ann.run(["buildah", ...words]);
+    expect([words, ran.status, ran.err]).toEqual([words, 0, ""]);
+    return ran.out.trim();
+  };
+  const name = buildah("from", "-q", IMAGE);
+  expect(buildah("run", name, "ip", "-o", "route")).toMatch(/^default via 10\.77\.0\.1/);
+  expect(buildah("run", "--network", "none", name, "ls", "/sys/class/net")).toBe("lo");
+  buildah("rm", name);
   await untilGone();
 });

@@ -9,10 +9,9 @@ import { log } from "../../base/log.ts";
 import { closeQuietly } from "../../kernel/files.ts";
 import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
-import { connect, connectBySlirp, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, plannedStatus, refuseUnreachable } from "../networks/connect.ts";
+import { connect, connectOutward, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, plannedStatus, refuseUnreachable } from "../networks/connect.ts";
 import type { Joined } from "../networks/netavark.ts";
 import { reservePorts } from "../networks/held-ports.ts";
-import { connectByPasta } from "../networks/pasta.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
 import { openUsers, rootOf } from "../users/start.ts";
 import { settleAbandoned, settleHeld } from "../networks/leaving.ts";
@@ -110,8 +109,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
     if (namespace && host.rootless) {
       // Who connects it binds the ports, and keeps them as long as the namespace lives.
       for (const fd of heldFds.splice(0)) closeQuietly(fd);
-      if (record.spec.network?.mode === "pasta") connectByPasta(host, record, namespace);
-      if (record.spec.network?.mode === "slirp4netns") await connectBySlirp(host, record, namespace);
+      await connectOutward(host, record, namespace);
     }
     if (isBridged(record)) {
       networking = connect(host, record, joinNoted(host, record)).then(status => void (networkStatus = status));

@@ -14,6 +14,7 @@ import { forgetUser, setUp, tearDown } from "./netavark.ts";
 import type { Joined, NetavarkJob } from "./netavark.ts";
 import { getNetwork } from "./networks.ts";
 import type { Network, NetworkSubnet } from "./networks.ts";
+import { connectByPasta } from "./pasta.ts";
 import { rootlessDns } from "./rootless-netns.ts";
 import { openPorts, slirpName, startSlirp, stopByFile } from "./slirp.ts";
 
@@ -63,10 +64,16 @@ export function slirpArguments(options: readonly string[]): string[] {
 }
 
 /** One slirp4netns for a container that asked for it; `disconnect` ends it. */
-export async function connectBySlirp(host: Host, { id, spec }: ContainerRecord, namespace: string): Promise<void> {
+async function connectBySlirp(host: Host, { id, spec }: ContainerRecord, namespace: string): Promise<void> {
   const socket = slirpSocket(host, id);
   await startSlirp({ namespace, device: "tap0", socket, pidFile: slirpFile(host, id), configures: true, arguments: slirpArguments(spec.network?.options ?? []) });
   openPorts(socket, spec.ports ?? [], false);
+}
+
+/** What an ordinary user's namespace that is on no bridge needs to reach the host's network; does nothing for the others. @throws Fault "network.failed" */
+export async function connectOutward(host: Host, record: ContainerRecord, namespace: string): Promise<void> {
+  if (record.spec.network?.mode === "pasta") connectByPasta(host, record, namespace);
+  if (record.spec.network?.mode === "slirp4netns") await connectBySlirp(host, record, namespace);
 }
 
 /** All that a container may get, those after `last` first: an address that was let go rests for as long as there are others. */

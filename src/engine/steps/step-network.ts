@@ -5,7 +5,9 @@ import type { NetworkStatus } from "../../base/container-state.ts";
 import { randomId } from "../containers/names.ts";
 import { networkOf } from "../containers/resolve-network.ts";
 import type { Host } from "../host.ts";
-import { connect, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, namespacePath, plannedStatus } from "../networks/connect.ts";
+import {
+  connect, connectOutward, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, namespacePath, plannedStatus, refuseUnreachable,
+} from "../networks/connect.ts";
 import { forgetLock, holdLock } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { openUsers, type StartUsers } from "../users/start.ts";
@@ -25,6 +27,7 @@ export async function openStepNetwork(host: Host, spec: ContainerSpec): Promise<
   const id = randomId();
   const network = networkOf(host, spec);
   const record: ContainerRecord = { id, name: id.slice(0, 12), spec: { ...spec, network }, state: { status: "created", createdAt: "" } };
+  refuseUnreachable(host, record);
   const users = openUsers(spec, hasOwnNamespace(record));
   if (!hasOwnNamespace(record)) return { users, close: async () => users[Symbol.dispose]() };
   const held = await holdLock(host, id);
@@ -44,7 +47,8 @@ export async function openStepNetwork(host: Host, spec: ContainerSpec): Promise<
       host.state.noteUnfinished({ ...record, spec: needed, state: { ...record.state, networkStatus: plannedStatus(found) } });
       return found;
     });
-    makeNamespace(host, id, users.networkPath);
+    const namespace = makeNamespace(host, id, users.networkPath);
+    await connectOutward(host, record, namespace);
     if (joined.length > 0) status = await connect(host, record, joined);
   } catch (thrown) {
     await close();
