@@ -42,6 +42,7 @@ squashfs-tools:/usr/bin/unsquashfs
 skopeo:/usr/bin/skopeo
 util-linux:/usr/bin/unshare
 strace:/usr/bin/strace
+fuse-overlayfs:/usr/bin/fuse-overlayfs
 "
 fi
 

@@ -1,6 +1,7 @@
 // info and version: what this host has.
 // Source: podman-info(1), podman-version(1).
 
+import { storeStatus } from "./store-status.ts";
 import { readFileSync, statfsSync } from "node:fs";
 import { goDuration } from "../base/duration.ts";
 import { findProgram, programPlaces, spawnSync } from "../base/spawn.ts";
@@ -144,14 +145,10 @@ function storeInfo(host: Host): Record<string, unknown> {
       running: states.filter(({ status }) => status === "running" || status === "stopping").length,
       stopped: states.filter(state => !isLive(state)).length,
     },
-    graphDriverName: "overlay",
-    graphOptions: host.storage.additionalImageStores.length === 0 ? {} : {
-      "overlay.additionalImageStores": host.storage.additionalImageStores, "overlay.imagestore": host.storage.additionalImageStores.at(-1),
-    },
+    ...storeStatus(host, path => component(path)),
     graphRoot: host.paths.root,
     graphRootAllocated: total,
     graphRootUsed: place ? total - place.bfree * place.bsize : 0,
-    graphStatus: { "Backing Filesystem": "unknown", "Native Overlay Diff": "true", "Supports d_type": "true", "Using metacopy": "false" },
     imageCopyTmpDir: host.conf.engine.image_copy_tmp_dir ?? "/var/tmp",
     imageStore: { number: host.store.images.list().length },
     runRoot: host.paths.runroot,

@@ -1,4 +1,4 @@
-// system migrate: containers take another OCI runtime; there is nothing else to migrate here.
+// system migrate: containers take another OCI runtime, and how the store mounts is found out anew.
 // Source: podman-system-migrate(1).
 
 import { Fault } from "../base/fault.ts";
@@ -11,6 +11,7 @@ import { endPause } from "./rootless.ts";
 /** @returns the IDs of those that have the new runtime now. @throws Fault "component.missing" for a runtime that is not there */
 export async function migrate(host: Host, newRuntime: string | undefined): Promise<string[]> {
   if (host.rootless) await leaveNamespaces(host);
+  host.store.forgetDriver();
   if (newRuntime === undefined) return [];
   findRuntime({ runtime: newRuntime });
   const records = host.state.containers().filter(({ spec }) => spec.runtime !== newRuntime);

@@ -2,21 +2,12 @@
 // Source: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories"; podman-diff(1).
 
 import { AT_FDCWD, close, findStat, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openat2, readDirectory, type Stat } from "../kernel/files.ts";
-import { getXattr } from "../kernel/xattr.ts";
+import { isOpaque, isWhiteout, opaqueFile, whiteoutPrefix } from "./marks.ts";
 import type { Change } from "./store.ts";
 import { type ByteText, showName, toByteText, toPath } from "./tar/entry.ts";
 
 const typeMask = 0o170000;
 const directoryType = 0o040000;
-
-export const isWhiteout = (stat: Stat): boolean =>
-  (stat.mode & typeMask) === 0o020000 && stat.rdev.major === 0 && stat.rdev.minor === 0;
-
-/** Whether nothing of the layers below shows through this directory. */
-export function isOpaque(target: string | Uint8Array | number): boolean {
-  const mark = getXattr(target, "trusted.overlay.opaque") ?? getXattr(target, "user.overlay.opaque");
-  return mark?.[0] === 0x79;
-}
 
 const isDirectory = (stat: Stat | undefined): boolean => stat !== undefined && (stat.mode & typeMask) === directoryType;
 
@@ -54,6 +45,10 @@ function walk(place: Place, changes: { kind: Change["kind"]; path: ByteText }[])
       if (found !== undefined) changes.push({ kind: "D", path });
       continue;
     }
+    if (name.startsWith(whiteoutPrefix) && below(place.lower, name.slice(whiteoutPrefix.length)).found !== undefined) {
+      changes.push({ kind: "D", path: `${place.path}/${name.slice(whiteoutPrefix.length)}` });
+      continue;
+    }
     const kind = found === undefined ? "A" : "C";
     if (!isDirectory(stat)) {
       changes.push({ kind, path });
@@ -73,20 +68,23 @@ const isSameDirectory = (one: Stat, two: Stat): boolean =>
   one.mtime.sec === two.mtime.sec && one.mtime.nsec === two.mtime.nsec;
 
 /** What the layers would show in a directory that was removed and made again, and what is not in it now. */
-function hiddenNames(upper: ByteText, lower: readonly ByteText[]): ByteText[] {
+export function hiddenNames(upper: ByteText, lower: readonly ByteText[]): ByteText[] {
   const now = new Set(namesIn(upper));
   const names = new Set(lower.flatMap(namesIn));
-  return [...names].filter(name => !now.has(name) && below(lower, name).found !== undefined);
+  return [...names].filter(name => !now.has(name) && !name.startsWith(whiteoutPrefix) && below(lower, name).found !== undefined);
 }
 
 /** What the layers show under a name, and which of their directories make up a directory of that name. */
-function below(lower: readonly ByteText[], name: ByteText): { found: Stat | undefined; through: ByteText[] } {
+export function below(lower: readonly ByteText[], name: ByteText): { found: Stat | undefined; through: ByteText[] } {
   let found: Stat | undefined;
   const through: ByteText[] = [];
   for (const directory of lower) {
     const path = `${directory}/${name}`;
     const stat = findStat(AT_FDCWD, toPath(path));
-    if (stat === undefined) continue;
+    if (stat === undefined) {
+      if (findStat(AT_FDCWD, toPath(`${directory}/${whiteoutPrefix}${name}`)) !== undefined) break;
+      continue;
+    }
     if (isWhiteout(stat) || (found !== undefined && !isDirectory(stat))) break;
     found ??= stat;
     if (!isDirectory(stat)) break;
@@ -99,7 +97,7 @@ function below(lower: readonly ByteText[], name: ByteText): { found: Stat | unde
 function namesIn(directory: ByteText): ByteText[] {
   const fd = openat2(AT_FDCWD, toPath(directory), { flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW });
   try {
-    return readDirectory(fd).map(({ name }) => toByteText(name)).sort();
+    return readDirectory(fd).map(({ name }) => toByteText(name)).filter(name => name !== opaqueFile).sort();
   } finally {
     close(fd);
   }

@@ -34,7 +34,7 @@ export interface Mapping {
 /** Runs `use` with the layers as their mapped owners have them; an overlay made of them lasts longer than `use`. */
 export function withMappedLayers(place: StorePlace, mapping: Mapping, use: (lower: readonly string[]) => void): void {
   const view = emptyView(place, mapping, "mapped");
-  if (!mountMapped(`${place.root}/layers`, mapping, view)) return use(copied(place, mapping));
+  if (!mountMapped(`${place.root}/layers`, mapping, view)) return use(copiedLayers(place, mapping));
   try {
     use(inView(view, mapping.lower));
   } finally {
@@ -103,7 +103,7 @@ function keyOf({ uid, gid }: IdMaps): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 24);
 }
 
-function copied(place: StorePlace, { lower, maps, how }: Mapping): string[] {
+export function copiedLayers(place: StorePlace, { lower, maps, how }: Mapping): string[] {
   const directory = `${mappedPath(place)}/${keyOf(maps)}`;
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   const targetOf = (layer: string): string => `${directory}/${layer.slice(layer.lastIndexOf("/") + 1)}`;
@@ -163,7 +163,7 @@ const revision3 = 0x03000000;
 const revisionMask = 0xff000000;
 
 /** The attribute in its third form, which names whose root the capabilities are for. */
-function forRoot(value: Uint8Array, rootId: number): Uint8Array {
+export function forRoot(value: Uint8Array, rootId: number): Uint8Array {
   const bytes = new Uint8Array(capabilityBytes + 4);
   bytes.set(value.subarray(0, capabilityBytes));
   const view = new DataView(bytes.buffer);

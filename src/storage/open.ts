@@ -7,6 +7,7 @@ import { artifactsSchema, openArtifacts } from "./artifacts.ts";
 import { openBlobs } from "./blobs.ts";
 import { collect, orphans, sweep } from "./collect.ts";
 import { openDatabase } from "./db.ts";
+import { driverOf, forgetDriver } from "./driver.ts";
 import { openImages } from "./images.ts";
 import { openLayers } from "./layers.ts";
 import { takeLease } from "./leases.ts";
@@ -56,6 +57,8 @@ function assemble(place: StorePlace, additional: readonly string[]): Store {
     collect: collectNow,
     orphans: () => orphans(place),
     usage: () => usage(place),
+    driver: () => driverOf(place),
+    forgetDriver: () => forgetDriver(place),
     close: place.close,
   };
 }

@@ -2,7 +2,7 @@
 // Source: Documentation/filesystems/overlayfs.rst, "Upper and Lower".
 
 import { AT_FDCWD, close, findStat, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openat2, readDirectory, unlinkat, utimensat, type Stat } from "../kernel/files.ts";
-import { isOpaque, isWhiteout } from "./changes.ts";
+import { isOpaque, isWhiteout, whiteoutPrefix } from "./marks.ts";
 import { type ByteText, toByteText, toPath } from "./tar/entry.ts";
 
 const typeMask = 0o170000;
@@ -56,7 +56,10 @@ function pruneDirectory(parent: number, { name, stat, below, lower }: Candidate)
 function shown(lower: readonly ByteText[], name: ByteText): Stat | undefined {
   for (const directory of lower) {
     const stat = findStat(AT_FDCWD, toPath(`${directory}/${name}`));
-    if (stat === undefined) continue;
+    if (stat === undefined) {
+      if (findStat(AT_FDCWD, toPath(`${directory}/${whiteoutPrefix}${name}`)) !== undefined) return undefined;
+      continue;
+    }
     return isDirectory(stat) && !isWhiteout(stat) ? stat : undefined;
   }
   return undefined;

@@ -6,16 +6,17 @@ import type { Digest } from "../base/digest.ts";
 import { errnoOf, Fault } from "../base/fault.ts";
 import { outsideId } from "../base/id-mapping.ts";
 import { lockFile } from "../kernel/locks.ts";
-import { isMountpoint, mountOverlay, unmountAll } from "../kernel/mounts.ts";
-import { bindMount } from "../kernel/mounts.ts";
+import { bindMount, isMountpoint, unmountAll } from "../kernel/mounts.ts";
 import { moveToTrash } from "./collect.ts";
+import { isCopied, mountCopied, refreshDifference, wholeCopy } from "./copied-root.ts";
+import { driverOf, forgetDriver, mountBy, type Driver } from "./driver.ts";
+import { settleMarks } from "./fuse-overlay.ts";
 import { rootAttributes } from "./layers.ts";
 import { takeLease } from "./leases.ts";
 import { randomName, rootPath, spreadTrees, type StorePlace } from "./place.ts";
-import { privilege } from "./privilege.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
-import { mapsOf, withMappedLayers, withMappedRoot } from "./mapped.ts";
+import { copiedLayers, mapsOf, withMappedLayers, withMappedRoot } from "./mapped.ts";
 import { pruneUpper } from "./prune-upper.ts";
 import { tarOfDiff } from "./tar/tree.ts";
 import { removePath, treeBytes } from "./tree.ts";
@@ -39,7 +40,11 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     });
   };
   const merged = (id: string): string => `${rootPath(place, id)}/merged`;
-  const upper = (id: string): string => `${rootPath(place, id)}/diff`;
+  /** What differs from the layers; of a root that is a copy, made by comparing. */
+  const upper = (id: string): string => {
+    if (isCopied(rootPath(place, id))) locked(place, id, () => refreshDifference(rootPath(place, id), lowers(need(id))));
+    return upperPath(place, id);
+  };
   const rootOf = (found: RootRow): StoredRoot => ({
     id: found.id,
     topLayer: found.layer ?? undefined,
@@ -60,20 +65,23 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     isVolatile: id => fs.existsSync(`${rootPath(place, id)}/work/work/incompat/volatile`),
     path: merged,
     upperPath: upper,
-    overlayPaths: id => ({ lower: lowers(need(id)), upper: upper(id), work: `${rootPath(place, id)}/work` }),
+    driver: id => (isCopied(rootPath(place, id)) ? "copy" : driverOf(place)),
+    overlayPaths: id => ({ lower: lowers(need(id)), upper: upperPath(place, id), work: `${rootPath(place, id)}/work` }),
     remove: (id, trash) => row(id) !== undefined && remove(place, id, trash),
     changes: (id, how) => changesOf(upper(id), lowers(need(id)), how),
     takeUpper(id, lease) {
       const lower = lowers(need(id));
-      const taken = takeUpper(place, id, lease);
+      const taken = takeUpper(place, { id, lower }, lease);
       if (lower.length > 0) pruneUpper(taken, lower);
       return taken;
     },
     diff: (id, options) => tarOfDiff(upper(need(id).id), options),
     size: id => treeBytes(upper(need(id).id)),
-    mountLayers: (top, target) => mountLayers(layers.trees(top), target),
+    mountLayers: (top, target) => mountLayers(place, layers.trees(top), target),
   };
 }
+
+const upperPath = (place: StorePlace, id: string): string => `${rootPath(place, id)}/diff`;
 
 function create(place: StorePlace, layers: Layers, { id, topLayer, large }: CreateRoot): void {
   if (!idShape.test(id)) throw new Fault("usage.invalid", `cannot create a root for ${JSON.stringify(id)}: not a container ID`);
@@ -146,36 +154,60 @@ function mountCounted(place: StorePlace, { root, lower, how }: Mounting): string
 const countOf = (place: StorePlace, id: string): number =>
   Math.max(1, place.db.query<{ mounts: number }, [string]>("SELECT mounts FROM roots WHERE id = ?").get(id)?.mounts ?? 1);
 
-function mountRoot(place: StorePlace, { root, lower, how }: Mounting): void {
-  const own = rootPath(place, root.id);
-  const maps = mapsOf(how);
-  if (maps && how.keepsOwners) {
-    return withMappedRoot(place, { id: root.id, lower, maps, how }, (mapped, layers) => overlayRoot(own, layers, { ...how, writable: mapped }));
+/** A store that was moved may need another way than the one it had. */
+function mountRoot(place: StorePlace, mounting: Mounting): void {
+  const before = driverOf(place);
+  try {
+    mountBest(place, mounting);
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || thrown.errno === undefined || before === "copy") throw thrown;
+    forgetDriver(place);
+    if (driverOf(place) === before) throw thrown;
+    mountBest(place, mounting);
   }
-  if (maps) fs.chownSync(`${own}/diff`, outsideId(0, maps.uid) ?? 0, outsideId(0, maps.gid) ?? 0);
-  if (maps && lower.length > 0) withMappedLayers(place, { id: root.id, lower, maps, how }, mapped => overlayRoot(own, mapped, how));
-  else overlayRoot(own, lower, how);
 }
 
-/** @param lower top layer first @param how with `writable`: where the root's own directories are reached, if not in `own` */
-function overlayRoot(own: string, lower: readonly string[], how: MountRoot & { readonly writable?: string }): void {
-  const writable = how.writable ?? own;
+function mountBest(place: StorePlace, { root, lower, how }: Mounting): void {
+  const own = rootPath(place, root.id);
+  const maps = mapsOf(how);
+  const driver = isCopied(own) ? "copy" : driverOf(place);
+  if (maps && how.keepsOwners) return mountWithOwners(place, driver, { root, lower, how });
+  if (maps) fs.chownSync(`${own}/diff`, outsideId(0, maps.uid) ?? 0, outsideId(0, maps.gid) ?? 0);
+  if (driver === "copy") return mountCopied(place, { ...how, own, lower, maps });
+  const mapping = maps && lower.length > 0 ? { id: root.id, lower, maps, how } : undefined;
+  if (mapping === undefined) overlayRoot(driver, { own, lower, how });
+  // Its process lives outside the view, and longer.
+  else if (driver === "fuse-overlayfs") overlayRoot(driver, { own, lower: copiedLayers(place, mapping), how });
+  else withMappedLayers(place, mapping, mapped => overlayRoot(driver, { own, lower: mapped, how }));
+}
+
+function mountWithOwners(place: StorePlace, driver: Driver, { root, lower, how }: Mounting): void {
+  if (driver !== "overlay") {
+    throw new Fault("usage.unsupported", `cannot give this run a user namespace of its own: the store works by ${driver}`, { hint: "run it with --userns host" });
+  }
+  const own = rootPath(place, root.id);
+  withMappedRoot(place, { id: root.id, lower, maps: mapsOf(how)!, how }, (writable, layers) => overlayRoot(driver, { own, lower: layers, how, writable }));
+}
+
+interface Overlaying {
+  readonly own: string;
+  /** Top layer first. */
+  readonly lower: readonly string[];
+  readonly how: MountRoot;
+  /** Where the root's own directories are reached, if not in `own`. */
+  readonly writable?: string;
+}
+
+function overlayRoot(driver: Exclude<Driver, "copy">, { own, lower, how, writable = own }: Overlaying): void {
   // A volatile mount that was not unmounted in order leaves a mark that would refuse the next one.
   removePath(`${own}/work/work/incompat`);
   if (lower.length === 0) fs.mkdirSync(`${own}/empty`, { recursive: true, mode: 0o755 });
-  const userxattr = privilege().overlayMarks === "user.";
-  mountOverlay({
+  mountBy(driver, {
     lower: lower.length === 0 ? [`${writable}/empty`] : lower,
     upper: `${writable}/diff`,
     work: `${writable}/work`,
     target: `${own}/merged`,
-    options: {
-      // With marks in users' attributes the kernel follows no redirects, and refuses any word about them.
-      ...(userxattr ? { userxattr } : { redirectDir: "off" as const }),
-      volatile: how.volatile ?? false,
-      readOnly: how.readOnly ?? false,
-      ...(how.label ? { context: how.label } : {}),
-    },
+    options: { volatile: how.volatile ?? false, readOnly: how.readOnly ?? false, ...(how.label ? { context: how.label } : {}) },
   });
 }
 
@@ -208,18 +240,23 @@ function remove(place: StorePlace, id: string, trash?: Lease): boolean {
   });
 }
 
-function takeUpper(place: StorePlace, id: string, lease: Lease): string {
+function takeUpper(place: StorePlace, { id, lower }: { id: string; lower: readonly string[] }, lease: Lease): string {
+  const own = rootPath(place, id);
   const taken = `${lease.directory}/${randomName()}`;
   locked(place, id, () => {
-    unmountAll(`${rootPath(place, id)}/merged`);
-    fs.renameSync(`${rootPath(place, id)}/diff`, taken);
+    unmountAll(`${own}/merged`);
+    if (isCopied(own)) refreshDifference(own, lower);
+    fs.renameSync(`${own}/diff`, taken);
   });
   remove(place, id);
+  if (driverOf(place) === "fuse-overlayfs") settleMarks(taken);
   return taken;
 }
 
 /** Overlay wants two layers where nothing is writable. */
-function mountLayers(lower: readonly string[], target: string): void {
+function mountLayers(place: StorePlace, lower: readonly string[], target: string): void {
   if (lower.length === 1) return bindMount(lower[0]!, target, { readOnly: true });
-  mountOverlay({ lower, target, options: { readOnly: true, userxattr: privilege().overlayMarks === "user." } });
+  const driver = driverOf(place);
+  if (driver === "copy") bindMount(wholeCopy(place, lower), target, { readOnly: true });
+  else mountBy(driver, { lower, target, options: { readOnly: true } });
 }

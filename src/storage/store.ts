@@ -6,6 +6,7 @@ import type { Digest } from "../base/digest.ts";
 import type { IdMapping } from "../base/container-spec.ts";
 import type { Compression } from "../base/media-types.ts";
 import type { ChangesHow } from "./changes.ts";
+import type { Driver } from "./driver.ts";
 import type { TreeOptions } from "./tar/tree.ts";
 
 export interface StoreOptions {
@@ -47,6 +48,10 @@ export interface Store {
   orphans(): string[];
   /** Bytes and counts, for `system df` and `info`. */
   usage(): StoreUsage;
+  /** How roots come together from layers here; found out by trying where it is not known yet. */
+  driver(): Driver;
+  /** The next mount finds it out anew. */
+  forgetDriver(): void;
   close(): void;
 }
 
@@ -376,6 +381,8 @@ export interface Roots {
   path(id: string): string;
   /** The writable layer's own directory. */
   upperPath(id: string): string;
+  /** How it is or would be mounted: a root that is a copy stays one. */
+  driver(id: string): Driver;
   /** The directories of an overlay mount of it; `lower` uppermost first, empty for a root of no image. */
   overlayPaths(id: string): { readonly lower: readonly string[]; readonly upper: string; readonly work: string };
   /** Unmounts by force and removes; true when it was there. */

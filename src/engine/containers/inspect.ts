@@ -1,6 +1,7 @@
 // inspect: podman's JSON of one container, whole.
 // Source: podman-container-inspect(1).
 
+import { driverName } from "../store-status.ts";
 import { Fault } from "../../base/fault.ts";
 import type { Host } from "../host.ts";
 import { find } from "./lookup.ts";
@@ -48,7 +49,8 @@ function sizes(host: Host, { id, spec }: ContainerRecord): { SizeRw: number; Siz
 
 function graphDriver(host: Host, { id, spec }: ContainerRecord): Record<string, unknown> {
   const { roots } = host.store;
-  if (spec.rootfs || !roots.find(id)) return { Name: "overlay", Data: {} };
+  if (spec.rootfs || !roots.find(id)) return { Name: driverName(host.store.driver()), Data: {} };
+  if (roots.driver(id) === "copy") return { Name: "vfs", Data: { dir: roots.path(id) } };
   const { lower, upper, work } = roots.overlayPaths(id);
   const lowers = lower.length > 0 ? { LowerDir: lower.join(":") } : {};
   const mounted = roots.isMounted(id) ? { MergedDir: roots.path(id) } : {};

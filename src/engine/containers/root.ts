@@ -6,10 +6,11 @@ import { Fault } from "../../base/fault.ts";
 import { insideId, outsideId, type IdMaps } from "../../base/id-mapping.ts";
 import { findImage } from "../../image/resolve.ts";
 import { AT_FDCWD, closeQuietly, O_RDONLY, openat2 } from "../../kernel/files.ts";
-import { bindMount, idmapMount, isMountpoint, mount, mountOverlay, MS_NODEV, MS_NOEXEC, MS_NOSUID, umount2, unmountAll } from "../../kernel/mounts.ts";
+import { bindMount, idmapMount, isMountpoint, mount, MS_NODEV, MS_NOEXEC, MS_NOSUID, umount2, unmountAll } from "../../kernel/mounts.ts";
 import { isTerminal } from "../../kernel/terminal.ts";
 import { geteuid } from "../../kernel/users.ts";
 import { identityOf } from "../../runtime/identity.ts";
+import { mountOver } from "../../storage/driver.ts";
 import type { MountRoot } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
 import { imagePath, mountImage, unmountImage } from "../images-mount.ts";
@@ -43,7 +44,7 @@ function overlayOver(base: string, lower: string, how: { options?: readonly stri
   const given = (key: string) => how.options?.find(option => option.startsWith(`${key}=`))?.slice(key.length + 1);
   const { upper, work, merged } = overlayDirectories(base);
   if (isMountpoint(merged)) umount2(merged, detach);
-  mountOverlay({ lower: [lower], upper: given("upperdir") ?? upper, work: given("workdir") ?? work, target: merged, ...(how.label ? { options: { context: how.label } } : {}) });
+  mountOver({ lower: [lower], upper: given("upperdir") ?? upper, work: given("workdir") ?? work, target: merged, ...(how.label ? { options: { context: how.label } } : {}) });
   return merged;
 }
 

@@ -6,7 +6,7 @@ import {
   readlinkat, type Stat, tryOpenat2,
 } from "../../kernel/files.ts";
 import { getXattr, listXattrs, type XattrTarget } from "../../kernel/xattr.ts";
-import { isOpaque, isWhiteout } from "../changes.ts";
+import { isOpaque, isOverlayMark, isWhiteout, opaqueFile } from "../marks.ts";
 import { type ByteText, type EntryKind, toByteText, toPath } from "./entry.ts";
 import { tarEnd, tarHeader, tarPadding, type WrittenEntry } from "./writer.ts";
 
@@ -83,7 +83,7 @@ interface Walk {
 function* directory(walk: Walk, fd: number, path: ByteText): Generator<Uint8Array> {
   for (const name of readDirectory(fd).map(entry => toByteText(entry.name)).sort()) {
     const inside = path === "" ? name : `${path}/${name}`;
-    if (walk.options.leaveOut?.has(inside)) continue;
+    if (walk.options.leaveOut?.has(inside) || (walk.options.whiteouts && name === opaqueFile)) continue;
     yield* node(walk, fd, { name, inside });
   }
 }
@@ -126,7 +126,7 @@ function* subdirectory(walk: Walk, dirfd: number, found: Found & { inside: ByteT
   if (fd < 0) return;
   try {
     yield header(walk, entryOf(found));
-    if (walk.options.whiteouts && isOpaque(fd)) yield header(walk, emptyFile(`${found.name}/.wh..wh..opq`, found.stat));
+    if (walk.options.whiteouts && isOpaque(fd)) yield header(walk, emptyFile(`${found.name}/${opaqueFile}`, found.stat));
     yield* directory(walk, fd, found.inside);
   } finally {
     close(fd);
@@ -186,7 +186,7 @@ function xattrsOf(target: XattrTarget): Map<string, Uint8Array> | undefined {
   const kept = new Map<string, Uint8Array>();
   for (const name of listXattrs(target)) {
     const travels = name === "security.capability" || name === "security.ima" || name.startsWith("user.");
-    if (!travels || name.startsWith("user.overlay.")) continue;
+    if (!travels || isOverlayMark(name)) continue;
     const value = getXattr(target, name);
     if (value !== undefined) kept.set(name, value);
   }

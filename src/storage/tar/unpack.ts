@@ -4,13 +4,14 @@
 import { Fault } from "../../base/fault.ts";
 import {
   close, closeQuietly, fchmod, fchmodat, fchown, fchownat, findStat, ftruncate, handlePath, linkat, mkdirat, mknodat,
-  O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY, openat2, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
-  symlinkat, tryOpenat2, utimensat, writeAll,
+  O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY, openat2, readDirectory, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
+  symlinkat, tryOpenat2, unlinkat, utimensat, writeAll,
 } from "../../kernel/files.ts";
 import { callFault } from "../../kernel/syscall.ts";
 import { setXattr, type XattrTarget } from "../../kernel/xattr.ts";
+import { isWhiteout, markDeleted, markOpaque, whiteoutPrefix } from "../marks.ts";
 import { removeTree } from "../tree.ts";
-import { type ByteText, showName, type TarEntry, toPath } from "./entry.ts";
+import { type ByteText, showName, type TarEntry, toByteText, toPath } from "./entry.ts";
 import { cleanName, splitPath } from "./names.ts";
 import type { TarHandler } from "./reader.ts";
 
@@ -23,7 +24,7 @@ export interface UnpackOptions {
   readonly lenient: boolean;
   /** Owners that cannot be are passed over: where there is one ID only. */
   readonly singleOwner?: boolean;
-  /** Whiteouts become overlay's; or they delete what is there; or they are files as others (for trees that are not layers). */
+  /** Whiteouts become overlay's; or they delete what is there (an opaque directory's mark must come first in it); or they are files as others (for trees that are not layers). */
   readonly whiteouts: "overlay" | "apply" | "keep";
 }
 
@@ -47,6 +48,8 @@ export class Unpacker implements TarHandler {
   readonly #directories: { path: ByteText; entry: TarEntry }[] = [];
   #entry: TarEntry | undefined;
   #file = -1;
+  /** The file system took no mark of overlay's. */
+  #hasMarkFiles = false;
   root: RootAttributes | undefined;
   /** Outside /dev. */
   readonly refusedDevices: string[] = [];
@@ -61,7 +64,7 @@ export class Unpacker implements TarHandler {
     if (path === "") return this.#rootEntry(entry);
     const { directory, name } = splitPath(path);
     const parent = this.#handle(directory);
-    if (name.startsWith(".wh.") && this.#options.whiteouts !== "keep") return this.#whiteout({ directory, parent, name: name.slice(4) });
+    if (name.startsWith(whiteoutPrefix) && this.#options.whiteouts !== "keep") return this.#whiteout({ directory, parent, name: name.slice(4) });
     switch (entry.kind) {
       case "file":
         return this.#create(parent, name);
@@ -181,6 +184,7 @@ export class Unpacker implements TarHandler {
 
   #create(parent: number, name: ByteText): void {
     const path = toPath(name);
+    this.#takeMarkFile(parent, name);
     const how = { flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600 };
     let fd = tryOpenat2(parent, path, how);
     if (fd === -eexist) {
@@ -194,7 +198,7 @@ export class Unpacker implements TarHandler {
   #makeDirectory(parent: number, name: ByteText): void {
     const found = findStat(parent, toPath(name));
     if (found !== undefined && (found.mode & 0o170000) === 0o040000) return;
-    const wasWhiteout = found !== undefined && isWhiteout(found);
+    const wasWhiteout = this.#takeMarkFile(parent, name) || (found !== undefined && isWhiteout(found));
     if (found !== undefined) this.#clear(parent, name);
     mkdirat(parent, toPath(name), 0o700);
     if (wasWhiteout) this.#markOpaque(handlePath(parent, toPath(name)));
@@ -204,6 +208,7 @@ export class Unpacker implements TarHandler {
   #place(parent: number, name: ByteText, make: () => void): void {
     const entry = this.#entry!;
     const path = toPath(name);
+    this.#takeMarkFile(parent, name);
     if (findStat(parent, path) !== undefined) this.#clear(parent, name);
     make();
     this.#own(entry, () => fchownat(parent, path, entry));
@@ -242,6 +247,7 @@ export class Unpacker implements TarHandler {
     const entry = this.#entry!;
     const target = cleanName(entry.linkName);
     if (target === path) return;
+    this.#takeMarkFile(parent, name);
     // Before anything is opened: making way lets handles go.
     if (findStat(parent, toPath(name)) !== undefined) this.#clear(parent, name);
     const { directory, name: last } = splitPath(target);
@@ -265,23 +271,32 @@ export class Unpacker implements TarHandler {
     }
     if (this.#options.whiteouts === "apply") return this.#clear(parent, name);
     const found = findStat(parent, toPath(name));
-    if (found === undefined) return mknodat(parent, toPath(name), types.character);
-    if ((found.mode & 0o170000) === 0o040000) this.#markOpaque(handlePath(parent, toPath(name)));
+    if (found === undefined) {
+      if (markDeleted(parent, name) !== name) this.#hasMarkFiles = true;
+    } else if ((found.mode & 0o170000) === 0o040000) this.#markOpaque(handlePath(parent, toPath(name)));
   }
 
   #opaque(directory: ByteText): void {
-    if (this.#options.whiteouts === "apply") return;
     const flags = O_RDONLY | O_DIRECTORY;
     const fd = openat2(this.#options.rootFd, directory === "" ? "." : toPath(directory), { flags, resolve: confined });
     try {
-      this.#markOpaque(fd);
+      if (this.#options.whiteouts === "apply") for (const { name } of readDirectory(fd)) this.#clear(fd, toByteText(name));
+      else this.#markOpaque(fd);
     } finally {
       close(fd);
     }
   }
 
+  /** Where deletions are files, what comes in their place must take them away. True where there was one. */
+  #takeMarkFile(parent: number, name: ByteText): boolean {
+    const mark = toPath(`${whiteoutPrefix}${name}`);
+    if (!this.#hasMarkFiles || findStat(parent, mark) === undefined) return false;
+    unlinkat(parent, mark);
+    return true;
+  }
+
   #markOpaque(target: XattrTarget): void {
-    setXattr(target, `${this.#options.overlayMarks}overlay.opaque`, new Uint8Array([0x79]));
+    markOpaque(target, this.#options.overlayMarks);
   }
 
   #attributes(target: XattrTarget, entry: TarEntry): void {
@@ -307,9 +322,6 @@ export class Unpacker implements TarHandler {
     }
   }
 }
-
-const isWhiteout = (stat: { mode: number; rdev: { major: number; minor: number } }): boolean =>
-  (stat.mode & 0o170000) === types.character && stat.rdev.major === 0 && stat.rdev.minor === 0;
 
 const refused = (entry: TarEntry, reason: string): Fault =>
   new Fault("layer.malformed", `cannot unpack "${showName(entry.name)}": ${reason}`, {
