@@ -1,5 +1,6 @@
 // Host: one opened store with its configuration; every engine function takes it first. Everything in it opens on first use.
 
+import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
 import { log } from "../base/log.ts";
@@ -139,12 +140,15 @@ export function openHost(options: HostOptions = {}): Host {
   }));
   const storage = once(() => readStorageConf({ env: process.env, rootless, ...(options.storageOptions ? { options: options.storageOptions } : {}) }));
   const paths = pathsOf(options, user, { conf, storage });
-  const store = once(() => openStore({
-    root: paths.root,
-    runroot: paths.runroot,
-    additional: storage().additionalImageStores.filter(path => path !== paths.root),
-    ...(options.ownsProcess ? { ownsProcess: true } : {}),
-  }));
+  const store = once(() => {
+    if (options.ownsProcess) releaseOwnCode();
+    return openStore({
+      root: paths.root,
+      runroot: paths.runroot,
+      additional: storage().additionalImageStores.filter(path => path !== paths.root),
+      ...(options.ownsProcess ? { ownsProcess: true } : {}),
+    });
+  });
   const state = once(() => {
     store().migrate("engine", 1, stateSchema);
     store().migrate("working", 1, workingSchema);

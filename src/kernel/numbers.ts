@@ -83,6 +83,7 @@ export const numbers = {
   inotify_init1: [294, 26],
   perf_event_open: [298, 241],
   prlimit64: [302, 261],
+  madvise: [28, 233],
   sync_file_range: [277, 84],
   syncfs: [306, 267],
   sethostname: [170, 161],
