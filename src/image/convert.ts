@@ -3,7 +3,7 @@
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { mediaTypes } from "../base/media-types.ts";
-import type { Descriptor } from "../base/oci-image.ts";
+import type { Descriptor, Index } from "../base/oci-image.ts";
 import { layerCompression, rawManifest } from "./manifest.ts";
 import type { ParsedManifest, RawManifest } from "./manifest.ts";
 import type { Cargo } from "./source.ts";
@@ -61,21 +61,32 @@ export function withLayers(cargo: Cargo, packed: ReadonlyMap<Digest, Descriptor>
   return convertManifest({ ...cargo, manifest: { ...cargo.manifest, layers } }, mediaType);
 }
 
-/** The same index with its members as they were written, in the given type; the very same where nothing differs. */
+/** Says of an entry of an index that its layers are packed as zstd. */
+export const zstdMark = "io.github.containers.compression.zstd";
+
+/** Those that know no zstd take the first entry of their platform, so marked ones come last. */
+const inOrder = (entries: readonly Descriptor[]): Descriptor[] => {
+  const isMarked = ({ annotations }: Descriptor): boolean => annotations?.[zstdMark] === "true";
+  return [...entries.filter(entry => !isMarked(entry)), ...entries.filter(isMarked)];
+};
+
+/** The same index with its members as they were written, in the given type, and those that were added; the very same where nothing differs. */
 export function convertIndex(
   { index, raw }: ParsedManifest & { kind: "index" },
   written: ReadonlyMap<Digest, RawManifest>,
-  mediaType: string,
+  { mediaType, added = [] }: { mediaType: string; added?: Index["manifests"] },
 ): RawManifest {
-  const isSame = [...written].every(([digest, member]) => member.digest === digest);
+  const isSame = added.length === 0 && [...written].every(([digest, member]) => member.digest === digest);
   if (isSame && mediaType === raw.mediaType) return raw;
   if (isSame && written.size === 0) return raw;
   const manifests = index.manifests.map(entry => {
     const member = written.get(entry.digest);
     return member ? { ...entry, mediaType: member.mediaType, digest: member.digest, size: member.bytes.length } : entry;
   });
-  const annotations = index.annotations && mediaType === mediaTypes.ociIndex ? { annotations: index.annotations } : {};
-  return rawManifest(new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, manifests, ...annotations })), mediaType);
+  const { annotations, artifactType, subject } = index;
+  const ofOci = mediaType === mediaTypes.ociIndex ? { ...(artifactType ? { artifactType } : {}), ...(subject ? { subject } : {}), ...(annotations ? { annotations } : {}) } : {};
+  const all = added.length === 0 ? manifests : inOrder([...manifests, ...added]);
+  return rawManifest(new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, manifests: all, ...ofOci })), mediaType);
 }
 
 /** A cargo whose manifest is written anew from its parts. */

@@ -15,7 +15,7 @@ import { layerCompression, needImageConfig, readManifest } from "./manifest.ts";
 import type { ParsedManifest, RawManifest } from "./manifest.ts";
 import { choosePlatform } from "./platform.ts";
 import { packLayers, packingOf } from "./pack.ts";
-import type { PackedLayers, Packing } from "./pack.ts";
+import type { PackFormat, PackedLayers, Packing } from "./pack.ts";
 import type { PlatformChoice } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import type { ReferrersWish } from "./referrers.ts";
@@ -31,6 +31,8 @@ export interface CopyOptions {
   readonly mediaType?: string;
   /** How layers are to be packed, where the sink packs any. */
   readonly packing?: Packing;
+  /** Of an index copied whole: further instances with their layers packed so, for each platform that has none. */
+  readonly addCompression?: readonly PackFormat[];
   /** Fail where the manifest would have to change. */
   readonly preserveDigests?: boolean;
   /** Bring what refers to what is copied: signatures, bills of materials, attestations. */
@@ -106,6 +108,11 @@ async function copyTop(trip: Trip): Promise<Copied> {
   const raw = await source.manifest();
   if (isSchema1(raw)) return copySchema1(raw, trip);
   const top = readManifest(raw);
+  if (options.addCompression?.length) {
+    const { checkVariantsFit } = await import("./compression-variants.ts");
+    const isWhole = top.kind === "index" && options.instances === "all" && sink.takesIndex === true;
+    checkVariantsFit({ mediaType: options.mediaType, isWhole, takes: sink.mediaTypes });
+  }
   if (top.kind === "index" && options.instances !== undefined && options.instances !== "system") {
     if (sink.takesIndex) return copyIndex(top, trip);
     if (options.preserveDigests) throw cannotPreserve(top.raw, `${sink.name} takes no image index`);
@@ -166,13 +173,31 @@ async function copyIndex(top: ParsedManifest & { kind: "index" }, trip: Trip): P
     const { raw } = await copyOne(await member(source, entry), { ...trip, instance: entry.digest, isMember: true });
     written.set(entry.digest, raw);
   }
-  const raw = convertIndex(top, written, indexType(top.raw, sink, options));
+  const added = await addVariants(entries, { trip, written });
+  const raw = convertIndex(top, written, added.length > 0 ? { mediaType: mediaTypes.ociIndex, added } : { mediaType: indexType(top.raw, sink, options) });
   if (raw !== top.raw) refuseChange(top.raw, { options, signatures, why: "its members had to be converted" });
   options.onProgress?.({ kind: "manifest", list: true });
   await sink.finishIndex(raw);
   trip.onWritten?.(top.raw.digest, raw.digest);
   await putSignatures(signatures, raw, { trip, member: false });
   return { raw };
+}
+
+/** They are of OCI's type; signatures are those of other manifests, and stay behind. */
+async function addVariants(entries: Index["manifests"], { trip, written }: { trip: Trip; written: ReadonlyMap<Digest, RawManifest> }): Promise<Index["manifests"]> {
+  const { addCompression = [], referrers: _referrers, ...options } = trip.options;
+  if (addCompression.length === 0) return [];
+  const { missingVariants, variantEntry } = await import("./compression-variants.ts");
+  const added: Index["manifests"][number][] = [];
+  for (const variant of missingVariants(entries, written, addCompression)) {
+    const { entry: { digest }, format } = variant;
+    const { raw } = await copyOne(await member(trip.source, variant.entry), {
+      ...trip, instance: digest, isMember: true,
+      options: { ...options, preserveDigests: false, removeSignatures: true, mediaType: mediaTypes.ociManifest, packing: { format } },
+    });
+    added.push(variantEntry(variant, raw));
+  }
+  return added;
 }
 
 /** The index's type goes with its members'. */

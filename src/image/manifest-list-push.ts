@@ -22,6 +22,7 @@ export interface PushList {
   readonly all: boolean;
   readonly mediaType?: string;
   readonly packing?: Packing;
+  readonly addCompression?: CopyOptions["addCompression"];
   readonly removeSignatures?: boolean;
   readonly openStore?: World["openStore"];
   readonly signing?: Pick<CopyOptions, "sign">;
@@ -32,11 +33,12 @@ export interface PushList {
 export async function pushList(list: ManifestList, destination: ImageName, request: PushList): Promise<Digest> {
   const { store, system, all, mediaType, packing, onProgress, signing } = request;
   const world: World = { store, system, ...(request.openStore ? { openStore: request.openStore } : {}) };
-  const sink = await openSink(destination, world, packing ? { packsLayers: true } : {});
+  const sink = await openSink(destination, world, packing || request.addCompression ? { packsLayers: true } : {});
   const { raw } = await copyImage(listSource(list, world), sink, {
     instances: all ? "all" : "index-only",
     ...(mediaType ? { mediaType } : {}),
     ...(packing ? { packing } : {}),
+    ...(request.addCompression ? { addCompression: request.addCompression } : {}),
     ...(request.removeSignatures ? { removeSignatures: true } : {}),
     ...signing,
     ...(onProgress ? { onProgress } : {}),

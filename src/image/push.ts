@@ -31,6 +31,8 @@ export interface PushRequest {
   /** Given the name it goes to, where it has one. */
   readonly signer?: (identity: Reference | undefined) => Promise<Pick<CopyOptions, "sign">>;
   readonly openStore?: World["openStore"];
+  /** Of a manifest list: further instances with layers packed so. */
+  readonly addCompression?: CopyOptions["addCompression"];
   /** Of a manifest list: its members too. */
   readonly all?: boolean;
 }

@@ -2,15 +2,16 @@
 // Source: podman-manifest-push(1), buildah-manifest-push(1).
 
 import { writeFileSync } from "node:fs";
+import { withRetries } from "../../base/retries.ts";
 import { list, natural, text, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
 import { removeImagesOf } from "../../engine/images.ts";
 import { getList } from "../../image/manifest-list.ts";
-import { packingFormat } from "../../image/pack.ts";
+import { packingFormat, type Packing } from "../../image/pack.ts";
 import { push } from "../../image/push.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { imageSystem, progressOf } from "../pulling.ts";
+import { imageSystem, progressOf, retriesOf } from "../pulling.ts";
 import { authfile, certDir, creds } from "../shared-flags.ts";
 import { signerOf, signingFlags } from "../signing.ts";
 import { imageNames } from "../suggest.ts";
@@ -47,25 +48,37 @@ export default verb({
   async run({ context, flags, given, operands }) {
     const [name, destination] = operands as [string, string?];
     if (flags.insecure && given.has("tlsVerify")) throw refuse("--insecure may not be used with --tls-verify");
-    if (flags.addCompression.length > 0) throw refuse("cannot use --add-compression: it is not part of this version", "push with --compression-format");
     const system = imageSystem(context, flags.insecure ? { ...flags, tlsVerify: false } : flags, flags.insecure ? new Set([...given, "tlsVerify"]) : given);
     if (flags.format === "v2s1") throw refuse('unknown format "v2s1". Choose on of the supported formats: \'oci\' or \'v2s2\'');
     const found = getList(context.host.store, name, context.host.imageSystem);
     const { openHost } = await import("../../engine/host.ts");
-    const level = flags.compressionLevel === undefined ? {} : { level: flags.compressionLevel };
-    const digest = await push(found.names[0] ?? found.id, destination ?? name, {
+    const addCompression = (given.has("addCompression") ? flags.addCompression : context.host.conf.engine.add_compression ?? []).map(packingFormat);
+    const digest = await withRetries(retriesOf({ context, flags, given }), () => push(found.names[0] ?? found.id, destination ?? name, {
       store: context.host.store,
       system,
       all: flags.all,
       ...(flags.format ? { format: flags.format } : {}),
-      ...(flags.compressionFormat ? { packing: { format: packingFormat(flags.compressionFormat), ...level } } : {}),
+      ...packingOf(flags),
+      ...(addCompression.length > 0 ? { addCompression } : {}),
       removeSignatures: flags.removeSignatures,
       signer: (identity) => signerOf(flags, identity),
       openStore: ({ root, runroot }) => openHost({ root, ...(runroot === undefined ? {} : { runroot }) }).store,
       onProgress: progressOf(context, flags.quiet),
-    });
+    }));
     if (flags.digestfile) writeFileSync(flags.digestfile, digest, { mode: 0o644 });
     if (flags.rm) for (const fault of (await removeImagesOf(context.host, [found.id], { force: true })).faults) throw fault;
     if (!isBuildah(context) && !flags.quiet) context.out(digest);
   },
 });
+
+/** Layers of the store go as they are kept, unless another format was asked for; plain ones are packed where anything was said. */
+function packingOf({ compressionFormat, compressionLevel, forceCompression }: { compressionFormat?: string | undefined; compressionLevel?: number | undefined; forceCompression: boolean }): { packing?: Packing } {
+  if (!compressionFormat && compressionLevel === undefined && !forceCompression) return {};
+  return {
+    packing: {
+      isForced: true,
+      ...(compressionFormat ? { format: packingFormat(compressionFormat) } : {}),
+      ...(compressionLevel === undefined ? {} : { level: compressionLevel }),
+    },
+  };
+}
