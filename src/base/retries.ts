@@ -15,7 +15,7 @@ export interface Retries {
 const waitMsMax = 600_000;
 
 /** Says at the level of warnings why, and how long it waits. */
-export async function withRetries<T>({ times, delayMs }: Retries, work: () => Promise<T>): Promise<T> {
+export async function withRetries<T>({ times, delayMs }: Retries = { times: 0 }, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();

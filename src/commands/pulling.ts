@@ -49,7 +49,8 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
     ...(flags.creds ? { credentials: readCredentials(flags.creds) } : {}),
     ...(given.has("tlsVerify") && flags.tlsVerify !== undefined ? { tlsVerify: flags.tlsVerify } : {}),
     ...(flags.signaturePolicy ? { signaturePolicy: flags.signaturePolicy } : {}),
-    ...(given.has("retry") && flags.retry !== undefined ? { retries: flags.retry } : {}),
+    ...(given.has("retry") && flags.retry === 0 ? { retries: 0 } : {}),
+    again: retriesOf({ context, flags, given }),
     ...(platform ? { platform } : {}),
     ...(flags.decryptionKey?.length ? { decryptionKeys: flags.decryptionKey } : {}),
   };

@@ -56,8 +56,15 @@ export function variantEntry({ entry, format }: Variant, raw: RawManifest): Entr
   return { ...rest, mediaType: raw.mediaType, digest: raw.digest, size: raw.bytes.length, ...(Object.keys(marked).length > 0 ? { annotations: marked } : {}) };
 }
 
+interface Fit {
+  readonly mediaType: string | undefined;
+  readonly isWhole: boolean;
+  /** Manifest types of the destination; absent: any. */
+  readonly takes: readonly string[] | undefined;
+}
+
 /** Only an index of OCI's can say how an instance is compressed. @throws Fault "usage.invalid" */
-export function checkVariantsFit({ mediaType = mediaTypes.ociManifest, isWhole, takes }: { mediaType: string | undefined; isWhole: boolean; takes: readonly string[] | undefined }): void {
+export function checkVariantsFit({ mediaType = mediaTypes.ociManifest, isWhole, takes }: Fit): void {
   const { ociManifest } = mediaTypes;
   if (isWhole && mediaType === ociManifest && (takes?.includes(ociManifest) ?? true)) return;
   throw new Fault("usage.invalid", "cannot add compressed instances: only a whole OCI image index can hold them", { hint: "push all of the list with --format oci to docker://, oci: or dir:" });

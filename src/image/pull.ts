@@ -1,6 +1,7 @@
 // Pulling: from a name or transport to images in the store, by podman's policies.
 // Source: podman-pull(1).
 
+import { withRetries } from "../base/retries.ts";
 import { Fault } from "../base/fault.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
 import { copyImage } from "./copy.ts";
@@ -53,6 +54,10 @@ export function parsePullPolicy(text: string): PullPolicy {
  * @throws Fault "image.not-found" with policy "never"; "registry.*", "policy.rejected", "digest.mismatch", …
  */
 export async function pull(name: string, request: PullRequest): Promise<StoredImage[]> {
+  return withRetries(request.system?.again, () => pullOnce(name, request));
+}
+
+async function pullOnce(name: string, request: PullRequest): Promise<StoredImage[]> {
   const source = findImageName(name);
   if (source && source.transport !== "docker") {
     if (request.allTags) throw new Fault("usage.invalid", `pulling all tags is not supported for ${source.transport} transport`);

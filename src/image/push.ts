@@ -4,6 +4,7 @@
 import type { Digest } from "../base/digest.ts";
 import { isIndexMediaType, mediaTypes } from "../base/media-types.ts";
 import { Fault } from "../base/fault.ts";
+import { withRetries } from "../base/retries.ts";
 import type { Store } from "../storage/store.ts";
 import { copyImage } from "./copy.ts";
 import type { CopyOptions } from "./copy.ts";
@@ -55,6 +56,10 @@ export function manifestTypeOf(format: string | undefined): string | undefined {
  * @throws Fault "image.not-found", "registry.*"
  */
 export async function push(image: string, destination: string | undefined, request: PushRequest): Promise<Digest> {
+  return withRetries(request.system?.again, () => pushOnce(image, destination, request));
+}
+
+async function pushOnce(image: string, destination: string | undefined, request: PushRequest): Promise<Digest> {
   const { store, system, onProgress } = request;
   const any = lookupAny(store, image, system);
   if (any !== undefined && isIndexMediaType(any.image.manifest.mediaType)) return pushWhole(any, destination, request);

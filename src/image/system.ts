@@ -1,5 +1,6 @@
 // ImageSystem: what pulling, pushing and naming images need to know of the machine and of what the person asked for.
 
+import type { Retries } from "../base/retries.ts";
 import type { Credentials, RegistryClient } from "../registry/client.ts";
 import type { RegistriesConf } from "../registry/registries-conf.ts";
 import type { PlatformChoice } from "./platform.ts";
@@ -35,8 +36,11 @@ export interface ImageSystem {
   readonly platform?: PlatformChoice;
   /** Layers moved at a time; default 3. */
   readonly layersInParallel?: number;
+  /** Of single requests to a registry. */
   readonly retries?: number;
   readonly retryDelayMs?: number;
+  /** Of the whole pull or push, where the registry could not be reached. */
+  readonly again?: Retries;
   readonly userAgent?: string;
   readonly tmpDir?: string;
   readonly signal?: AbortSignal;

@@ -101,16 +101,18 @@ test("login and logout: --cert-dir --secret --compat-auth-file --verbose --all",
   ok("secret", "rm", "ann");
 });
 
-test("retries: --retry and --retry-delay of pull, push, artifact push and pull, manifest push", () => {
+test("retries: --retry and --retry-delay of pull, push, run, artifact push and pull, manifest push", () => {
   for (const words of [
     ["pull", "-q", "--tls-verify=false", "127.0.0.1:9/x"], ["push", "-q", "--tls-verify=false", IMAGE, "127.0.0.1:9/x"],
-    ["artifact", "pull", "-q", "--tls-verify=false", "127.0.0.1:9/x:1"], ["manifest", "push", "-q", "--tls-verify=false", "list", "127.0.0.1:9/x"],
+    ["run", "-q", "--pull", "always", "127.0.0.1:9/x"], ["artifact", "pull", "-q", "--tls-verify=false", "127.0.0.1:9/x:1"], ["manifest", "push", "-q", "--tls-verify=false", "list", "127.0.0.1:9/x"],
   ]) {
     const verb = words.slice(0, words.indexOf("-q"));
     const rest = words.slice(words.indexOf("-q"));
     const timed = (...options: string[]): number => {
       const begun = Date.now();
-      expect(podman(...verb, ...options, ...rest).err).toContain("connection refused");
+      const { err } = podman(...verb, ...options, ...rest);
+      expect(err).toContain("connection refused");
+      expect([verb, err.match(/Failed, retrying in 300ms/g)?.length]).toEqual([verb, 2]);
       return Date.now() - begun;
     };
     expect([verb, timed("--retry", "2", "--retry-delay", "300ms") >= 600]).toEqual([verb, true]);
@@ -124,10 +126,10 @@ test("retries: --retry and --retry-delay of pull, push, artifact push and pull, 
 
 test("runlabel: --display --name --replace --quiet --pull", () => {
   const folder = newFolder("runlabel");
-  const label = "podman run -d --network none --name NAME -e OPT=${OPT1} IMAGE sleep 100";
+  const label = "podman run -d --stop-timeout 0 --network none --name NAME -e OPT=${OPT1} IMAGE sleep 100";
   writeFileSync(`${folder}/Containerfile`, `FROM ${IMAGE}\nLABEL start="${label}" show="podman run --rm --network none IMAGE echo shown" bad="rm -rf /"\n`);
   ok("build", "-q", "-t", "localhost/starter", folder);
-  expect(ok("container", "runlabel", "--display", "start", "localhost/starter")).toMatch(/^command: podman run -d --network none --name starter -e OPT= localhost\/starter:latest sleep 100$/);
+  expect(ok("container", "runlabel", "--display", "start", "localhost/starter")).toMatch(/^command: podman run -d --stop-timeout 0 --network none --name starter -e OPT= localhost\/starter:latest sleep 100$/);
   expect(podman("container", "exists", "starter").status).toBe(1);
   const [first] = ok("container", "runlabel", "--name", "other", "start", "localhost/starter").split("\n").slice(-1);
   expect(ok("inspect", "--format", "{{.Id}} {{.State.Status}}", "other")).toBe(`${first} running`);

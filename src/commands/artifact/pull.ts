@@ -1,12 +1,11 @@
 // podman artifact pull.
 // Source: podman-artifact-pull(1).
 
-import { withRetries } from "../../base/retries.ts";
 import { text, texts, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { exactly } from "../../cli/operands.ts";
 import { pullArtifact } from "../../image/artifact/artifacts.ts";
-import { imageSystem, progressOf, retriesOf } from "../pulling.ts";
+import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { artifactNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
@@ -27,11 +26,11 @@ export default verb({
   },
   examples: ["podman artifact pull quay.io/myimage/myartifact:latest"],
   async run({ context, flags, given, operands }) {
-    const digest = await withRetries(retriesOf({ context, flags, given }), () => pullArtifact(operands[0]!, {
+    const digest = await pullArtifact(operands[0]!, {
       store: context.host.store,
       system: imageSystem(context, flags, given),
       onProgress: progressOf(context, flags.quiet),
-    }));
+    });
     context.out(digest.slice(digest.indexOf(":") + 1));
   },
 });

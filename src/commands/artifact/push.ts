@@ -1,14 +1,13 @@
 // podman artifact push.
 // Source: podman-artifact-push(1).
 
-import { withRetries } from "../../base/retries.ts";
 import { writeFileSync } from "node:fs";
 import { text, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { exactly } from "../../cli/operands.ts";
 import { pushArtifact } from "../../image/artifact/artifacts.ts";
 import { artifactReference } from "../../image/reference.ts";
-import { imageSystem, progressOf, retriesOf } from "../pulling.ts";
+import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { signerOf, signingFlags } from "../signing.ts";
 import { artifactNames } from "../suggest.ts";
@@ -33,12 +32,12 @@ export default verb({
   examples: ["podman artifact push quay.io/myimage/myartifact:latest"],
   async run({ context, flags, given, operands }) {
     const [written] = operands as [string];
-    const digest = await withRetries(retriesOf({ context, flags, given }), async () => pushArtifact(written, {
+    const digest = await pushArtifact(written, {
       store: context.host.store,
       system: imageSystem(context, flags, given),
       onProgress: progressOf(context, flags.quiet),
       signing: await signerOf(flags, artifactReference(written)),
-    }));
+    });
     if (flags.digestfile) writeFileSync(flags.digestfile, digest, { mode: 0o644 });
   },
 });

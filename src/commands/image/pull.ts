@@ -1,12 +1,11 @@
 // podman pull: brings images from registries and archives into the store.
 
-import { withRetries } from "../../base/retries.ts";
 import { list, text, texts, toggle } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { atLeast } from "../../cli/operands.ts";
 import { imageEvent } from "../../engine/images.ts";
 import { pull } from "../../image/pull.ts";
-import { imageSystem, progressOf, readPullPolicy, retriesOf } from "../pulling.ts";
+import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
@@ -41,14 +40,14 @@ export default verb({
     const ids = new Set<string>();
     for (const name of operands) {
       try {
-        const pulled = await withRetries(retriesOf({ context, flags, given }), () => pull(name, {
+        const pulled = await pull(name, {
           store: context.host.store,
           system,
           policy: readPullPolicy(flags.policy),
           allTags: flags.allTags,
           onProgress: progressOf(context, flags.quiet),
           ...(prompt ? { prompt } : {}),
-        }));
+        });
         for (const { id } of pulled) {
           ids.add(id);
           imageEvent(context.host, "pull", { id, name });

@@ -1,6 +1,5 @@
 // podman push: sends an image to a registry or writes it by another transport.
 
-import { withRetries } from "../../base/retries.ts";
 import { goQuote, list, text, texts, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
@@ -12,7 +11,7 @@ import { push } from "../../image/push.ts";
 import { findImage } from "../../image/resolve.ts";
 import { findImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { imageSystem, progressOf, retriesOf } from "../pulling.ts";
+import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 import { imageNames } from "../suggest.ts";
 import { encryptionOf } from "../layer-encryption.ts";
@@ -62,7 +61,7 @@ export default verb({
   async run({ context, flags, given, operands }) {
     const [image, destination] = operands;
     const encryption = await encryptionOf(flags);
-    const digest = await withRetries(retriesOf({ context, flags, given }), () => push(image!, destination, {
+    const digest = await push(image!, destination, {
       store: context.host.store,
       system: imageSystem(context, flags, given),
       ...(flags.format === undefined ? {} : { format: flags.format }),
@@ -71,7 +70,7 @@ export default verb({
       removeSignatures: flags.removeSignatures,
       signer: (identity) => signerOf(flags, identity),
       onProgress: progressOf(context, flags.quiet),
-    }));
+    });
     imageEvent(context.host, "push", { id: findImage(context.host.store, image!, context.host.imageSystem)?.id, name: destination ?? image! });
     if (flags.digestfile !== undefined) (await import("node:fs")).writeFileSync(flags.digestfile, digest);
   },

@@ -2,7 +2,6 @@
 // Source: podman-manifest-push(1), buildah-manifest-push(1).
 
 import { writeFileSync } from "node:fs";
-import { withRetries } from "../../base/retries.ts";
 import { list, natural, text, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
@@ -11,7 +10,7 @@ import { getList } from "../../image/manifest-list.ts";
 import { packingFormat, type Packing } from "../../image/pack.ts";
 import { push } from "../../image/push.ts";
 import { refuse } from "../container/written/refuse.ts";
-import { imageSystem, progressOf, retriesOf } from "../pulling.ts";
+import { imageSystem, progressOf } from "../pulling.ts";
 import { authfile, certDir, creds } from "../shared-flags.ts";
 import { signerOf, signingFlags } from "../signing.ts";
 import { imageNames } from "../suggest.ts";
@@ -53,7 +52,7 @@ export default verb({
     const found = getList(context.host.store, name, context.host.imageSystem);
     const { openHost } = await import("../../engine/host.ts");
     const addCompression = (given.has("addCompression") ? flags.addCompression : context.host.conf.engine.add_compression ?? []).map(packingFormat);
-    const digest = await withRetries(retriesOf({ context, flags, given }), () => push(found.names[0] ?? found.id, destination ?? name, {
+    const digest = await push(found.names[0] ?? found.id, destination ?? name, {
       store: context.host.store,
       system,
       all: flags.all,
@@ -64,15 +63,21 @@ export default verb({
       signer: (identity) => signerOf(flags, identity),
       openStore: ({ root, runroot }) => openHost({ root, ...(runroot === undefined ? {} : { runroot }) }).store,
       onProgress: progressOf(context, flags.quiet),
-    }));
+    });
     if (flags.digestfile) writeFileSync(flags.digestfile, digest, { mode: 0o644 });
     if (flags.rm) for (const fault of (await removeImagesOf(context.host, [found.id], { force: true })).faults) throw fault;
     if (!isBuildah(context) && !flags.quiet) context.out(digest);
   },
 });
 
+interface PackingFlags {
+  readonly compressionFormat?: string | undefined;
+  readonly compressionLevel?: number | undefined;
+  readonly forceCompression: boolean;
+}
+
 /** Layers of the store go as they are kept, unless another format was asked for; plain ones are packed where anything was said. */
-function packingOf({ compressionFormat, compressionLevel, forceCompression }: { compressionFormat?: string | undefined; compressionLevel?: number | undefined; forceCompression: boolean }): { packing?: Packing } {
+function packingOf({ compressionFormat, compressionLevel, forceCompression }: PackingFlags): { packing?: Packing } {
   if (!compressionFormat && compressionLevel === undefined && !forceCompression) return {};
   return {
     packing: {

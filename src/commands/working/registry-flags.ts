@@ -57,12 +57,11 @@ export function systemOf(context: Invocation, flags: Written, given: ReadonlySet
   const { platform: platforms = [], creds, retryDelay, ...rest } = flags;
   const system = imageSystem(context, rest, given);
   const platform = platformOf(flags, platforms);
-  if (retryDelay) readDelay(retryDelay);
   return {
     ...system,
     ...(platform ? { platform } : {}),
     ...(given.has("creds") ? { credentials: readCredentials(creds ?? "") } : {}),
-    ...(retryDelay ? { retryDelayMs: readDelay(retryDelay) } : {}),
+    ...(retryDelay && system.again ? { again: { ...system.again, delayMs: readDelay(retryDelay) } } : {}),
   };
 }
 

@@ -4,6 +4,7 @@
 import type { Digest } from "../../base/digest.ts";
 import { hexOf, isDigest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
+import { withRetries } from "../../base/retries.ts";
 import type { Descriptor, Manifest } from "../../base/oci-image.ts";
 import type { Store, StoredArtifact } from "../../storage/store.ts";
 import { copyImage } from "../copy.ts";
@@ -92,6 +93,10 @@ const flow = ({ system, onProgress }: ArtifactTransfer): CopyOptions => ({
 
 /** Short names are taken as Docker Hub's. Signatures are asked by the policy, and stay where they are. Returns the digest of what was kept. */
 export async function pullArtifact(written: string, transfer: ArtifactTransfer): Promise<Digest> {
+  return withRetries(transfer.system.again, () => pullArtifactOnce(written, transfer));
+}
+
+async function pullArtifactOnce(written: string, transfer: ArtifactTransfer): Promise<Digest> {
   const { store, system } = transfer;
   const { artifactSink } = await import("../transports/artifact.ts");
   const reference = artifactReference(written);
@@ -103,6 +108,10 @@ export async function pullArtifact(written: string, transfer: ArtifactTransfer):
 
 /** To the registry its name says. Returns the digest of the manifest as it was written. */
 export async function pushArtifact(written: string, transfer: ArtifactTransfer): Promise<Digest> {
+  return withRetries(transfer.system.again, () => pushArtifactOnce(written, transfer));
+}
+
+async function pushArtifactOnce(written: string, transfer: ArtifactTransfer): Promise<Digest> {
   const { store, system } = transfer;
   const { artifactSource } = await import("../transports/artifact.ts");
   const artifact = getArtifact(store, written);
