@@ -6,7 +6,7 @@ IMAGE ?=
 CMD ?=
 SOURCES = $(shell find src tools/build.ts package.json -type f 2>/dev/null)
 
-.PHONY: setup setup-test setup-criu build run test ok system peers bench test-selinux udica-peers faults install docs clean
+.PHONY: setup setup-test setup-criu build run test ok system peers bench test-selinux udica-peers faults fuzz install docs clean
 
 setup:
 	@tools/setup.sh run
@@ -58,6 +58,11 @@ udica-peers: build
 KILLS ?= 1000
 faults: setup-test build
 	@tests/faults/run.sh $(bun) $(KILLS)
+
+# Random input to everything that takes some from outside, for so many seconds.
+FUZZ_SECONDS ?= 600
+fuzz: setup-test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(bun) tests/fuzz/run.ts
 
 bench: setup-test build setup-criu
 	@$(bun) tools/bench.ts

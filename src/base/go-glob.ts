@@ -2,35 +2,36 @@
 // Source: the documentation of Go's package path, "Match".
 
 import { Fault } from "./fault.ts";
+import { textPattern, type Part, type TextPattern } from "./text-pattern.ts";
 
 export const hasGlob = (text: string): boolean => /[*?[\\]/.test(text);
 
-/** @throws Fault "input.malformed" for a pattern that is none */
-export function globPattern(glob: string): RegExp {
-  return new RegExp(`^${globSource(glob)}$`, "su");
-}
-
 const special = /[.*+?^${}()|[\]\\/-]/g;
-export const regExpText = (text: string): string => text.replace(special, "\\$&");
+const regExpText = (text: string): string => text.replace(special, "\\$&");
 
-export function globSource(glob: string): string {
-  let source = "";
+export const isCharacter = (wanted: string): Part => character => character === wanted;
+export const isAnyButSlash: Part = character => character !== "/";
+
+/** @throws Fault "input.malformed" for a pattern that is none */
+export function globPattern(glob: string): TextPattern {
+  const parts: Part[] = [];
   const characters = [...glob];
   for (let at = 0; at < characters.length; at++) {
     const one = characters[at]!;
-    if (one === "*") source += "[^/]*";
-    else if (one === "?") source += "[^/]";
+    if (one === "*") parts.push("name");
+    else if (one === "?") parts.push(isAnyButSlash);
     else if (one === "[") {
       const end = classEnd(characters, at);
-      source += classSource(characters.slice(at + 1, end), glob);
+      const inClass = new RegExp(`^${classSource(characters.slice(at + 1, end), glob)}$`, "su");
+      parts.push(character => inClass.test(character));
       at = end;
     } else if (one === "\\") {
       at++;
       if (at >= characters.length) throw malformed(glob);
-      source += regExpText(characters[at]!);
-    } else source += regExpText(one);
+      parts.push(isCharacter(characters[at]!));
+    } else parts.push(isCharacter(one));
   }
-  return source;
+  return textPattern(parts);
 }
 
 const malformed = (glob: string): Fault =>

@@ -2,7 +2,8 @@
 // Source: Dockerfile reference, ".dockerignore file"; containerignore(5).
 
 import { Fault } from "../base/fault.ts";
-import { regExpText } from "../base/go-glob.ts";
+import { isAnyButSlash, isCharacter } from "../base/go-glob.ts";
+import { textPattern, type Part, type TextPattern } from "../base/text-pattern.ts";
 
 export interface IgnoreRules {
   /** The patterns as they were written, cleaned. */
@@ -44,7 +45,7 @@ function cleanPattern(pattern: string): string {
 }
 
 interface Rule {
-  readonly matches: RegExp;
+  readonly matches: TextPattern;
   readonly isException: boolean;
   readonly pattern: string;
 }
@@ -86,33 +87,43 @@ function mayLieBelow({ pattern }: Rule, directory: string): boolean {
 }
 
 /** "**" spans directories, all else stays within one name. */
-export function patternExpression(pattern: string): RegExp {
-  let source = "";
-  for (let at = 0; at < pattern.length; at++) {
-    const one = pattern[at]!;
-    if (one === "*" && pattern[at + 1] === "*") {
+export function patternExpression(pattern: string): TextPattern {
+  const parts: Part[] = [];
+  const characters = [...pattern];
+  for (let at = 0; at < characters.length; at++) {
+    const one = characters[at]!;
+    if (one === "*" && characters[at + 1] === "*") {
       at++;
-      if (pattern[at + 1] === "/") at++;
-      source += at + 1 >= pattern.length ? ".*" : "(.*/)?";
-    } else if (one === "*") source += "[^/]*";
-    else if (one === "?") source += "[^/]";
+      if (characters[at + 1] === "/") at++;
+      parts.push(at + 1 >= characters.length ? "all" : "folders");
+    } else if (one === "*") parts.push("name");
+    else if (one === "?") parts.push(isAnyButSlash);
     else if (one === "\\") {
-      if (at + 1 >= pattern.length) throw malformedPattern(pattern);
-      source += regExpText(pattern[++at]!);
-    } else if (one === "[" || one === "]") source += one;
-    else if (one === "-" || one === "^") source += insideClass(source) ? one : regExpText(one);
-    else source += regExpText(one);
+      if (at + 1 >= characters.length) throw malformedPattern(pattern);
+      parts.push(isCharacter(characters[++at]!));
+    } else if (one === "[") {
+      const set = setAt(pattern, characters, at);
+      parts.push(set.part);
+      at = set.end;
+    } else parts.push(isCharacter(one));
   }
+  return textPattern(parts);
+}
+
+/** Up to the first bracket that nothing escapes. */
+function setAt(pattern: string, characters: readonly string[], start: number): { part: Part; end: number } {
+  let end = start + 1;
+  while (end < characters.length && characters[end] !== "]") end += characters[end] === "\\" ? 2 : 1;
+  const inner = characters.slice(start + 1, end).join("");
   // Where the others see an error, this language sees a set of no characters.
-  if (/(?<!\\)\[\^?\]/.test(source)) throw malformedPattern(pattern);
+  if (end >= characters.length || inner === "" || inner === "^") throw malformedPattern(pattern);
   try {
-    return new RegExp(`^${source}$`, "s");
+    const set = new RegExp(`^[${inner.replaceAll("[", "\\[")}]$`, "s");
+    return { part: character => set.test(character), end };
   } catch (cause) {
     throw malformedPattern(pattern, cause);
   }
 }
-
-const insideClass = (source: string): boolean => source.lastIndexOf("[") > source.lastIndexOf("]");
 
 const malformedPattern = (pattern: string, cause?: unknown): Fault =>
   new Fault("input.malformed", `cannot match ${JSON.stringify(pattern)}: syntax error in pattern`, { cause, hint: "correct it in the ignore file" });

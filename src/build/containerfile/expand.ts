@@ -2,6 +2,7 @@
 // Source: Dockerfile reference, "Environment replacement".
 
 import { globPattern } from "../../base/go-glob.ts";
+import type { TextPattern } from "../../base/text-pattern.ts";
 import { malformed } from "./lines.ts";
 
 export type Variables = ReadonlyMap<string, string>;
@@ -178,11 +179,11 @@ class Expander {
     if (text === "") throw malformed(side === "#" ? `${name}#: no prefix to remove` : `${name}%: no suffix to remove`);
     const value = this.#value(name) ?? "";
     const pattern = globPattern(text);
-    const cuts = Array.from({ length: value.length + 1 }, (_, at) => at);
-    if (greedy === (side === "#")) cuts.reverse();
-    const cut = cuts.find(at => pattern.test(side === "#" ? value.slice(0, at) : value.slice(at)));
+    const backwards = (written: string): string => [...written].reverse().join("");
+    const lengths = side === "#" ? pattern.ends(value) : pattern.reversed().ends(backwards(value));
+    const cut = greedy ? lengths.at(-1) : lengths[0];
     if (cut === undefined) return value;
-    return side === "#" ? value.slice(cut) : value.slice(0, cut);
+    return side === "#" ? value.slice(cut) : value.slice(0, value.length - cut);
   }
 
   #replaced(name: string): string {
@@ -195,15 +196,17 @@ class Expander {
   }
 }
 
-function replaceGlob(value: string, pattern: RegExp, { replacement, mode }: { replacement: string; mode: string }): string {
+/** Each place may have to be looked at up to the end. */
+const replaceWorkMax = 1_000_000_000;
+
+function replaceGlob(value: string, pattern: TextPattern, { replacement, mode }: { replacement: string; mode: string }): string {
+  if (value.length * value.length * pattern.length > replaceWorkMax) throw malformed(`cannot replace in a value of ${value.length} characters: it is too long for this pattern`);
   let done = "";
   for (let at = 0; at < value.length; ) {
-    let end = value.length;
-    while (end > at && !(pattern.test(value.slice(at, end)) && !(mode === "%" && end !== value.length))) end--;
-    const matches = end > at;
-    if (mode === "#" && at > 0) return value;
-    if (!matches) {
-      if (mode === "#") return value;
+    const ends = pattern.ends(value, at).filter(end => end > at && (mode !== "%" || end === value.length));
+    const end = ends.at(-1);
+    if (mode === "#" && (at > 0 || end === undefined)) return value;
+    if (end === undefined) {
       done += value[at++]!;
       continue;
     }
