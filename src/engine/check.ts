@@ -10,6 +10,7 @@ import { artifactsBy } from "../image/artifact/artifacts.ts";
 import { rawManifest, readManifest } from "../image/manifest.ts";
 import { isMountpoint } from "../kernel/mounts.ts";
 import type { Change, StoredImage } from "../storage/store.ts";
+import { damagedRows, dropRow } from "./check-rows.ts";
 import type { Host } from "./host.ts";
 import { imagePath } from "./images-mount.ts";
 import type { ContainerRecord } from "./state/state.ts";
@@ -21,7 +22,7 @@ export interface CheckOptions {
 
 /** What is wrong with one thing. */
 export interface Damage {
-  readonly kind: "database" | "layer" | "image" | "artifact" | "container" | "leaving";
+  readonly kind: "database" | "row" | "layer" | "image" | "artifact" | "container" | "leaving";
   readonly id: string;
   readonly reasons: readonly string[];
 }
@@ -132,6 +133,9 @@ function containerDamage(host: Host, { id, spec, state }: ContainerRecord): Dama
 export async function check(host: Host, options: CheckOptions = {}): Promise<Damage[]> {
   const checking: Checking = { host, quick: options.quick ?? false, blobs: new Map(), layers: new Map() };
   const found: Damage[] = databaseDamage(host);
+  const rows = damagedRows(host).map(({ table, key }): Damage => ({ kind: "row", id: `${table}/${key}`, reasons: ["it cannot be read"] }));
+  // Nothing that reads rows can go on.
+  if (rows.length > 0) return [...found, ...rows];
   for (const path of host.store.orphans()) found.push({ kind: "leaving", id: path, reasons: ["nothing needs it, and nothing knows of it"] });
   for (const image of host.store.images.list().filter(({ isReadOnly }) => !isReadOnly)) found.push(...await imageDamage(checking, image));
   for (const { name, manifest } of host.store.artifacts.list()) found.push(...await artifactDamage(checking, name, manifest.digest));
@@ -182,7 +186,17 @@ function isMounted(host: Host, chainId: Digest): boolean {
     images.list().some(image => image.layers.includes(chainId) && isMountpoint(imagePath(host, image.id)));
 }
 
+function removeRow(host: Host, id: string, force: boolean): boolean {
+  const row = damagedRows(host).find(({ table, key }) => `${table}/${key}` === id);
+  if (!row) return false;
+  if (row.needsForce && !force) throw new Fault("store.damaged", "what it stands for would go with it", { hint: "add --force to remove it" });
+  dropRow(host, row);
+  host.store.collect({ orphans: true });
+  return true;
+}
+
 async function removeDamaged(host: Host, { kind, id }: Damage, force: boolean): Promise<boolean> {
+  if (kind === "row") return removeRow(host, id, force);
   if (kind === "container" && force) {
     const { remove } = await import("./containers/remove.ts");
     const [outcome] = await remove(host, { names: [id] }, { force: true, timeout: 0 });

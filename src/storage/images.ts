@@ -3,6 +3,7 @@
 import type { Database } from "bun:sqlite";
 import { hexOf, type Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
+import { fromStored } from "../base/stored.ts";
 import { limits } from "../base/limits.ts";
 import { deleteImageRows } from "./collect.ts";
 import type { StorePlace } from "./place.ts";
@@ -97,13 +98,13 @@ function assemble(row: ImageRow, names: readonly string[], manifests: readonly S
   return {
     id: row.id,
     names,
-    namesHistory: JSON.parse(row.history) as string[],
+    namesHistory: fromStored<string[]>(row.history, `image ${row.id}`, "list"),
     config: row.config,
     manifest: { digest: row.manifest, mediaType: row.media_type },
     manifests,
     created: row.created,
     addedAt: row.added_at,
-    layers: JSON.parse(row.layers) as Digest[],
+    layers: fromStored<Digest[]>(row.layers, `image ${row.id}`, "list"),
     size: row.size,
   };
 }
@@ -199,7 +200,7 @@ function sizeOf(db: Database, image: PutImage): number {
 function setNames(db: Database, id: string, names: readonly string[]): void {
   const found = db.query<{ history: string }, [string]>("SELECT history FROM images WHERE id = ?").get(id);
   if (found === null) throw new Fault("image.not-found", `cannot name the image ${id}: image not known`);
-  let history = JSON.parse(found.history) as string[];
+  let history = fromStored<string[]>(found.history, `image ${id}`, "list");
   for (const name of names) {
     const holder = db.query<{ image: string }, [string]>("SELECT image FROM names WHERE name = ?").get(name)?.image;
     if (holder === id) continue;

@@ -48,7 +48,7 @@ const manifests = [
   json({ schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [{ ...descriptor("application/vnd.oci.image.manifest.v1+json"), platform: { os: "linux", architecture: "amd64", variant: "v8" } }] }),
   json({ schemaVersion: 1, name: "a/b", tag: "t", architecture: "amd64", fsLayers: [{ blobSum: digest }], history: [{ v1Compatibility: json({ id: "ab", created: "2020-01-01T00:00:00Z" }) }] }),
 ];
-const jsonWords = ["{", "}", "[", "]", ":", ",", "null", "true", "\"", "\\u0000", "\\ud800", "1e400", "-0", "[[[[", "{\"a\":", "\"__proto__\"", "\"constructor\"", "sha512:", digest];
+const jsonWords = ["toString", "{", "}", "[", "]", ":", ",", "null", "true", "\"", "\\u0000", "\\ud800", "1e400", "-0", "[[[[", "{\"a\":", "\"__proto__\"", "\"constructor\"", "sha512:", digest];
 
 const config = json({
   architecture: "amd64", os: "linux", created: "2020-01-01T00:00:00.5Z", author: "me", rootfs: { type: "layers", diff_ids: [digest] },
@@ -151,7 +151,7 @@ export const targets: readonly Target[] = [
   text("registries.conf", ["unqualified-search-registries = [\"a.b\"]\n[[registry]]\nprefix = \"*.x.y\"\nlocation = \"z:5000/w\"\n[[registry.mirror]]\nlocation = \"m\"\n[aliases]\n\"a\" = \"b.c/d\"\n"], ["[[registry]]\n", "[[registry.mirror]]\n", "prefix = ", "location = ", "\"\"", "blocked = 1\n", "\"*\"", "[aliases]\n"], source => parseRegistriesFile(source, "registries.conf", { isDropIn: false })),
   text("WWW-Authenticate", ["Bearer realm=\"https://a/b\",service=\"c\",scope=\"d:e:f\"", "Basic realm=x, Bearer realm=\"y\""], ["Bearer ", "Basic ", "=", "\"", "\\", ",", " ", "\t", "realm"], readChallenges),
   text("subordinate IDs", ["me:100000:65536\n1000:200000:65536\n#c\n"], [":", "me", "4294967295", "\n"], source => readRanges(source, { name: "me", id: 1000 })),
-  text("--mount", ["type=bind,src=/a,dst=/b,ro,relabel=shared", "type=tmpfs,destination=/c,tmpfs-size=1m"], ["type=", "bind", "volume", "image", "glob", "dst=", "src=", ",", "=", "\"", "U=true", "idmap=uids=0-1-10"], asOption(readMount)),
+  text("--mount", ["type=bind,src=/a,dst=/b,ro,relabel=shared", "type=tmpfs,destination=/c,tmpfs-size=1m"], ["type=", "type=constructor", "bind", "volume", "image", "glob", "dst=", "src=", ",", "=", "\"", "U=true", "idmap=uids=0-1-10"], asOption(readMount)),
   text("--volume", ["/a:/b:ro,z", "name:/c:idmap=uids=1-2-3"], [":", "/", "..", "ro", "Z", "O", "upperdir=", "\\"], asOption(readVolume)),
   text("--publish", ["127.0.0.1:80-90:80-90/tcp", "[::1]:1:2/udp", "8080"], [":", "-", "/", "tcp", "[", "]", "65536"], asOption(readPort)),
   text("--network", ["a:ip=10.0.0.1,mac=00:11:22:33:44:55,alias=x", "pasta:-t,80", "container:x", "ns:/p"], [":", ",", "=", "bridge", "host", "none", "ip=", "ip6=", "mac="], asOption(written => readNetworks([written]))),

@@ -51,7 +51,7 @@ export function parseContainerfile(source: string): Containerfile {
 }
 
 function instructionOf(logical: LogicalLine, escape: string): Instruction {
-  const found = /^\s*(\S+)(?:[\t\v\f\r ]+([\s\S]*?))?\s*$/.exec(logical.text)!;
+  const found = /^\s*([^\t\v\f\r\n ]+)(?:[\t\v\f\r\n ]+([\s\S]*?))?\s*$/.exec(logical.text)!;
   const name = found[1]!.toLowerCase();
   const split = Object.hasOwn(splits, name) ? splits[name]! : undefined;
   if (split === undefined) throw unknownInstruction(found[1]!, logical);

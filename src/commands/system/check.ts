@@ -8,7 +8,7 @@ import { check, repair, type Damage } from "../../engine/check.ts";
 import { verb } from "../verb.ts";
 
 const titles: Readonly<Record<Damage["kind"], string>> = {
-  artifact: "Artifact", container: "Container", database: "database", image: "Image", layer: "Layer", leaving: "store: unreferenced file",
+  artifact: "Artifact", container: "Container", database: "database", image: "Image", layer: "Layer", row: "row of the database", leaving: "store: unreferenced file",
 };
 
 export default verb({

@@ -1,6 +1,7 @@
 // What is kept of secrets: their names and how to get at them; what they hold stays with their drivers.
 
 import type { Host } from "../host.ts";
+import { fromStored, storedFields } from "../../base/stored.ts";
 
 export interface SecretRecord {
   /** 25 hexadecimal digits. */
@@ -36,7 +37,7 @@ type Row = { secret: string } | null;
 export function secretRows({ store }: Host): SecretRows {
   store.migrate("secrets", 1, schema);
   const { db } = store;
-  const read = (row: Row): SecretRecord | undefined => row === null ? undefined : JSON.parse(row.secret) as SecretRecord;
+  const read = (row: Row): SecretRecord | undefined => row === null ? undefined : fromStored<SecretRecord>(row.secret, "a secret", storedFields.secret);
   return {
     list: () => (db.query("SELECT secret FROM secrets ORDER BY name").all() as NonNullable<Row>[]).map(row => read(row)!),
     findByName: name => read(db.query("SELECT secret FROM secrets WHERE name = ?").get(name) as Row),

@@ -4,6 +4,7 @@ import type { Database } from "bun:sqlite";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { ContainerState } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
+import { fromStored, storedFields } from "../../base/stored.ts";
 
 /** One container as kept. */
 export interface ContainerRecord {
@@ -132,7 +133,8 @@ const exitCodeKeptSeconds = 300;
 const columns = "id, name, spec, state";
 
 function recordOf(row: ContainerRow): ContainerRecord {
-  return { id: row.id, name: row.name, spec: JSON.parse(row.spec), state: JSON.parse(row.state) };
+  const what = `container ${row.id}`;
+  return { id: row.id, name: row.name, spec: fromStored(row.spec, what), state: fromStored(row.state, what, storedFields.state) };
 }
 
 type Value = string | number;
@@ -156,7 +158,7 @@ function readContainers({ rows, row }: Queries) {
   const upper = (prefix: string) => `${prefix}g`;
   return {
     containers: () => rows<ContainerRow>(`SELECT ${columns} FROM containers ORDER BY seq`).map(recordOf),
-    withHealthcheck: () => rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE json_extract(state, '$.status') = 'running'
+    withHealthcheck: () => rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE CASE WHEN json_valid(state) THEN json_extract(state, '$.status') END = 'running'
       AND json_extract(spec, '$.health.check') IS NOT NULL ORDER BY seq`).map(recordOf),
     withRequirements: () => rows<ContainerRow>(`SELECT ${columns} FROM containers WHERE ${hasRequirements} ORDER BY seq`).map(recordOf),
     findById: (id: string) => one("WHERE id = ?", id),
@@ -207,7 +209,7 @@ export function nameInUse(name: string, holder: string, isExternal = false): Fau
 }
 
 function volumeParts({ rows, row, run }: Queries) {
-  const parse = (found: { volume: string }): VolumeRecord => JSON.parse(found.volume);
+  const parse = (found: { volume: string }): VolumeRecord => fromStored(found.volume, "a volume", storedFields.volume);
   return {
     volumes: () => rows<{ volume: string }>("SELECT volume FROM volumes ORDER BY name").map(parse),
     findVolume: (name: string) => {
@@ -233,10 +235,10 @@ function volumeParts({ rows, row, run }: Queries) {
 function execParts({ rows, row, run }: Queries) {
   return {
     execs: (containerId: string) =>
-      rows<{ session: string }>("SELECT session FROM execs WHERE container = ?", containerId).map(found => JSON.parse(found.session) as ExecRecord),
+      rows<{ session: string }>("SELECT session FROM execs WHERE container = ?", containerId).map(found => fromStored<ExecRecord>(found.session, "a session of exec", storedFields.session)),
     findExec: (id: string) => {
       const found = row<{ session: string }>("SELECT session FROM execs WHERE id = ?", id);
-      return found && (JSON.parse(found.session) as ExecRecord);
+      return found && fromStored<ExecRecord>(found.session, "a session of exec", storedFields.session);
     },
     saveExec: (session: ExecRecord) =>
       void run("INSERT OR REPLACE INTO execs (id, container, session) VALUES (?, ?, ?)", session.id, session.containerId, JSON.stringify(session)),
@@ -263,7 +265,7 @@ function leavingParts({ rows, row, run }: Queries) {
       void run("INSERT OR REPLACE INTO leaving (id, at, record) VALUES (?, 0, ?)", name, JSON.stringify(record)),
     findLeaving: (id: string) => {
       const found = row<{ record: string }>("SELECT record FROM leaving WHERE id = ?", id);
-      return found && (JSON.parse(found.record) as ContainerRecord);
+      return found && fromStored<ContainerRecord>(found.record, `what is left of ${id}`);
     },
     leavings: () => rows<{ id: string; at: number }>("SELECT id, at FROM leaving"),
     forgetLeaving: (id: string) => void run("DELETE FROM leaving WHERE id = ?", id),

@@ -3,6 +3,7 @@
 
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
+import { fromStored, storedFields } from "../../base/stored.ts";
 import type { History, ImageConfig } from "../../base/oci-image.ts";
 import type { Host } from "../host.ts";
 
@@ -56,7 +57,7 @@ const database = (host: Host): Host["store"]["db"] => {
   return host.store.db;
 };
 
-const read = (row: Row | null): WorkingContainer | undefined => (row === null ? undefined : (JSON.parse(row.record) as WorkingContainer));
+const read = (row: Row | null): WorkingContainer | undefined => (row === null ? undefined : fromStored<WorkingContainer>(row.record, "a working container", storedFields.working));
 
 /** In order of creation. */
 export function workingContainers(host: Host): WorkingContainer[] {

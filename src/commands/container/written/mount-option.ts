@@ -104,7 +104,7 @@ export function readMount(written: string): MountSpec {
   const words = readCsv(written);
   const typeWord = words.find((word) => word.startsWith("type="));
   const type = typeWord?.slice("type=".length) ?? "volume";
-  const kind = kinds[type];
+  const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (!kind) throw refuse(`invalid filesystem type ${JSON.stringify(type)}`, "use one of artifact, bind, volume, tmpfs, ramfs, image, devpts, glob");
   const draft: Draft = { kind, options: [] };
   for (const word of words) {
@@ -124,6 +124,7 @@ function finish(draft: Draft, kind: MountSpec["kind"]): MountSpec {
   if (kind === "artifact") draft.source = referenceText(artifactReference(draft.source!));
   if (draft.target === undefined && kind !== "glob") throw refuse("must set volume destination");
   const needsSource = kind === "bind" || kind === "glob";
+  if (kind === "glob" && draft.source === undefined && draft.target === undefined) throw refuse("must set source for glob mount");
   if (needsSource && draft.source === undefined) draft.source = draft.target!;
   const source = needsSource ? absolute(draft.source!) : (draft.source ?? (kind === "volume" ? "" : kind));
   return { ...draft, kind, source, target: draft.target ?? "", ...(kind === "volume" && source === "" ? { anonymous: true } : {}) };
