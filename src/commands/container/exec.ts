@@ -44,6 +44,7 @@ export default verb({
   examples: ["podman exec -it ctrID ls", "podman exec -it -w /tmp myCtr pwd", "podman exec --user root ctrID ls"],
   async run(call) {
     const { context, flags: asked } = call;
+    if (asked.noSession && (asked.detach || call.given.has("detachKeys"))) throw refuse("--no-session cannot be used with --detach or --detach-keys");
     const { name, command } = target(call);
     const env = { ...asked.envFile.reduce((all, file) => ({ ...all, ...readEnvFile(file) }), {}), ...readVariables(asked.env) };
     const spec = {
@@ -52,6 +53,7 @@ export default verb({
       terminal: asked.tty,
       stdin: asked.interactive,
       privileged: asked.privileged,
+      noSession: asked.noSession,
       ...(asked.user === undefined ? {} : { user: asked.user }),
       ...(asked.workdir === undefined ? {} : { workdir: asked.workdir }),
       ...(call.given.has("detachKeys") ? { detachKeys: asked.detachKeys ?? "" } : {}),

@@ -41,6 +41,8 @@ export interface ExecSpec {
   readonly detachKeys?: string;
   readonly preserveFds?: number;
   readonly preserveFd?: readonly number[];
+  /** Nothing is written down about it: inspect and events do not know it. Only attached. */
+  readonly noSession?: boolean;
 }
 
 export interface ExecOptions {
@@ -114,7 +116,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
       ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     });
     // Known before it starts: what ends at once must not be cleaned up before its exit code is read.
-    if (attach) host.state.saveExec(sessionRecord({ id, record, attached: true }, asked, 0));
+    if (attach && !asked.noSession) host.state.saveExec(sessionRecord({ id, record, attached: true }, asked, 0));
     return { record, id, bundle, session, attached: attach };
   } catch (thrown) {
     forget(host, containerId, id);
@@ -140,6 +142,7 @@ function sessionRecord({ id, record, attached }: Pick<Begun, "id" | "record" | "
 async function begin(host: Host, { record, id, session, attached }: Begun, asked: ExecSpec): Promise<Launched> {
   try {
     const launched = await session.begin();
+    if (asked.noSession) return launched;
     host.state.saveExec(sessionRecord({ id, record, attached }, asked, launched.pid));
     containerEvent(host, record, "exec");
     return launched;
