@@ -25,6 +25,8 @@ export interface SaveRequest {
   /** Further names in the archive, of a single image. */
   readonly additionalNames?: readonly string[];
   readonly uncompressed?: boolean;
+  /** Plain layers are packed on their way; only for docker-dir. */
+  readonly compress?: boolean;
   readonly system?: ImageSystem;
   readonly onProgress?: OnProgress;
 }
@@ -45,7 +47,7 @@ export async function saveImages(names: readonly string[], request: SaveRequest)
 const nameIn = ({ image, name }: FoundImage): string => (image.id.startsWith(name) || name.startsWith("sha256:") ? "" : name);
 
 async function saveOne(found: FoundImage, request: SaveRequest): Promise<void> {
-  const { store, format, path, fd, uncompressed, system, onProgress } = request;
+  const { store, format, path, fd, uncompressed, compress, system, onProgress } = request;
   const options = {
     ...(uncompressed ? { layers: "uncompressed" as const } : {}),
     ...(system?.tmpDir === undefined ? {} : { tmpDir: system.tmpDir }),
@@ -55,9 +57,11 @@ async function saveOne(found: FoundImage, request: SaveRequest): Promise<void> {
     ? (await import("./transports/oci-archive.ts")).ociArchiveSink(path, nameIn(found), options)
     : format === "oci-dir"
       ? (await import("./transports/oci.ts")).ociSink(path, nameIn(found), options)
-      : (await import("./transports/dir.ts")).dirSink(path, uncompressed ? { layers: "uncompressed" } : {});
+      : (await import("./transports/dir.ts")).dirSink(path, { ...(uncompressed ? { layers: "uncompressed" } : {}), ...(compress ? { packsLayers: true } : {}) });
   await copyImage(storageSource(store, found.image, found.name), sink, {
     ...(format === "docker-dir" ? { mediaType: mediaTypes.dockerManifest } : {}),
+    // OCI layouts hold packed layers unless --uncompressed lets plain ones be.
+    ...(compress || (format !== "docker-dir" && !uncompressed) ? { packing: { isForced: true } } : {}),
     removeSignatures: true,
     ...(onProgress ? { onProgress } : {}),
   });

@@ -4,7 +4,7 @@
 import { humanSizeTight } from "../../base/bytes.ts";
 import { humanDuration } from "../../base/duration.ts";
 import { goJson } from "../../base/go-json.ts";
-import { momentMs } from "../../base/time.ts";
+import { momentMs, rfc3339 } from "../../base/time.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { exactly } from "../../cli/operands.ts";
 import { completesFormat, showRows, view, type View } from "../../cli/view.ts";
@@ -14,14 +14,15 @@ import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 function historyView(look: { human: boolean; noTrunc: boolean }): View<HistoryEntry> {
+  const at = ({ created }: HistoryEntry): string => (created === undefined ? "" : rfc3339(momentMs(created), "utc"));
   const ago = (entry: HistoryEntry): string => (entry.created === undefined ? "" : `${humanDuration(Date.now() - momentMs(entry.created))} ago`);
   return view<HistoryEntry>({
     name: "history",
     type: "images.historyReporter",
     columns: {
       Comment: ["COMMENT", (entry) => entry.comment],
-      Created: ["CREATED", (entry) => (look.human ? ago(entry) : (entry.created ?? ""))],
-      CreatedAt: ["CREATED AT", (entry) => entry.created ?? ""],
+      Created: ["CREATED", (entry) => (look.human ? ago(entry) : at(entry))],
+      CreatedAt: ["CREATED AT", at],
       CreatedBy: ["CREATED BY", (entry) => (look.noTrunc || entry.createdBy.length <= 45 ? entry.createdBy : `${entry.createdBy.slice(0, 42)}...`)],
       CreatedSince: ["CREATED", ago],
       ID: ["ID", (entry) => (look.noTrunc || entry.id === "<missing>" ? entry.id : entry.id.slice(0, 12))],

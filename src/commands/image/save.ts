@@ -51,6 +51,7 @@ export default verb({
       ...targetOf(format, flags.output),
       additionalNames: flags.multiImageArchive ? [] : rest,
       uncompressed: flags.uncompressed,
+      compress: flags.compress,
       onProgress: progressOf(context, flags.quiet || flags.output === undefined),
     });
     for (const name of flags.multiImageArchive ? operands : [first!]) {
