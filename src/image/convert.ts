@@ -6,7 +6,7 @@ import { mediaTypes } from "../base/media-types.ts";
 import type { Descriptor, Index } from "../base/oci-image.ts";
 import { layerCompression, rawManifest } from "./manifest.ts";
 import type { ParsedManifest, RawManifest } from "./manifest.ts";
-import type { Cargo } from "./source.ts";
+import type { Cargo, Source } from "./source.ts";
 
 /** Size of a blob that is not known before it is written. */
 export const sizeUnknown = -1;
@@ -38,8 +38,8 @@ function layerType({ mediaType }: Descriptor, isDocker: boolean): string {
   });
 }
 
-/** The same image with plain tar layers, named by their diff IDs; sizes stay open until they are written. */
-export function uncompressedManifest(cargo: Cargo): Cargo {
+/** The same image with plain tar layers, named by their diff IDs; sizes that the source does not know stay open until they are written. */
+export function uncompressedManifest(cargo: Cargo, source: Source): Cargo {
   const { manifest, raw, config } = cargo;
   if (manifest.layers.every(layer => layerCompression(layer.mediaType) === "none")) return cargo;
   const isDocker = raw.mediaType === mediaTypes.dockerManifest;
@@ -47,7 +47,7 @@ export function uncompressedManifest(cargo: Cargo): Cargo {
     const diffId = config?.rootfs.diff_ids[position];
     if (layerCompression(layer.mediaType) === "none") return layer;
     if (diffId === undefined) throw new Fault("image.malformed", "cannot unpack layers: the config does not name them");
-    return { mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, digest: diffId, size: sizeUnknown };
+    return { mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, digest: diffId, size: source.plainSize?.(diffId) ?? sizeUnknown };
   });
   const { config: configDescriptor, annotations } = manifest;
   return withManifest(cargo, raw.mediaType, { config: configDescriptor, layers, ...(annotations ? { annotations } : {}) });

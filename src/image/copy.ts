@@ -271,7 +271,7 @@ async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, 
   const { cargo: packed, layers } = await withPackedLayers(original, trip);
   let locked: LockedCargo | undefined;
   try {
-    const adapted = adapt(packed, sink, options);
+    const adapted = adapt(packed, trip);
     if (adapted.raw !== from) refuseChange(from, { options, signatures, why: `${sink.name} needs another form of it` });
     const source = layers?.source ?? trip.source;
     locked = options.encryption && (await (await import("./encryption/image.ts")).lockCargo(adapted, options.encryption, { source, tmpDir: options.tmpDir }));
@@ -362,8 +362,8 @@ function isKnownLayer(mediaType: string): boolean {
 }
 
 /** The cargo as this sink can hold it: the same one, unless it needs another manifest type or plain layers. */
-function adapt(cargo: Cargo, sink: Sink, options: CopyOptions): Cargo {
-  const plain = sink.layers === "uncompressed" ? uncompressedManifest(cargo) : cargo;
+function adapt(cargo: Cargo, { source, sink, options }: Trip): Cargo {
+  const plain = sink.layers === "uncompressed" ? uncompressedManifest(cargo, source) : cargo;
   const wanted = options.mediaType ?? sinkType(sink, plain.raw.mediaType);
   return wanted === undefined || wanted === plain.raw.mediaType ? plain : convertManifest(plain, wanted);
 }
@@ -392,7 +392,7 @@ async function copyLayers(original: Cargo, cargo: Cargo, { source, sink, options
     faults.push(thrown);
     stop.abort();
   });
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(options.parallel ?? parallelDefault, queue.length)) }, guarded));
+  await Promise.all(Array.from({ length: Math.max(1, Math.min(sink.takesOneAtATime ? 1 : (options.parallel ?? parallelDefault), queue.length)) }, guarded));
   if (faults.length > 0) throw faults[0];
   return sizes;
 }

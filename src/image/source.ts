@@ -20,6 +20,8 @@ export interface Source {
   /** Without a digest: what the name leads to. */
   manifest(instance?: Digest): Promise<RawManifest>;
   blob(descriptor: Descriptor, offset?: number): Promise<BlobStream>;
+  /** Bytes of a layer's plain tar, where that is known without reading it. */
+  plainSize?(diffId: Digest): number | undefined;
   /** Whether the manifest was made up on reading, so that its digest is nobody's to keep. */
   readonly isSynthesized?: boolean;
   /** Simple signatures of the top manifest, or of one instance. */
@@ -64,6 +66,8 @@ export interface Sink {
   readonly mediaTypes?: readonly string[];
   /** "uncompressed": layers must come as plain tar, as docker-archive wants. Absent: as they are. */
   readonly layers?: "uncompressed";
+  /** Layers are put one after the other, in their order. */
+  readonly takesOneAtATime?: boolean;
   /** Whether layers are sent compressed where nobody's digest is hurt by it, and may be packed otherwise on demand. */
   readonly packsLayers?: boolean;
   /** Whether the very manifest is here under the sink's name, with all that belongs to it. */

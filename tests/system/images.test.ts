@@ -2,7 +2,8 @@
 // Source: podman-images(1), podman-tag(1), podman-rmi(1).
 
 import { expect, test } from "bun:test";
-import { ok, podman } from "../fixtures/coracle.ts";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mustRun, ok, podman } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry(["busybox", "ubi8"]);
@@ -66,4 +67,22 @@ test("an imported tarball says so in its history, with a size that stands in one
   Bun.spawnSync(["tar", "-C", "/etc", "-cf", "/tmp/one.tar", "hostname"]);
   ok("import", "-q", "/tmp/one.tar", "one");
   expect(ok("history", "--format", "{{.Comment}}|{{.Size}}", "one")).toMatch(/^imported from tarball\|[0-9.]+k?B$/);
+});
+
+test("what cannot be saved whole leaves no archive", () => {
+  ok("pull", "-q", IMAGE);
+  const manifest = JSON.parse(mustRun(["skopeo", "inspect", "--raw", `containers-storage:${IMAGE}`])) as { layers: { digest: string }[] };
+  const blob = `/var/lib/containers/coracle/blobs/sha256/${manifest.layers[0]!.digest.slice(7)}`;
+  const kept = readFileSync(blob);
+  writeFileSync(blob, Buffer.from(kept).fill(0, 200, 260));
+  const ran = podman("save", "-o", "/tmp/part.tar", IMAGE);
+  writeFileSync(blob, kept);
+  expect(ran.status).toBe(125);
+  expect(ran.err).toMatch(/broken gzip data|another digest/);
+  expect(existsSync("/tmp/part.tar")).toBe(false);
+  ok("save", "-q", "-o", "/tmp/whole.tar", IMAGE);
+  ok("save", "-q", "-o", "/tmp/again.tar", IMAGE);
+  expect(mustRun(["sh", "-c", "podman save -q " + IMAGE + " | cmp - /tmp/whole.tar && cmp /tmp/whole.tar /tmp/again.tar"])).toBe("");
+  expect(mustRun(["tar", "-tf", "/tmp/whole.tar"]).trim().split("\n").at(-1)).toBe("manifest.json");
+  for (const file of ["/tmp/whole.tar", "/tmp/again.tar"]) rmSync(file);
 });

@@ -1,8 +1,6 @@
 // docker-archive: images as `docker save` writes them: plain layers, configs and one manifest.json in a tar file.
 // Source: Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset Format".
 
-import { existsSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { digestOf, hexOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
@@ -10,8 +8,8 @@ import { limits } from "../../base/limits.ts";
 import { mediaTypes } from "../../base/media-types.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
 import { asRecord, findTexts, malformed, needText, parseJson } from "../../base/shape.ts";
-import { openArchive, packDirectory, scratch } from "../archive.ts";
-import { writeBlobFile } from "../blob-file.ts";
+import { openArchive } from "../archive.ts";
+import { ArchiveWriter } from "../archive-writer.ts";
 import { readConfig } from "../config.ts";
 import { rawManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
@@ -147,18 +145,18 @@ async function* skipped(stream: AsyncIterable<Uint8Array>, offset: number): Asyn
 export interface DockerArchiveWriter {
   /** A sink for one image under these whole names; one at a time. */
   sink(names: readonly string[]): Sink;
-  /** Writes the archive when `ok`, and removes what was collected. */
+  /** Ends the archive when `ok`; otherwise nothing of it stays at its path. */
   close(ok: boolean): void;
 }
 
-/** Collects any number of images aside, then writes one archive to `path` or to an open descriptor. */
+/** Any number of images, one after the other, into one archive at `path` or behind an open descriptor. */
 export function dockerArchiveWriter(
   path: string,
   { tmpDir, fd }: { readonly tmpDir?: string; readonly fd?: number } = {},
 ): DockerArchiveWriter {
-  const aside = scratch(tmpDir);
+  const archive = new ArchiveWriter(fd ?? path, tmpDir);
   const images: { Config: string; RepoTags: readonly string[]; Layers: string[] }[] = [];
-  const layerFile = (digest: Digest) => `${hexOf(digest)}.tar`;
+  const nameOf = ({ digest }: Descriptor, kind: "config" | "layer") => `${hexOf(digest)}.${kind === "layer" ? "tar" : "json"}`;
   return {
     sink: names => ({
       name: `docker-archive:${path}`,
@@ -166,26 +164,25 @@ export function dockerArchiveWriter(
       anyConfig: false,
       mediaTypes: [mediaTypes.dockerManifest],
       layers: "uncompressed",
-      has: async ({ digest }, place) => place.kind === "layer" && existsSync(join(aside.path, layerFile(digest))),
+      takesOneAtATime: true,
+      has: async (blob, place) => archive.size(nameOf(blob, place.kind)) !== undefined,
       async put(blob, place, _cargo, content) {
-        const file = join(aside.path, place.kind === "layer" ? layerFile(blob.digest) : `${hexOf(blob.digest)}.json`);
-        if (existsSync(file)) return statSync(file).size;
-        return writeBlobFile(file, blob, content);
+        const name = nameOf(blob, place.kind);
+        return archive.size(name) ?? archive.addBlob(name, blob, content);
       },
       async finish({ manifest }) {
-        const Config = `${hexOf(manifest.config.digest)}.json`;
-        images.push({ Config, RepoTags: names, Layers: manifest.layers.map(layer => layerFile(layer.digest)) });
+        images.push({ Config: nameOf(manifest.config, "config"), RepoTags: names, Layers: manifest.layers.map(layer => nameOf(layer, "layer")) });
       },
       async finishIndex() {},
       async close() {},
     }),
     close(ok) {
+      let isWhole = false;
       try {
-        if (!ok) return;
-        writeFileSync(join(aside.path, "manifest.json"), JSON.stringify(images));
-        packDirectory(aside.path, fd ?? path);
+        if (ok) archive.add("manifest.json", Buffer.from(JSON.stringify(images)));
+        isWhole = ok;
       } finally {
-        aside.remove();
+        archive.close(isWhole);
       }
     },
   };

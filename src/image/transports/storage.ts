@@ -21,6 +21,7 @@ export function storageSource(store: Store, image: StoredImage, name = image.nam
       return rawManifest(store.blobs.read(wanted.digest), wanted.mediaType);
     },
     blob: async ({ digest }, offset = 0) => storedBlob(store, digest, offset),
+    plainSize: diffId => store.layers.findByDiffId(diffId)[0]?.size,
     signatures: async (instance?: Digest) => store.images.signatures(image.id, instance ?? image.manifest.digest),
     async close() {},
   };
