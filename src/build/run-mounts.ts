@@ -31,6 +31,8 @@ export interface Mounting {
   readonly workdir: string;
   /** Mounted; absent where nothing is mounted yet. */
   readonly root?: string;
+  /** Steps are confined by SELinux, and may read what has a label for containers. */
+  readonly isLabelled: boolean;
   /** @param from undefined is the context */
   treeOf(from: string | undefined): Promise<Tree>;
 }
@@ -71,7 +73,7 @@ class Making implements StepMounts {
     const source = this.file(content, { mode: 0o755, uid: 0, gid: 0 });
     const target = `/dev/pipes/heredoc${this.#files}`;
     const program = /^#!\s*(.*)/.exec(content)![1]!.trim();
-    return { argv: [...program.split(/\s+/), target], mounts: [{ kind: "bind", source, target, options: ["bind", "rprivate"], readOnly: true }] };
+    return { argv: [...program.split(/\s+/), target], mounts: [{ kind: "bind", source, target, relabel: "shared", options: ["bind", "rprivate"], readOnly: true }] };
   }
 
   [Symbol.dispose](): void {
@@ -115,6 +117,8 @@ async function bind(mount: RunMount, mounting: Mounting): Promise<MountSpec> {
   const common = { kind: "bind" as const, source, target: targetOf(mount, mounting), ...(mount.relabel ? { relabel: mount.relabel } : {}) };
   // What is written goes with the step.
   if (isWritable && isDirectory) return { ...common, overlay: true, options: [], readOnly: false };
+  // Shown through an overlay a person's files have a label that the step may read, and keep their own.
+  if (mounting.isLabelled && isDirectory && !tree.isStage && !mount.relabel) return { ...common, overlay: true, options: [], readOnly: true };
   return { ...common, options: [...mount.options.filter(option => !/^[zZU]$/.test(option)), "rbind", "rprivate"], readOnly: !isWritable };
 }
 
@@ -163,7 +167,7 @@ function secret(mount: RunMount, mounting: Mounting, making: Making): void {
   if (mount.env !== undefined && mount.target === undefined) return;
   const target = mount.target === undefined ? `/run/secrets/${id}` : targetOf(mount, mounting);
   const source = making.file(content, { mode: mount.mode ?? 0o400, uid: mount.uid ?? 0, gid: mount.gid ?? 0 });
-  making.specs.push({ kind: "bind", source, target, options: ["bind", "rprivate"], readOnly: true });
+  making.specs.push({ kind: "bind", source, target, relabel: "shared", options: ["bind", "rprivate"], readOnly: true });
 }
 
 function ssh(mount: RunMount, mounting: Mounting, { making, index }: { making: Making; index: number }): void {

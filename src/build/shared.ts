@@ -1,6 +1,7 @@
 // What all stages of one build share: the store's lease, the cache, the network of RUNs, the trees of images and stages.
 
 import type { Host } from "../engine/host.ts";
+import { rootInTheMaking } from "../engine/containers/labels.ts";
 import { randomId } from "../engine/containers/names.ts";
 import { openStepNetwork, type StepNetwork } from "../engine/steps/step-network.ts";
 import { pull } from "../image/pull.ts";
@@ -73,7 +74,7 @@ export class Shared {
     const id = randomId();
     this.lease.holdRoot(id);
     this.host.store.roots.create({ id, large: true, ...(top === undefined ? {} : { topLayer: top }) });
-    return { id, path: this.host.store.roots.mount(id, { volatile: true }) };
+    return { id, path: this.host.store.roots.mount(id, { ...rootInTheMaking(), volatile: true }) };
   }
 
   /** The tree of layers, to be read only; one for all who ask. */

@@ -2,6 +2,7 @@
 
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
+import { rootInTheMaking } from "../engine/containers/labels.ts";
 import { storedConfig } from "../image/stored-config.ts";
 import { chainIds } from "../storage/chain.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
@@ -22,6 +23,7 @@ export function mountingOf(taking: Taking): Mounting {
   const { shared: { host, request }, config } = taking;
   return {
     request, runroot: host.paths.runroot, storeRoot: host.store.root, workdir: config.defaults.WorkingDir || "/",
+    isLabelled: rootInTheMaking().label !== undefined,
     treeOf: from => treeOf(taking, from),
   };
 }

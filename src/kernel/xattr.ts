@@ -43,6 +43,25 @@ export function setXattr(target: XattrTarget, name: string, value: Uint8Array, e
   });
 }
 
+/** For loops over many files: 0, or the kernel's negative number, and nothing is thrown. */
+export function giveXattr(path: Path, name: string, value: Uint8Array): number {
+  return scoped(() => call("lsetxattr", putPath(path), putPath(name), putBytes(value), value.length, 0));
+}
+
+/** False also where it cannot be read. */
+export function hasXattr(path: Path, name: string, value: Uint8Array): boolean {
+  return scoped(({ base, bytes }) => {
+    const [target, key, at] = [putPath(path), putPath(name), takeDirty(value.length + 1)];
+    const length = call("lgetxattr", target, key, base + at, value.length + 1);
+    return length === value.length && isEqual(bytes, at, value);
+  });
+}
+
+function isEqual(bytes: Uint8Array, offset: number, value: Uint8Array): boolean {
+  for (let at = 0; at < value.length; at++) if (bytes[offset + at] !== value[at]) return false;
+  return true;
+}
+
 /** The names in the file system's order; none where it has no attributes at all. */
 export function listXattrs(target: XattrTarget): string[] {
   return scoped(({ base, bytes }) => {

@@ -1,7 +1,7 @@
 // CRIU: which one is used, and what it says in its logs, in words with the way out.
 // Source: criu(8); `coracle system setup criu` fills the private folder.
 
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { findProgram, spawnSync, type Environment } from "../base/spawn.ts";
 
@@ -46,6 +46,19 @@ export function criuVersion({ path }: Criu): { text: string; number: number } {
 /** Whether this kernel and criu can tell which memory changed since an earlier dump. */
 export const canTrackMemory = ({ path }: Criu): boolean => spawnSync([path, "check", "--feature", "mem_dirty_track"], { timeoutMs: 10_000 }).status === 0;
 
+/** A program is a few MB. */
+const programBytesMax = 64 * 1024 * 1024;
+
+/** Whether it gives restored processes their SELinux labels back: built with libselinux, which Debian's is not. */
+export function knowsSelinux({ path, isPrivate }: Criu, folder = criuFolder): boolean {
+  try {
+    const program = isPrivate ? `${folder}/libexec/criu` : path;
+    return statSync(program).size <= programBytesMax && readFileSync(program).includes("libselinux.so");
+  } catch {
+    return false;
+  }
+}
+
 /** The end of a log of criu, which may be long. */
 const tailBytes = 256 * 1024;
 
@@ -84,6 +97,8 @@ const meanings: readonly (readonly [RegExp, string, string])[] = [
   [/mount.*(?:doesn't|does not) have a proper root mount|not (?:a )?proper mount|--root/i, "the container's root is not its mount namespace's root: podman itself runs in a changed root (chroot)", "start podman by pivot_root, as unshare --root does not"],
   [/Unknown vDSO|vdso: .*unsupported|VDSO|vDSO/i, "this criu does not know this kernel", setUpHint],
   [/[Cc]an't dump .*(?:sk|socket)|Can't get.*inet.*sock|inet: .*[Ff]ailed|sockdiag/i, "this criu cannot read the sockets of this kernel", setUpHint],
+  [/Can't get rlimit \d+: Operation not permitted/, "one of its processes has another user, whose limits criu may not read without the capability CAP_SYS_RESOURCE", "run the program in the container as root, or podman with CAP_SYS_RESOURCE"],
+  [/Unable to connect a transport socket: Permission denied/, "SELinux does not let criu's part in the container's process call criu", "load what the engine needs with: udica --engine-policy"],
   [/No space left on device/i, "there is no space left on the disk", "free some space, for instance with: podman image prune"],
 ];
 

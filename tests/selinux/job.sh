@@ -85,13 +85,71 @@ held "what it learned is enough" runs --security-opt label=type:one.process --se
 held "no domain is left permissive" fails sh -c 'seinfo --permissive | grep -E "learned|one\.process"'
 held "the kernel keeps no probe of ours" sh -c 'mount -t tracefs t /mnt && ! grep -s coracle /mnt/kprobe_events'
 
-mkdir -p context
-printf 'FROM ubi8\nCOPY f /f\nRUN cat /proc/self/attr/current /f && echo 2 >/made\nRUN --mount=type=cache,target=/c --mount=type=bind,target=/b,relabel=shared echo 3 >/c/x && cat /b/f\n' >context/Containerfile
+mkdir -p context/deep
+cat >context/Containerfile <<'END'
+FROM ubi8 AS base
+RUN echo 1 >/from-base
+FROM ubi8
+COPY f /f
+RUN cat /proc/self/attr/current /f && echo 2 >/made
+RUN --mount=type=cache,target=/c --mount=type=bind,target=/b,relabel=shared echo 3 >/c/x && cat /b/f
+RUN --mount=type=bind,source=deep,target=/b cat /b/g
+RUN --mount=type=bind,from=base,target=/b cat /b/from-base
+RUN --mount=type=bind,from=ubi8,target=/b cat /b/bin/sh >/dev/null
+RUN --mount=type=secret,id=s cat /run/secrets/s
+RUN --mount=type=tmpfs,target=/t echo 5 >/t/x && cat /t/x
+RUN <<END2
+#!/bin/sh
+echo script runs
+END2
+VOLUME /kept
+RUN echo 6 >/kept/x
+END
 echo hello >context/f
-held "steps of a build use files, caches and the context" podman build --network none -t built context
+echo deep >context/deep/g
+echo hush >context/secret
+held "steps of a build are confined" says "system_u:system_r:container_t:s0:c[0-9]+,c[0-9]+" podman build --network none --secret id=s,src=context/secret -t built context
+held "and use files, caches, the context, stages, images, secrets and scripts" says "script runs" podman build --no-cache --network none --secret id=s,src=context/secret -t built context
+held "a bound context keeps its own label" fails sh -c 'ls -Z context/deep/g | grep container'
 held "containers of what was built use it" says "^2$" runs built cat /made
+held "steps with label=disable are not confined" says "unconfined" podman build --no-cache --network none --security-opt label=disable --secret id=s,src=context/secret context
+held "buildah run is confined too, on the root that mount shows" sh -c 'c=$(buildah from built) && buildah run $c cat /proc/self/attr/current /made | grep -q container_t && m=$(buildah mount $c) && cat $m/made && echo 7 >$m/new && buildah run $c cat /new && buildah copy $c context/f /g && buildah run $c cat /g && buildah commit $c again && buildah rm $c && podman run --rm --network none again cat /g /new'
+held "volumes of images are used by working containers" sh -c 'c=$(buildah from built) && buildah run $c sh -c "echo 8 >/kept/y && cat /kept/y" && buildah rm $c'
+held "an image is mounted into a container, read-only and not" sh -c 'podman run --rm --network none --mount type=image,source=built,destination=/i ubi8 cat /i/made && podman run --rm --network none --mount type=image,source=built,destination=/i,rw=true ubi8 sh -c "echo 9 >/i/new && cat /i/new"'
+held "an overlay volume of the host's files is used" sh -c 'podman run --rm --network none -v $PWD/context/deep:/o:O ubi8 sh -c "cat /o/g && echo 1 >/o/new"'
 podman run --name source --network none built sh -c 'echo 4 >/more' >/dev/null
 held "a commit takes no label along" sh -c 'podman commit source committed && podman save committed -o c.tar && ! grep -aq SCHILY.xattr.security.selinux c.tar'
 held "and its containers read it" says "^4$" runs committed cat /more
+
+# Checkpoints: this criu was built without SELinux.
+counter='i=0; while true; do echo $i; i=$(expr $i + 1); sleep 0.2; done'
+podman run -d --name c --network none ubi8 sh -c "$counter" >/dev/null
+waits() { local tries; for tries in $(seq 100); do [ "$(podman logs "$1" | wc -l)" -gt "$2" ] && return 0; sleep 0.2; done; return 1; }
+waits c 3
+held "a confined container is checkpointed while the kernel enforces" podman container checkpoint c
+held "a restore without its label is refused, in words" says "cannot restore safely: container .* has the SELinux label .*container_t.* built without SELinux" podman container restore c
+held "nothing of it runs then, and its checkpoint is kept" sh -c '[ "$(podman inspect c --format "{{.State.Status}} {{.State.Checkpointed}}")" = "exited true" ]'
+held "--allow-label-loss lets it go on, with a warning" says "it is not confined by its policy" podman container restore --allow-label-loss c
+lines=$(podman logs c | wc -l)
+held "and it counts on" waits c "$lines"
+held "it counts from where it was" sh -c '[ "$(podman logs c | grep -cx 0)" = 1 ]'
+held "fork is refused before anything is dumped" says "cannot restore safely" podman container fork c
+held "and leaves no copy" fails podman container exists c-fork1
+held "--pre-checkpoint writes memory alone, and the container runs on" sh -c 'podman container checkpoint --pre-checkpoint c && [ "$(podman inspect c --format "{{.State.Running}}")" = true ]'
+held "--with-previous writes what has changed" podman container checkpoint --with-previous --keep c
+folder=$(podman inspect c --format '{{.StaticDir}}')
+held "which is less" test "$(cat "$folder"/checkpoint/pages-*.img | wc -c)" -lt "$(cat "$folder"/pre-checkpoint/pages-*.img | wc -c)"
+held "and both are restored" podman container restore --allow-label-loss c
+podman container checkpoint --pre-checkpoint --export pre.tar c >/dev/null
+held "an archive --with-previous goes with that of the one before" podman container checkpoint --with-previous --export full.tar c
+podman rm -f -t 0 c >/dev/null
+held "a restore from both is refused for its label and leaves nothing" sh -c '! podman container restore --import full.tar --import-previous pre.tar && ! podman container exists c'
+held "or done" podman container restore --import full.tar --import-previous pre.tar --allow-label-loss
+lines=$(podman logs c | wc -l)
+held "and it counts on, too" waits c "$lines"
+podman run -d --name free --network none --security-opt label=disable ubi8 sh -c "$counter" >/dev/null
+waits free 3
+held "one without a label is restored as it was" sh -c 'podman container checkpoint free && podman container restore free && podman container fork free && podman exec free-fork1 true'
+podman rm -fa -t 0 >/dev/null
 echo "failed: $failed"
 exit "$failed"

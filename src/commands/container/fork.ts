@@ -12,6 +12,7 @@ export default verb({
   about: "Makes copies of a running container in one step: it is dumped once and runs on, and each copy goes on from that moment, with a name, an address, files and volumes of its own. Published ports of a copy get free ports of the host.",
   operands: exactly(1, runningContainers),
   flags: {
+    allowLabelLoss: toggle({ help: "Let the copies run without an SELinux label where criu cannot give it to them" }),
     count: natural({ short: "n", help: "Number of copies", fallback: 1, shown: "1" }),
     fileLocks: toggle({ help: "Copy a container that holds file locks" }),
     name: text({ help: "What the copies are called, before their number (default the name of the container and -fork)" }),

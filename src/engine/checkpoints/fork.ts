@@ -1,10 +1,10 @@
 // fork: copies of a running container, warmed as it is: one dump while it runs on, and each copy goes on from there
 // with a name, an address, files and volumes of its own.
 
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
+import { needCriu } from "../../runtime/criu.ts";
 import type { Outcome } from "../batch.ts";
 import { createComplete } from "../containers/create.ts";
 import { assignPorts } from "../containers/free-ports.ts";
@@ -14,11 +14,11 @@ import { removeRecord } from "../containers/remove.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { copyInside, takeOwner } from "../volumes/fill.ts";
 import { createVolume, dropVolume, getVolume } from "../volumes/volumes.ts";
 import { checkpoint } from "./checkpoint.ts";
-import { checkpointFiles, forgetCheckpoint, type CheckpointFiles } from "./files.ts";
-import { restoreLocked } from "./restore.ts";
+import { checkpointFiles, forgetCheckpoint } from "./files.ts";
+import { copyFiles, linkDump } from "./fork-files.ts";
+import { refuseLabelLoss, restoreLocked } from "./restore.ts";
 import { ownOfCopy } from "./restore-from.ts";
 
 export interface ForkOptions {
@@ -28,6 +28,8 @@ export interface ForkOptions {
   readonly fileLocks?: boolean;
   /** Open connections stay the original's; the copies' are closed. */
   readonly tcpClose?: boolean;
+  /** Under SELinux: the copies go on without a label where criu cannot give it to them. */
+  readonly allowLabelLoss?: boolean;
 }
 
 const countMax = 1000;
@@ -70,24 +72,6 @@ async function make(host: Host, { id, name, spec, volumes }: Copy, original: Con
   await createComplete(host, { id, name, spec }, image);
 }
 
-/** Files as they are this moment: of the original while it stands still, of the first copy before it starts. */
-function copyFiles(host: Host, from: { id: string; volumes: (name: string) => string }, to: Copy): void {
-  copyInside(host.store.roots.upperPath(from.id), host.store.roots.upperPath(to.id), to.name);
-  for (const [original, own] of to.volumes) {
-    const [source, target] = [getVolume(host, from.volumes(original)).mountpoint, getVolume(host, own).mountpoint];
-    copyInside(source, target, own);
-    takeOwner(source, target);
-    host.state.saveVolume({ ...host.state.findVolume(own)!, needsCopyUp: false, needsChown: false });
-  }
-}
-
-/** Criu only reads its images, so all copies have the same ones. */
-function linkDump(from: CheckpointFiles, to: CheckpointFiles): void {
-  mkdirSync(to.images, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(from.images)) linkSync(`${from.images}/${name}`, `${to.images}/${name}`);
-  if (existsSync(from.shm)) cpSync(from.shm, to.shm);
-}
-
 async function discard(host: Host, { id, volumes }: Copy): Promise<void> {
   await locked(host, id, async () => {
     const record = host.state.findById(id);
@@ -97,28 +81,44 @@ async function discard(host: Host, { id, volumes }: Copy): Promise<void> {
 }
 
 async function begin(host: Host, copy: Copy, options: ForkOptions): Promise<Outcome> {
-  const { id, name, spec } = copy;
+  const { id, spec } = copy;
+  const { fileLocks, tcpClose, allowLabelLoss } = options;
+  const passed = { ...(fileLocks ? { fileLocks } : {}), ...(tcpClose ? { tcpClose } : {}), ...(allowLabelLoss ? { allowLabelLoss } : {}), ...(spec.hostname ? { hostname: spec.hostname } : {}) };
+  await locked(host, id, () => restoreLocked(host, fresh(host, id), passed));
+  return { target: id, id };
+}
+
+/** A copy that fails goes, and says why; the others go on. */
+async function orDiscard(host: Host, copy: Copy, act: () => Promise<Outcome>): Promise<Outcome> {
   try {
-    const { fileLocks, tcpClose } = options;
-    const passed = { ...(fileLocks ? { fileLocks } : {}), ...(tcpClose ? { tcpClose } : {}), ...(spec.hostname ? { hostname: spec.hostname } : {}) };
-    await locked(host, id, () => restoreLocked(host, fresh(host, id), passed));
-    return { target: id, id };
+    return await act();
   } catch (fault) {
     await discard(host, copy);
-    if (fault instanceof Fault) return { target: name, fault };
+    if (fault instanceof Fault) return { target: copy.name, fault };
     throw fault;
   }
 }
 
-/** As many at a time as there are processors. */
-async function beginAll(host: Host, copies: readonly Copy[], options: ForkOptions): Promise<Outcome[]> {
+/**
+ * The others take their files from the first, one after the other as the disk has only one way, and each goes on as soon as it has them,
+ * as many at a time as there are processors. The first goes on last: until then its files are those of the dump.
+ */
+async function beginAll(host: Host, [first, ...others]: readonly [Copy, ...Copy[]], options: ForkOptions): Promise<Outcome[]> {
+  let lane: Promise<void> = Promise.resolve();
+  const filled = others.map(copy => lane = lane.catch(() => {}).then(() => copyFiles(host, { id: first.id, volumes: name => first.volumes.get(name)! }, copy)));
+  const waiting = [...others.map((copy, at) => ({ copy, ready: filled[at]! })), { copy: first, ready: Promise.allSettled(filled).then(() => {}) }].entries();
+  for (const one of filled) one.catch(() => {});
   const outcomes: Outcome[] = [];
-  const waiting = [...copies.entries()];
   const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) outcomes[next[0]] = await begin(host, next[1], options);
+    for (const [at, { copy, ready }] of waiting) {
+      outcomes[at] = await orDiscard(host, copy, async () => {
+        await ready;
+        return begin(host, copy, options);
+      });
+    }
   };
-  await Promise.all(Array.from({ length: Math.min(copies.length, availableParallelism()) }, worker));
-  return outcomes;
+  await Promise.all(Array.from({ length: Math.min(others.length + 1, availableParallelism()) }, worker));
+  return [outcomes.at(-1)!, ...outcomes.slice(0, -1)];
 }
 
 /** @throws Fault where the original cannot be dumped; nothing is left of any copy then. A copy that fails alone says so in its outcome. */
@@ -126,8 +126,9 @@ export async function fork(host: Host, nameOrId: string, options: ForkOptions = 
   const { count = 1 } = options;
   if (!(count >= 1 && count <= countMax)) throw new Fault("usage.invalid", `cannot fork into ${count} copies: give a number from 1 to ${countMax}`);
   const original = get(host, nameOrId);
-  const copies = freeNames(host, options.name ?? `${original.name}-fork`, count).map(name => copyOf(host, original, name));
-  const [first, ...others] = copies as [Copy, ...Copy[]];
+  refuseLabelLoss(original, needCriu(), options);
+  const copies = freeNames(host, options.name ?? `${original.name}-fork`, count).map(name => copyOf(host, original, name)) as [Copy, ...Copy[]];
+  const [first] = copies;
   try {
     for (const copy of copies) await make(host, copy, original);
     const files = checkpointFiles(host, original.id);
@@ -136,7 +137,6 @@ export async function fork(host: Host, nameOrId: string, options: ForkOptions = 
       use: () => copyFiles(host, { id: original.id, volumes: name => name }, first),
     });
     if (dumped?.fault) throw dumped.fault;
-    for (const copy of others) copyFiles(host, { id: first.id, volumes: name => first.volumes.get(name)! }, copy);
     for (const copy of copies) linkDump(files, checkpointFiles(host, copy.id));
     forgetCheckpoint(files);
   } catch (thrown) {

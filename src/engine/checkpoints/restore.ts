@@ -11,7 +11,7 @@ import { setHostname } from "../../kernel/namespaces.ts";
 import { checkpointRuntime, restoreOptions } from "../../runtime/checkpointing.ts";
 import { cgroupPathOf, removeCgroupTree } from "../../runtime/cgroups.ts";
 import { forgetUnified } from "../../runtime/criu-cgroups.ts";
-import { complaintOf, criuEnvironment, criuFault, needCriu } from "../../runtime/criu.ts";
+import { complaintOf, criuEnvironment, criuFault, knowsSelinux, needCriu, type Criu } from "../../runtime/criu.ts";
 import { readStatistics, type CriuStatistics } from "../../runtime/criu-images.ts";
 import { isSelinuxEnabled, isSelinuxEnforcing } from "../../security/labels.ts";
 import type { Choice, Outcome } from "../batch.ts";
@@ -117,24 +117,32 @@ function labelOf(pid: number): string {
   }
 }
 
-/** Debian's criu knows nothing of SELinux: what was confined would go on unconfined, and nobody would say so. */
-function lostLabel({ spec, state }: ContainerRecord): { wanted: string; has: string } | undefined {
-  const wanted = spec.security?.processLabel ?? "";
-  if (wanted === "" || !isSelinuxEnabled() || state.pid === undefined) return undefined;
-  const has = labelOf(state.pid);
-  return has === wanted ? undefined : { wanted, has };
+const wantedLabel = ({ spec }: ContainerRecord): string => (isSelinuxEnabled() ? spec.security?.processLabel ?? "" : "");
+
+const lossHint = "use a criu built with SELinux, or accept an unconfined container with --allow-label-loss";
+
+/**
+ * Debian's criu knows nothing of SELinux: what was confined would go on unconfined, and nobody would say so.
+ *
+ * @throws Fault "checkpoint.failed" before anything of it runs
+ */
+export function refuseLabelLoss(record: ContainerRecord, criu: Criu, options: RestoreOptions): void {
+  const wanted = wantedLabel(record);
+  if (wanted === "" || options.allowLabelLoss || !isSelinuxEnforcing() || knowsSelinux(criu)) return;
+  throw new Fault("checkpoint.failed", `cannot restore safely: container ${record.id} has the SELinux label ${JSON.stringify(wanted)}, and ${criu.path} was built without SELinux and would let it go on unconfined`, { hint: lossHint });
 }
 
+/** Whatever criu is able to, the kernel has the last word. */
 async function checkLabel(host: Host, record: ContainerRecord, options: RestoreOptions): Promise<void> {
-  const lost = lostLabel(record);
-  if (!lost) return;
-  const sentence = `container ${record.id} was restored with the SELinux label ${JSON.stringify(lost.has)} instead of ${JSON.stringify(lost.wanted)}`;
+  const wanted = wantedLabel(record);
+  if (wanted === "" || record.state.pid === undefined) return;
+  const has = labelOf(record.state.pid);
+  if (has === wanted) return;
+  const sentence = `container ${record.id} was restored with the SELinux label ${JSON.stringify(has)} instead of ${JSON.stringify(wanted)}`;
   if (options.allowLabelLoss || !isSelinuxEnforcing()) return log.warn(`${sentence}: it is not confined by its policy`);
   await removeFromRuntime(host, record, { quiet: true });
   await finish(host, record);
-  throw new Fault("checkpoint.failed", `cannot restore safely: ${sentence}, so it was stopped; its checkpoint is kept`, {
-    hint: "use a criu built with SELinux, or accept an unconfined container with --allow-label-loss",
-  });
+  throw new Fault("checkpoint.failed", `cannot restore safely: ${sentence}, so it was stopped; its checkpoint is kept`, { hint: lossHint });
 }
 
 /** In the runtime's bundle, where conmon has criu work. */
@@ -174,6 +182,7 @@ export async function restoreLocked(host: Host, before: ContainerRecord, options
   const files = checkpointFiles(host, record.id);
   refuseState(host, record, files);
   const criu = needCriu();
+  refuseLabelLoss(record, criu, options);
   const program = checkpointRuntime(runtimeOf(host, record.spec));
   clearCgroups(host, record);
   forgetUnified(files.images);

@@ -39,6 +39,19 @@ function sharedFileLabel(): string | undefined {
   return file === undefined ? undefined : sharedLabel(file);
 }
 
+/** How a root in the making is mounted, whoever does it: builder, steps and people have it mounted in turn, so it is one label without categories. */
+export function rootInTheMaking(): { readonly label?: string } {
+  const label = sharedFileLabel();
+  return label === undefined ? {} : { label };
+}
+
+/** For a step of a build: a process label of its own, over a root in the making. */
+export function withStepLabels(host: Host, spec: ContainerSpec): ContainerSpec {
+  const labelled = withLabels(host, spec);
+  const { label } = rootInTheMaking();
+  return label === undefined ? labelled : { ...labelled, security: { ...labelled.security, mountLabel: label } };
+}
+
 /** :z for all containers, :Z for this one. @throws Fault "usage.invalid" for directories of the system */
 export function relabelMount(spec: ContainerSpec, { relabel, kind }: MountSpec, source: string): void {
   const label = spec.security?.mountLabel;

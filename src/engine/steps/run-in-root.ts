@@ -19,7 +19,7 @@ import { copyDefaultMounts } from "../containers/default-mounts.ts";
 import { writeEtcFiles } from "../containers/etc-files.ts";
 import { hooksOf } from "../containers/hooks.ts";
 import { resolve } from "../containers/resolve.ts";
-import { labelFiles } from "../containers/labels.ts";
+import { labelFiles, rootInTheMaking, withStepLabels } from "../containers/labels.ts";
 import { giveToRoot } from "../containers/prepare.ts";
 import { mountRoot, unmountRoot } from "../containers/root.ts";
 import { removeTree } from "../containers/run-files.ts";
@@ -109,7 +109,7 @@ function takeAlone({ store: { roots } }: Host, id: string): Disposable & { isVol
   return {
     isVolatile,
     [Symbol.dispose]: () => {
-      for (let at = 0; at < count; at++) roots.mount(id, { volatile: isVolatile });
+      for (let at = 0; at < count; at++) roots.mount(id, { ...rootInTheMaking(), volatile: isVolatile });
     },
   };
 }
@@ -155,7 +155,7 @@ function recordOf(host: Host, { id, name = id.slice(0, 12), spec: asked, env }: 
   const { unsetEnv: _unset, unsetEnvAll: _all, ...rest } = spec;
   // No limit of processes but one that was asked for, as buildah has it; 0 leaves the controller alone.
   const resources = { ...rest.resources, pidsLimit: asked.resources?.pidsLimit ?? 0 };
-  return { id, name, spec: { ...rest, resources, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
+  return { id, name, spec: { ...withStepLabels(host, rest), resources, env: whole, workdirOfImage: true }, state: { status: "created", createdAt: "" } };
 }
 
 interface BundleRun {

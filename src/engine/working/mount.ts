@@ -1,6 +1,7 @@
 // mount, umount: a working container's root at a path of the host, for the host's own tools.
 // Source: buildah-mount(1), buildah-umount(1).
 
+import { rootInTheMaking } from "../containers/labels.ts";
 import type { Host } from "../host.ts";
 import { locked } from "../state/lock.ts";
 import { changeWorking, getWorking, type WorkingContainer, workingContainers } from "./records.ts";
@@ -12,7 +13,7 @@ export async function mountWorking(host: Host, { id }: WorkingContainer): Promis
   return locked(host, id, () => {
     const record = getWorking(host, id);
     if (isShown(host, record)) return host.store.roots.path(id);
-    const path = host.store.roots.mount(id);
+    const path = host.store.roots.mount(id, rootInTheMaking());
     changeWorking(host, id, before => ({ ...before, isMounted: true }));
     return path;
   });
@@ -38,7 +39,7 @@ export function mountedWorking(host: Host): { record: WorkingContainer; path: st
 
 /** Its root for as long as `act` takes. */
 export async function withWorkingRoot<T>(host: Host, id: string, act: (root: string) => T | Promise<T>): Promise<T> {
-  const root = await locked(host, id, () => host.store.roots.mount(id));
+  const root = await locked(host, id, () => host.store.roots.mount(id, rootInTheMaking()));
   try {
     return await act(root);
   } finally {

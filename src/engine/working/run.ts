@@ -120,6 +120,6 @@ function builtinVolumes(host: Host, record: WorkingContainer, { root, taken }: {
         takeOwner(inside, source);
       });
     }
-    return { kind: "bind", source, target, options: ["rbind", "rprivate"] };
+    return { kind: "bind", source, target, relabel: "shared", options: ["rbind", "rprivate"] };
   });
 }

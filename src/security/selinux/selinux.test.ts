@@ -1,7 +1,7 @@
 // SELinux in tables: labels of containers, which expressions reach a path, lookups, port records, and denials.
 
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { freeLevel, labelsOf, optionsLike, parseContext, sharedLabel, type LabelWishes } from "../labels.ts";
 import { readAvcs } from "../udica/avc.ts";
 import { templateNames, templateText } from "../udica/templates.ts";
@@ -115,6 +115,14 @@ test.skipIf(process.getuid?.() !== 0)("a tree gets one label, links are not foll
   relabelTree(`${place}/tree`, "u:r:t_t:s0");
   const label = (path: string) => Buffer.from(getXattr(path, "security.selinux") ?? []).toString();
   expect([label(`${place}/tree`), label(`${place}/tree/deep/f`), label(`${place}/outside`)]).toEqual(["u:r:t_t:s0\0", "u:r:t_t:s0\0", ""]);
+  // Killed half-way, the top has it already: the rest is looked at, and what has it stays untouched.
+  writeFileSync(`${place}/tree/new`, "");
+  const changed = statSync(`${place}/tree/deep/f`).ctimeMs;
+  relabelTree(`${place}/tree`, "u:r:t_t:s0");
+  expect(label(`${place}/tree/new`)).toBe("u:r:t_t:s0\0");
+  expect(statSync(`${place}/tree/deep/f`).ctimeMs).toBe(changed);
+  relabelTree(`${place}/nowhere`, "u:r:t_t:s0");
+  expect(() => relabelTree("/proc/self/status", "u:r:t_t:s0")).not.toThrow();
 });
 
 test("there are nine templates in each flavour, with balanced brackets and the blocks that policies name", () => {
