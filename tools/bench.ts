@@ -6,7 +6,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { compareUdica } from "./bench-udica.ts";
-import { allowLimits, startRegistries, writeContexts } from "./bench/inputs.ts";
+import { needDatabaseRoot } from "./bench/database.ts";
+import { allowLimits, startRegistries, writeContexts, writeDatabaseContext } from "./bench/inputs.ts";
 import { compare, figureOf, monitorMegabytes, prepare, type Program, type Result } from "./bench/measure.ts";
 import { report, rowOf } from "./bench/report.ts";
 import { image, phases, type Phase } from "./bench/rows.ts";
@@ -24,13 +25,27 @@ async function outside(words: readonly string[]): Promise<number> {
   // Here, where its Python is: inside is the peers' own root.
   const udica = words.length === 0 || words.some(word => "udica -j".includes(word)) ? udicaResult() : undefined;
   if (udica && words.length > 0) console.error(rowOf(udica));
-  const child = Bun.spawn(["unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+  if (chosenPhases(words).some(({ name }) => name === "fork")) needDatabaseRoot();
+  const leaf = ownLeaf();
+  const child = Bun.spawn([...leaf.enter, "unshare", "--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
     path.join(top, "tests/fixtures/peer-world.sh"), folder, there ? root : "", "env", "CORACLE_BENCH=inside", `CORACLE_BENCH_UDICA=${JSON.stringify(udica ?? null)}`, "PODMAN_IGNORE_CGROUPSV1_WARNING=1",
     `BENCH_TIMES=${process.env["BENCH_TIMES"] ?? ""}`,
     process.execPath, path.join(top, "tools/bench.ts"), ...words], { stdin: "ignore", stdout: "inherit", stderr: "inherit" });
   const status = await child.exited;
   Bun.spawnSync(["rm", "-rf", "--one-file-system", folder]);
+  leaf.leave();
   return status;
+}
+
+/**
+ * A leaf of its own in the v2 tree of a machine that has v1 groups too: criu takes down the tree from where its processes are, and in the
+ * tree's root the original's restore fails where anybody has given controllers on.
+ */
+function ownLeaf(): { enter: string[]; leave(): void } {
+  const leaf = `/sys/fs/cgroup/unified/coracle-bench-${process.pid}`;
+  if (!fs.existsSync("/sys/fs/cgroup/unified/cgroup.procs")) return { enter: [], leave: () => {} };
+  fs.mkdirSync(leaf, { recursive: true });
+  return { enter: ["sh", "-c", `echo $$ >${leaf}/cgroup.procs; exec "$@"`, "sh"], leave: () => void Bun.spawnSync(["find", leaf, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"], { stderr: "ignore" }) };
 }
 
 function udicaResult(): Result | undefined {
@@ -84,6 +99,7 @@ async function inside(words: readonly string[]): Promise<number> {
   const all = programs();
   allowLimits();
   if (names.includes("build")) writeContexts();
+  if (names.includes("fork")) writeDatabaseContext();
   const stop = await startRegistries(names);
   try {
     const results = chosen.flatMap(phase => runPhase(phase, all));

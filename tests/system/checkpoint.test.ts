@@ -125,7 +125,7 @@ test("a terminal goes on: size, input and output", async () => {
 test("tmpfs, /dev/shm, named volumes, added and deleted files are as they were", async () => {
   ok("volume", "create", "data");
   ok("run", "-d", "--name", "files", "--tmpfs", "/scratch", "-v", "data:/data", IMAGE, "sh", "-c",
-    "echo t >/scratch/t; echo s >/dev/shm/s; echo d >/data/d; echo a >/added; rm /etc/group; echo ready; sleep 1000");
+    "echo t >/scratch/t; echo s >/dev/shm/s; echo d >/data/d; echo a >/added; rm /etc/group; echo ready; while true; do sleep 1; done");
   await until("its files", () => ok("logs", "files") === "ready");
   ok("container", "checkpoint", "files");
   ok("container", "restore", "files");

@@ -7,7 +7,7 @@ import { image, type Phase } from "./rows.ts";
 /** Images in the registry that all read from; a second registry takes what is pushed. */
 export async function startRegistries(names: readonly Phase["name"][]): Promise<() => Promise<void>> {
   const { startRegistry } = await import("../../tests/fixtures/registry.ts");
-  const { busybox, heavy } = await import("../../tests/fixtures/images.ts");
+  const { busybox, heavy, perl } = await import("../../tests/fixtures/images.ts");
   const source = await startRegistry();
   const target = await startRegistry({ port: 5001 });
   await source.push(busybox(), "busybox");
@@ -19,10 +19,21 @@ export async function startRegistries(names: readonly Phase["name"][]): Promise<
     for (const megabytes of [21, 22, 23]) await source.push(heavy(3, megabytes), `some-${megabytes}`);
   }
   if (names.includes("transfer") || names.includes("skopeo")) await source.push(heavy(3, 20), "some-20");
+  if (names.includes("checkpoint")) await source.push(perl(), "perl");
   return async () => {
     await source.stop();
     await target.stop();
   };
+}
+
+/** What the copied database is made by. */
+export function writeDatabaseContext(): void {
+  fs.mkdirSync("/tmp/bench-database", { recursive: true });
+  const fill = "redis-cli debug populate 1000000 key 100 && redis-cli save; redis-cli shutdown nosave";
+  fs.writeFileSync("/tmp/bench-database/Containerfile", `FROM bench-redis
+RUN mkdir /data && (redis-server --enable-debug-command yes --save "" --dir /data &) && until redis-cli ping; do sleep 0.1; done; ${fill}
+CMD ["redis-server", "--dir", "/data", "--save", "", "--protected-mode", "no"]
+`);
 }
 
 /** Contexts of the builds, where both programs see them. */

@@ -20,6 +20,8 @@ export interface Figure {
   readonly peakMegabytes: number;
   /** Programs started by it, itself included; absent where nobody can count. */
   readonly processes?: number;
+  /** Of the median run, what was the runtime's, criu's, the network's and the mounts'; where the row tells. */
+  readonly insideMs?: number;
 }
 
 export interface Result {
@@ -38,7 +40,10 @@ const environment = (program: Program, number: number): NodeJS.ProcessEnv => ({
   ...process.env, P: `${program.folder}/podman`, B: `${program.folder}/buildah`, K: `${program.folder}/skopeo`, N: `${program.name}-${number}`,
 });
 
-export const argvOf = (program: Program, { words, script }: Row): string[] => words ? [`${program.folder}/podman`, ...words] : ["sh", "-ec", script!];
+export const argvOf = (program: Program, { words, script, peerScript }: Row): string[] => {
+  if (program.name === "peer" && peerScript) return ["sh", "-ec", peerScript];
+  return words ? [`${program.folder}/podman`, ...words] : ["sh", "-ec", script!];
+};
 
 /** A line for sh, unmeasured. @throws with what it said */
 export function prepare(program: Program, line: string | undefined, { number = runs, quietly = false } = {}): void {
@@ -50,6 +55,7 @@ export function prepare(program: Program, line: string | undefined, { number = r
 interface Sample {
   readonly ms: number;
   readonly peakKibibytes: number;
+  readonly insideMs?: number | undefined;
 }
 
 function measureOnce(program: Program, row: Row): Sample {
@@ -57,13 +63,15 @@ function measureOnce(program: Program, row: Row): Sample {
   prepare(program, row.before, { number, quietly: true });
   if (row.waits) Bun.sleepSync(quietMs);
   const errors = "/tmp/bench-errors";
-  const ran = Bun.spawnSync(["bash", "-c", `exec 4>&1; perl "$@" 3>&4 >/dev/null 2>${errors}`, "bash", path.join(top, "tools/peak-memory.pl"), ...argvOf(program, row)], {
+  const output = row.inside ? "/tmp/bench-output" : "/dev/null";
+  const ran = Bun.spawnSync(["bash", "-c", `exec 4>&1; perl "$@" 3>&4 >${output} 2>${errors}`, "bash", path.join(top, "tools/peak-memory.pl"), ...argvOf(program, row)], {
     stdin: "ignore", stdout: "pipe", env: { ...environment(program, number), PEAK_TIME: "1" },
   });
   prepare(program, row.after, { number, quietly: true });
   if (ran.exitCode !== 0) throw new Error(`${program.name}: status ${ran.exitCode}: ${fs.readFileSync(errors, "utf8").trim().slice(-300)}`);
   const [peakKibibytes, ms] = ran.stdout.toString().split(" ").map(Number);
-  return { peakKibibytes: peakKibibytes!, ms: ms! };
+  const microseconds = row.inside?.exec(fs.readFileSync(output, "utf8"))?.[1];
+  return { peakKibibytes: peakKibibytes!, ms: ms!, insideMs: microseconds === undefined ? undefined : Number(microseconds) / 1000 };
 }
 
 /** Programs that were started, by strace where it is; those that conmon starts afterwards may or may not be among them. */
@@ -97,13 +105,14 @@ export function compare(row: Row, all: readonly Program[]): Result {
 }
 
 export function figureOf(samples: readonly Sample[], processes?: number): Figure {
+  const inside = samples.map(({ insideMs }) => insideMs).filter(ms => ms !== undefined).sort((a, b) => a - b);
   const sorted = samples.map(({ ms }) => ms).sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   const median = sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
   const peak = Math.max(...samples.map(({ peakKibibytes }) => peakKibibytes));
   return {
     medianMs: round(median), bestMs: round(sorted[0]!), worstMs: round(sorted.at(-1)!), peakMegabytes: round((peak * 1024) / 1e6),
-    ...(processes === undefined ? {} : { processes }),
+    ...(processes === undefined ? {} : { processes }), ...(inside.length === 0 ? {} : { insideMs: round(inside[inside.length >> 1]!) }),
   };
 }
 

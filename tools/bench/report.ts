@@ -7,7 +7,8 @@ import type { Figure, Result } from "./measure.ts";
 
 const top = path.resolve(import.meta.dir, "../..");
 
-const time = ({ medianMs, bestMs, worstMs }: Figure): string => `${medianMs.toFixed(1)} (${bestMs.toFixed(1)}–${worstMs.toFixed(1)})`;
+const time = ({ medianMs, bestMs, worstMs, insideMs }: Figure): string =>
+  `${medianMs.toFixed(1)} (${bestMs.toFixed(1)}–${worstMs.toFixed(1)})${insideMs === undefined ? "" : `, inside ${insideMs.toFixed(1)}`}`;
 
 export function rowOf({ name, aim, ours, peer, failure }: Result): string {
   if (!ours) return `| ${name} | not measured: ${(failure ?? "").replaceAll("|", "/")} | | | ≤ ${aim} | | | |`;
@@ -35,6 +36,7 @@ export function report({ results, peers, monitors }: Measured): void {
 
 Our binary beside ${peers || "no peer"} in the same run, turn about, with the same conmon, crun and netavark, registry and images; ${machine}.
 Medians of the whole command in milliseconds, with the best and the worst run; peak memory in MB of its largest process; programs started, ours / theirs.
+"Inside" is what of it was the runtime's, criu's, the network's and the mounts'.
 Pulls and loads go into stores of their own, opened before. Repeat with \`make bench\`, or a part with \`bun tools/bench.ts WORD…\`.
 
 ${results.length} rows; above their aim: ${missed} by time, ${memory} by memory. Memory kept for each running container: ${monitors.map(value => `${value} MB`).join(" beside ") || "not measured"}.

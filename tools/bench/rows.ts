@@ -1,5 +1,7 @@
 // The rows of the benchmark: what is run, how often, and the most of the other program's time that ours may need.
 
+import { databaseRoot } from "./database.ts";
+
 export interface Row {
   readonly name: string;
   readonly times: number;
@@ -9,6 +11,10 @@ export interface Row {
   readonly words?: readonly string[];
   /** Instead: a line for sh, in which $P, $B and $K are podman, buildah and skopeo, and $N is another number each time. */
   readonly script?: string;
+  /** What the other does in its place, where it has no such command. */
+  readonly peerScript?: string;
+  /** Finds in what the command prints how many microseconds of it were the runtime's and criu's. */
+  readonly inside?: RegExp;
   /** Lines for sh before and after each measured run, unmeasured. */
   readonly before?: string;
   readonly after?: string;
@@ -18,7 +24,7 @@ export interface Row {
 
 /** Rows that stand on the same things, which are made once for each program. */
 export interface Phase {
-  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale";
+  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale" | "checkpoint" | "fork";
   /** Lines for sh, once for each program. */
   readonly begin?: string;
   readonly end?: string;
@@ -141,4 +147,40 @@ const scale: Phase = {
   ],
 };
 
-export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale];
+/** A table of 200,000 rows in memory, a listening socket, and a file that it wrote. */
+const service = `my %t = map { $_ => "row $_ " x 8 } 1..200_000; open(F, ">/data") && print F "x" x 5_000_000; close F;
+  socket(S, PF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(5432, INADDR_ANY)); listen(S, 9); $| = 1; print "ready\\n"; while (1) { sleep 1 }`;
+const runtimeTime = /"runtime_(?:checkpoint|restore)_duration": (\d+)/;
+const archive = "/tmp/bench-checkpoint-$N.tar";
+const exported = `$P container checkpoint --print-stats --export ${archive} bench-db`;
+
+const checkpoint: Phase = {
+  name: "checkpoint",
+  begin: `$P pull -q 127.0.0.1:5000/perl; $P run -d --name bench-db 127.0.0.1:5000/perl perl -MSocket -e '${service}' && until $P logs bench-db | grep -q ready; do sleep 0.05; done`,
+  end: "$P rm -fa -t 0; rm -f /tmp/bench-checkpoint-*",
+  rows: [
+    { name: "container checkpoint", times: 7, aim: 0.8, waits: true, inside: runtimeTime, words: ["container", "checkpoint", "--print-stats", "bench-db"], after: "$P container restore bench-db" },
+    { name: "container restore", times: 7, aim: 0.8, waits: true, inside: runtimeTime, words: ["container", "restore", "--print-stats", "bench-db"], before: "$P container checkpoint bench-db" },
+    { name: "container checkpoint --export", times: 7, aim: 0.8, waits: true, inside: runtimeTime, script: exported, after: `$P rm bench-db; $P container restore --import ${archive}; rm ${archive}` },
+    { name: "container restore --import", times: 7, aim: 0.8, waits: true, inside: runtimeTime, before: `${exported}; $P rm bench-db`,
+      script: `$P container restore --print-stats --import ${archive}`, after: `rm ${archive}` },
+  ],
+};
+
+const copies = 8;
+const each = (line: string): string => `for n in $(seq ${copies}); do ${line}; done`;
+const awaited = (name: string): string => `until $P logs ${name} 2>&1 | grep -q 'Ready to accept'; do sleep 0.02; done`;
+
+/** A million keys, which a cold start reads from its file. Copies are counted as started once the command returns; a cold start once the log says so. */
+const fork: Phase = {
+  name: "fork",
+  begin: `$P import -q ${databaseRoot} bench-redis && $P build -q --network none -t bench-database /tmp/bench-database && $P run -d --name bench-db bench-database && ${awaited("bench-db")}`,
+  end: "$P rm -fa -t 0; $P rmi -fa",
+  rows: [{
+    name: `container fork of a Redis with a million keys, ${copies} copies (beside ${copies} cold starts)`, times: 3, aim: 0.25, waits: true,
+    script: `$P container fork bench-db -n ${copies} --name copy-`, peerScript: each(`$P run -d --name copy-$n bench-database && ${awaited("copy-$n")}`),
+    after: each("$P rm -f -t 0 copy-$n"),
+  }],
+};
+
+export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale, checkpoint, fork];

@@ -48,7 +48,7 @@ function overlayOver(base: string, lower: string, how: { options?: readonly stri
   return merged;
 }
 
-function mountImageAt(host: Host, wanted: MountSpec, base: string): string {
+function mountImageAt(host: Host, { spec }: ContainerRecord, wanted: MountSpec, base: string): string {
   const image = findImage(host.store, wanted.source, host.imageSystem);
   if (!image) throw new Fault("image.not-found", `${wanted.source}: image not known`);
   // Counted once until the note goes, by which unmountRoot knows that it is ours to let go.
@@ -58,7 +58,7 @@ function mountImageAt(host: Host, wanted: MountSpec, base: string): string {
   const lower = isCounted ? imagePath(host, image.id) : mountImage(host, image);
   writeFileSync(note, image.id);
   const isWritable = wanted.readOnly === false || wanted.options.includes("rw");
-  return isWritable ? overlayOver(`${base}/rw`, lower) : lower;
+  return isWritable ? overlayOver(`${base}/rw`, lower, { label: spec.security?.mountLabel }) : lower;
 }
 
 function listQuietly(directory: string): string[] {
@@ -119,7 +119,7 @@ function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, { pat
   if (mount.kind === "tmpfs" || mount.kind === "devpts" || mount.kind === "ramfs") return mount;
   let source = mount.source;
   if (mount.kind === "volume") source = volumeSource(host, mount, root, maps && ownerOf(record.spec, root, maps));
-  if (mount.kind === "image") source = mountImageAt(host, mount, base);
+  if (mount.kind === "image") source = mountImageAt(host, record, mount, base);
   source = under(source, mount.subpath);
   if (mount.chown) chownTree(source, ownerOf(record.spec, root, maps));
   relabelMount(record.spec, mount, source);
