@@ -83,7 +83,10 @@ async function discard(host: Host, { id, volumes }: Copy): Promise<void> {
 async function begin(host: Host, copy: Copy, options: ForkOptions): Promise<Outcome> {
   const { id, spec } = copy;
   const { fileLocks, tcpClose, allowLabelLoss } = options;
-  const passed = { ...(fileLocks ? { fileLocks } : {}), ...(tcpClose ? { tcpClose } : {}), ...(allowLabelLoss ? { allowLabelLoss } : {}), ...(spec.hostname ? { hostname: spec.hostname } : {}) };
+  const passed = {
+    ...(fileLocks ? { fileLocks } : {}), ...(tcpClose ? { tcpClose } : {}), ...(allowLabelLoss ? { allowLabelLoss } : {}),
+    ...(spec.hostname ? { hostname: spec.hostname } : {}),
+  };
   await locked(host, id, () => restoreLocked(host, fresh(host, id), passed));
   return { target: id, id };
 }
