@@ -86,15 +86,15 @@ for (const driver of ["overlay", "fuse-overlayfs", "copy"] as const) {
     const user = users[driver];
     user.ok("pull", "-q", IMAGE);
     base(user);
-    expect(user.podman("run", "--name", "c", "--network", "none", "base", "sh", "-c", `${changing}; ${looking}`)).toEqual({ status: 0, out: looked, err: "" });
-    expect(user.ok("diff", "c").split("\n").filter(line => line.includes(" /d")).filter(line => line !== hiddenByOverlay).sort()).toEqual(changed);
-    expect(user.ok("diff", "c")).not.toMatch(/ \/(bin|lib|usr)/);
-    expect(user.ok("commit", "-q", "c", "made")).toMatch(/^[0-9a-f]{64}$/);
+    expect(user.podman("run", "--name", "changing", "--network", "none", "base", "sh", "-c", `${changing}; ${looking}`)).toEqual({ status: 0, out: looked, err: "" });
+    expect(user.ok("diff", "changing").split("\n").filter(line => line.includes(" /d")).filter(line => line !== hiddenByOverlay).sort()).toEqual(changed);
+    expect(user.ok("diff", "changing")).not.toMatch(/ \/(bin|lib|usr)/);
+    expect(user.ok("commit", "-q", "changing", "made")).toMatch(/^[0-9a-f]{64}$/);
     expect(user.podman("run", "--rm", "--network", "none", "made", "sh", "-c", looking).out).toBe(looked);
-    user.run(["podman", "start", "-a", "c"]);
-    expect(user.ok("diff", "c")).toContain("A /d/moved/later");
+    user.run(["podman", "start", "-a", "changing"]);
+    expect(user.ok("diff", "changing")).toContain("A /d/moved/later");
     expect(user.ok("ps", "-as", "--format", "{{.Size}}")).not.toStartWith("0B");
-    user.ok("rm", "c");
+    user.ok("rm", "changing");
   });
 
   test(`${driver}: a build makes layers that every other store reads`, () => {
