@@ -1,8 +1,10 @@
 // buildah's main job as a person would type it: from, mount, the host's own tools, commit, run; and what must not go wrong on the way.
 // Source: buildah(1) and the manual pages of its commands.
+// Worlds: root, user.
 
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fromCaller, storeRoot, unshared, world } from "../fixtures/caller.ts";
 import { begin, mustRun, ok, podman, run, shell, until } from "../fixtures/coracle.ts";
 import { withRegistry } from "../fixtures/store.ts";
 
@@ -10,6 +12,10 @@ withRegistry(["ubi8"]);
 
 const buildah = (...words: readonly string[]) => run(["buildah", ...words]);
 const done = (...words: readonly string[]): string => mustRun(["buildah", ...words]);
+/** A working container's root, mounted, as the test sees it. */
+const mounted = (name: string): string => fromCaller(mustRun(unshared("buildah", "mount", name)));
+/** A line of shell among those mounts. */
+const inShell = (line: string) => (world === "root" ? shell(line) : run(unshared("bash", "-c", line)));
 const hex64 = /^[0-9a-f]{64}$/;
 const tmp = `${process.env["CORACLE_WORLD"]}/tmp`;
 
@@ -22,8 +28,8 @@ test("from, containers, mount, a file by the host's shell, commit, images, delet
   const [heading, line] = done("containers").split("\n");
   expect(heading).toBe("CONTAINER ID  BUILDER  IMAGE ID     IMAGE NAME                       CONTAINER NAME");
   expect(line).toMatch(/^[0-9a-f]{12} {5}\* {5}[0-9a-f]{12} registry\.access\.redhat\.com\/ub\.\.\. ubi8-working-container$/);
-  expect(existsSync(`${done("mount", "ubi8-working-container")}/etc/passwd`)).toBe(true);
-  const ran = shell("echo 'Hello, Buildah world!' > $(buildah mount ubi8-working-container)/etc/hello.conf && buildah commit -q ubi8-working-container ubi8-hello && buildah images && podman images");
+  expect(existsSync(`${mounted("ubi8-working-container")}/etc/passwd`)).toBe(true);
+  const ran = inShell("echo 'Hello, Buildah world!' > $(buildah mount ubi8-working-container)/etc/hello.conf && buildah commit -q ubi8-working-container ubi8-hello && buildah images && podman images");
   expect(ran.err).toBe("");
   const [id, ...lines] = ran.out.split("\n");
   expect(id).toMatch(hex64);
@@ -41,7 +47,7 @@ test("from scratch, filled by the host's own cp, tar and chroot, runs as a conta
     "chroot $WORKING_MOUNT /bin/bash -c 'echo made inside > /etc/made'",
     "buildah commit -q working-container minimal",
   ].join(" && ");
-  const ran = shell(line);
+  const ran = inShell(line);
   expect([ran.status, ran.err]).toEqual([0, ""]);
   expect(ok("run", "--rm", "--network", "none", "minimal", "bash", "-c", "echo $((6 * 7)); echo $(</etc/made)")).toBe("42\nmade inside");
   expect(JSON.parse(ok("image", "inspect", "minimal"))[0].RootFS.Layers.length).toBe(1);
@@ -53,7 +59,7 @@ test("run -v sees the host's directory, and what it writes is committed, the mou
   done("from", "ubi8");
   const ran = buildah("run", "--network", "none", "-v", `${tmp}/data:/data:Z`, "ubi8-working-container", "dd", "if=/data/test.bin", "of=/etc/small-test.bin", "bs=100", "count=2");
   expect([ran.status, ran.err]).toEqual([0, expect.stringContaining("200 bytes")]);
-  const root = done("mount", "ubi8-working-container");
+  const root = mounted("ubi8-working-container");
   expect(readFileSync(`${root}/etc/small-test.bin`).length).toBe(200);
   expect(existsSync(`${root}/data/test.bin`)).toBe(false);
 });
@@ -77,7 +83,7 @@ test("podman lists it with --external, removes it, and does not remove its image
 });
 
 test("what is not there, late options and bad values are refused in words", () => {
-  expect(buildah("mount", "nosuch")).toMatchObject({ status: 125, err: 'Error: reading build container "nosuch": container not known\n' });
+  expect(run(unshared("buildah", "mount", "nosuch"))).toMatchObject({ status: 125, err: 'Error: reading build container "nosuch": container not known\n' });
   expect(buildah("rm", "a", "b").err).toBe('removing container "a": container not known\nError: removing container "b": container not known\n');
   expect(buildah("from", "ubi8", "--quiet").err).toBe("Error: no options (--quiet) can be specified after the image or container name\n");
   expect(buildah("from").err).toBe('Error: an image name (or "scratch") must be specified\n');
@@ -92,8 +98,8 @@ test("what is not there, late options and bad values are refused in words", () =
 });
 
 test("the same container committed at the same time twice is the same image", () => {
-  const root = done("mount", done("from", "--name", "c", "scratch"));
-  writeFileSync(`${root}/file`, "same");
+  done("from", "--name", "c", "scratch");
+  expect(inShell("cd $(buildah mount c) && printf same > file").status).toBe(0);
   const commit = (): string => done("commit", "-q", "--timestamp", "60", "c");
   const id = commit();
   expect(commit()).toBe(id);
@@ -102,9 +108,9 @@ test("the same container committed at the same time twice is the same image", ()
 });
 
 test("kill -9 in the middle of a commit leaves nothing to see, and the next commit is whole", async () => {
-  const root = done("mount", done("from", "--name", "c", "scratch"));
-  for (let file = 0; file < 40; file++) writeFileSync(`${root}/file${file}`, Buffer.alloc(4 << 20, file));
-  const store = "/var/lib/containers/coracle";
+  done("from", "--name", "c", "scratch");
+  expect(inShell("cd $(buildah mount c) && for file in $(seq 40); do yes $file | head -c 4M > file$file; done").status).toBe(0);
+  const store = `${storeRoot}/coracle`;
   const blobs = (): string[] => readdirSync(`${store}/blobs/sha256`).sort();
   const before = [blobs(), ok("images", "-a", "-q")];
   const commit = begin(["buildah", "commit", "-q", "c", "big"]);

@@ -1,5 +1,6 @@
 // Manifest lists: made, filled, changed, sent and removed, by podman and by buildah alike; and what they refuse.
 // Source: podman-manifest(1), buildah-manifest(1).
+// Worlds: root, user.
 
 import { afterEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -1,9 +1,11 @@
 // Secrets: create, list, inspect, remove; drivers; what a container sees of one and what nobody else does.
 // Source: podman-secret(1), podman-run(1) "--secret".
+// Worlds: root, user.
 
 import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runRoot, storeRoot } from "../fixtures/caller.ts";
 import { mustRun, ok, podman, run, shell } from "../fixtures/coracle.ts";
 import { worldFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
@@ -17,7 +19,7 @@ const file = (name: string, text: string): string => {
   return path;
 };
 const inspect = (name: string) => JSON.parse(ok("secret", "inspect", name))[0];
-const store = "/var/lib/containers/coracle";
+const store = `${storeRoot}/coracle`;
 
 test("a secret is made from a file, standard input or a variable, and found by name, ID and prefix", () => {
   const id = ok("secret", "create", "one", file("one", "first"));
@@ -165,6 +167,6 @@ test("a mounted secret stays as it was at create; one in the environment must be
 test("creating and removing a secret is an event", () => {
   const id = ok("secret", "create", "s", file("s", "x"));
   ok("secret", "rm", "s");
-  const events = readFileSync("/run/containers/coracle/events.log", "utf8").trim().split("\n").map(line => JSON.parse(line)).filter(({ Type }) => Type === "secret" );
+  const events = readFileSync(`${runRoot}/events.log`, "utf8").trim().split("\n").map(line => JSON.parse(line)).filter(({ Type }) => Type === "secret" );
   expect(events.filter(({ ID }) => ID === id).map(({ Status }) => Status)).toEqual(["create", "remove"]);
 });

@@ -4,6 +4,7 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec, IdMapping, SecretUse } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
+import { privilege } from "../../storage/privilege.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { getSecret, readSecret } from "./secrets.ts";
@@ -52,7 +53,8 @@ function writeSecret(host: Host, { id, spec }: ContainerRecord, { file, index, u
   mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true, mode: 0o755 });
   writeFileSync(file, readFileSync(keptAt(host, id, index)), { mode: 0o600 });
   const gidMap = spec.gidMap?.length ? spec.gidMap : spec.uidMap;
-  if (!host.rootless || spec.uidMap?.length) chownSync(file, hostIdOf(use.uid ?? 0, spec.uidMap), hostIdOf(use.gid ?? 0, gidMap));
+  // Where there is one ID only, all is everyone's.
+  if (!privilege().singleOwner) chownSync(file, hostIdOf(use.uid ?? 0, spec.uidMap), hostIdOf(use.gid ?? 0, gidMap));
   chmodSync(file, use.mode ?? modeDefault);
 }
 
