@@ -7,7 +7,7 @@ import { log } from "../base/log.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
 import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
-import { userRunDirectory } from "./run-directory.ts";
+import { refuseForeign, userRunDirectory } from "./run-directory.ts";
 import { noticeBoot } from "./state/boot.ts";
 import { readStorageConf, type StorageConf } from "./storage-conf.ts";
 import { openState, leavingSchema, requirementsSchema, stateSchema } from "./state/state.ts";
@@ -142,6 +142,7 @@ export function openHost(options: HostOptions = {}): Host {
   const paths = pathsOf(options, user, { conf, storage });
   const store = once(() => {
     if (options.ownsProcess) releaseOwnCode();
+    if (user) for (const path of [paths.root, paths.runroot]) refuseForeign(path, geteuid());
     return openStore({
       root: paths.root,
       runroot: paths.runroot,

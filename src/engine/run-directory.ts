@@ -16,6 +16,7 @@ export function userRunDirectory(env: NodeJS.ProcessEnv, user: { readonly uid: n
     const stat = statOf(given);
     if (stat === undefined && !makeDirectory(given)) throw notOurs(`cannot make XDG_RUNTIME_DIR "${given}"`);
     if (stat !== undefined && (stat.uid !== user.seen || !stat.isDirectory())) throw notOurs(`XDG_RUNTIME_DIR directory "${given}" is not owned by the current user`);
+    if (stat !== undefined && (stat.mode & writableByOthers) !== 0) throw notOurs(`cannot use XDG_RUNTIME_DIR "${given}": others may write to it`);
     return given.replace(/(.)\/+$/, "$1");
   }
   const logins = statOf(`/run/user/${user.uid}`);
@@ -27,6 +28,8 @@ export function userRunDirectory(env: NodeJS.ProcessEnv, user: { readonly uid: n
   if ((found.mode & 0o077) !== 0) throw notOurs(`cannot use the run directory "${fallback}": others may enter it`);
   return fallback;
 }
+
+const writableByOthers = 0o022;
 
 function makeDirectory(path: string): boolean {
   try {
@@ -43,6 +46,15 @@ function statOf(path: string): fs.Stats | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** @throws Fault "system.denied" where the directory of a store is there and someone else's */
+export function refuseForeign(path: string, owner: number): void {
+  const stat = statOf(path);
+  if (stat === undefined || (stat.isDirectory() && stat.uid === owner)) return;
+  throw new Fault("system.denied", `cannot use "${path}": it is not a directory of the current user`, {
+    hint: "have it removed, or name another place with --root and --runroot",
+  });
 }
 
 const notOurs = (message: string): Fault =>
