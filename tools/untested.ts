@@ -47,6 +47,9 @@ const escaped = (text: string): string => text.replace(/[^\w-]/g, "\\$&");
 /** As a word of its own: in quotes as an argument, or within a line of shell. */
 const names = (block: string, word: string): boolean => new RegExp(`["'\`\\s]${escaped(word)}["'\`\\s=]`).test(block);
 
+/** By a fixture of that name, such as `build(directory, "--pull")`. */
+const calls = (block: string, verb: string): boolean => new RegExp(`\\b${escaped(verb)}\\(`).test(block);
+
 export interface Untested {
   readonly verb: string;
   readonly options: readonly string[];
@@ -59,7 +62,7 @@ export async function untested(): Promise<Untested[]> {
   return [...found.values()].map(({ names: verbNames, flags }) => {
     const own = [...new Set(verbNames.map(name => name.split(" ").at(-1)!))];
     const last = [...own, ...own.flatMap(name => readsLineOf[name] ?? [])];
-    const judged = blocks.filter(block => last.some(word => names(block, word)));
+    const judged = blocks.filter(block => last.some(word => names(block, word) || calls(block, word)));
     const options = Object.entries(flags).filter(([, flag]) => !flag.refused && !flag.hidden).flatMap(([key, flag]) => {
       const long = `--${flagName(key)}`;
       const words = [long, `--no-${flagName(key)}`, ...(flag.short ? [`-${flag.short}`] : []), ...(flag.aliases ?? []).map(alias => `--${alias}`)];

@@ -59,10 +59,15 @@ class Making implements StepMounts {
     this.#undo.push(act);
   }
 
+  /** A path that nothing is at yet. */
+  place(): string {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o711 });
+    return `${this.#directory}/${this.#files++}`;
+  }
+
   /** In memory, for our eyes and the step's only. */
   file(content: Uint8Array | string, how: { mode: number; uid: number; gid: number }): string {
-    mkdirSync(this.#directory, { recursive: true, mode: 0o711 });
-    const path = `${this.#directory}/${this.#files++}`;
+    const path = this.place();
     writeFileSync(path, content, { mode: 0o600 });
     chownSync(path, how.uid, how.gid);
     chmodSync(path, how.mode);
@@ -92,7 +97,7 @@ export async function mountsFor(mounts: readonly RunMount[], mounting: Mounting)
       else if (mount.type === "cache") making.specs.push(await cache(mount, mounting, making));
       else if (mount.type === "tmpfs") making.specs.push(memory(mount, mounting));
       else if (mount.type === "secret") secret(mount, mounting, making);
-      else ssh(mount, mounting, { making, index: agents++ });
+      else await ssh(mount, mounting, { making, index: agents++ });
     }
     return making;
   } catch (thrown) {
@@ -170,23 +175,25 @@ function secret(mount: RunMount, mounting: Mounting, making: Making): void {
   making.specs.push({ kind: "bind", source, target, relabel: "shared", options: ["bind", "rprivate"], readOnly: true });
 }
 
-function ssh(mount: RunMount, mounting: Mounting, { making, index }: { making: Making; index: number }): void {
+async function ssh(mount: RunMount, mounting: Mounting, { making, index }: { making: Making; index: number }): Promise<void> {
   const id = mount.id ?? "default";
   const found = mounting.request.ssh.get(id);
   if (found === undefined) {
     if (!mount.required) return;
     throw new Fault("build.failed", `ssh required but no ssh with id ${JSON.stringify(id)} found`, { hint: `pass it with --ssh ${id}=SOCKET` });
   }
-  const source = socketOf(found);
+  const source = await socketOf(found, making);
   const target = mount.target === undefined ? `/run/buildkit/ssh_agent.${index}` : targetOf(mount, mounting);
   making.specs.push({ kind: "bind", source, target, options: ["bind", "rprivate"] });
   making.env.push(`SSH_AUTH_SOCK=${target}`);
 }
 
-function socketOf({ id, paths }: BuildSsh): string {
+async function socketOf({ id, paths }: BuildSsh, making: Making): Promise<string> {
   const [path = process.env["SSH_AUTH_SOCK"]] = paths;
   if (!path) throw new Fault("build.failed", `cannot forward ssh ${JSON.stringify(id)}: no agent runs`, { hint: "start one with: eval $(ssh-agent)" });
-  if (statSync(path, { throwIfNoEntry: false })?.isSocket()) return path;
-  throw new Fault("usage.unsupported", `cannot forward ssh ${JSON.stringify(id)}: ${JSON.stringify(path)} is no agent's socket`, { hint: "add the key to an agent: ssh-add FILE" });
+  if (paths.length < 2 && statSync(path, { throwIfNoEntry: false })?.isSocket()) return path;
+  const { agentFor } = await import("./ssh-agent.ts");
+  const socket = making.place();
+  making.undo(await agentFor(paths.length === 0 ? [path] : paths, socket));
+  return socket;
 }
-
