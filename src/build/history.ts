@@ -54,6 +54,10 @@ function lateChanges({ request, isLast }: StepFacts, spaced: boolean): string {
   const parts = [
     request.unsetLabels.map(label => `|unsetLabel=${label}`).join(""),
     request.inheritLabels ? "" : "|inheritLabels=false",
+    request.unsetEnv.map(name => `|unsetEnv=${name}`).join(""),
+    request.osVersion ? `|osVersion=${request.osVersion}` : "",
+    request.osFeatures.map(feature => `|osFeature=${feature}`).join(""),
+    request.identityLabel === false ? "|identityLabel=false" : "",
     isLast ? [...request.unsetAnnotations].sort().map(one => `|unsetAnnotation=${one}`).join("") : "",
     isLast && !request.inheritAnnotations ? "|inheritAnnotations=false" : "",
     timeChange(request),

@@ -22,7 +22,7 @@ import { checkAuthFile } from "../pulling.ts";
 import { signNames } from "../signing.ts";
 import { verb, type VerbCall } from "../verb.ts";
 import { findContainerfiles, readContainerfile, readIgnoreFile, type ReadContainerfile } from "./containerfiles.ts";
-import { buildFlags } from "./flags.ts";
+import { buildFlags, type BuildFlags } from "./flags.ts";
 import { isElsewhere, platformsOf, readBuildArgs, requestOf, webOf, type BuildFiles } from "./request-of-line.ts";
 
 export default verb({
@@ -80,9 +80,17 @@ class Scratch {
   }
 }
 
+/** A step's root becomes its layer, so there is no container to keep. @throws Fault "usage.unsupported" */
+function refuseKept({ rm, forceRm }: BuildFlags): void {
+  if (rm && forceRm) return;
+  const option = rm ? "--force-rm" : "--rm";
+  throw new Fault("usage.unsupported", `cannot use ${option}=false: steps leave no containers behind`, { hint: "look at a step that fails with --on-fail=shell, or at any image with: buildah from" });
+}
+
 async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, signal: AbortSignal): Promise<void> {
   const { context, flags, given } = call;
   if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
+  refuseKept(flags);
   const asked = platformsOf(flags, given);
   const source = await filesOf(call, scratch);
   const called = flags.check ? "check" : flags.call;
@@ -121,7 +129,7 @@ interface BuiltImage {
 /** Puts the image where it was asked to go, and says which it is. */
 async function deliver({ context, flags }: VerbCall<typeof buildFlags>, { image, request }: BuiltImage, outputs: readonly BuildOutput[]): Promise<void> {
   const send = (name: string, destination: string) =>
-    push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress });
+    push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress, ...(flags.disableCompression ? {} : { packing: { isForced: true } }) });
   await signNames(context.host.store, image, request.tags, flags.signBy);
   for (const destination of flags.tag.filter(isElsewhere)) await send(image.id, destination);
   const writing = { out: (data: Uint8Array) => context.write(data), push: send, seconds: request.timestamp ?? request.sourceDateEpoch };

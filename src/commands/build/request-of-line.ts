@@ -16,7 +16,7 @@ import type { BuildRequest, BuildSecret, BuildSsh, NamedContext } from "../../bu
 import { fill } from "../../cli/flag.ts";
 import { isTerminal } from "../../cli/prompt.ts";
 import { writeErr, writeOut } from "../../cli/output.ts";
-import { isArchitecture, normalArchitecture, parsePlatform, type PlatformChoice } from "../../image/platform.ts";
+import { hostPlatform, isArchitecture, normalArchitecture, parsePlatform, type PlatformChoice } from "../../image/platform.ts";
 import { findImageName } from "../../image/transport.ts";
 import { nameToGive, referenceText } from "../../image/reference.ts";
 import { readVariables } from "../container/written/environment.ts";
@@ -313,7 +313,8 @@ export function platformsOf(flags: BuildFlags, given: ReadonlySet<string>): (Pla
   }
   if (flags.platform.length > 0) return flags.platform.map(readPlatform);
   if (!flags.os && !flags.arch && !flags.variant) return [undefined];
-  const { os, architecture, variant } = parsePlatform(`${flags.os ?? "linux"}${flags.arch ? `/${flags.arch}` : ""}${flags.arch && flags.variant ? `/${flags.variant}` : ""}`);
+  const arch = flags.arch ?? (flags.variant ? hostPlatform().architecture : undefined);
+  const { os, architecture, variant } = parsePlatform([flags.os ?? "linux", arch, flags.variant].filter(Boolean).join("/"));
   return [{ ...(os ? { os } : {}), ...(architecture ? { architecture } : {}), ...(variant ? { variant } : {}) }];
 }
 
