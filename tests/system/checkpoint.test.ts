@@ -208,6 +208,29 @@ test("a held file lock is refused in words without --file-locks, and kept with i
   expect(ok("exec", "locker", "perl", "-e", "open(L, '>/lock'); print flock(L, 6) ? 'free' : 'held'")).toBe("held");
 });
 
+test("fork: --file-locks and --tcp-close let it copy what holds locks and connections", async () => {
+  ok("run", "-d", "--name", "locker", PERL, "perl", "-e", "open(L, '>/lock'); flock(L, 2); $| = 1; print qq(ready\\n); sleep 1000 while 1");
+  await until("the lock", () => ok("logs", "locker") === "ready");
+  expect(podman("container", "fork", "locker").err).toContain("it holds file locks");
+  ok("container", "fork", "--file-locks", "--name", "copy", "locker");
+  expect(ok("ps", "--format", "{{.Names}}").split("\n").sort()).toEqual(["copy1", "locker"]);
+  ok("rm", "-f", "-t", "0", "-a");
+  const client = await connected("talker");
+  expect(podman("container", "fork", "talker").err).toContain("it has open TCP connections");
+  ok("container", "fork", "--tcp-close", "--name", "copy", "talker");
+  expect(ok("exec", "copy1", "netstat", "-tn")).not.toContain("ESTABLISHED");
+  client.child.stdin!.write("two\n");
+  await until("the original's answer", () => client.out() === "one\ntwo\n");
+  client.child.kill("SIGKILL");
+});
+
+test("system setup criu --suite fetches from that suite, or says what is wrong with it and leaves what is there", () => {
+  const lost = run(["podman", "system", "setup", "criu", "--force", "--suite", "no-such-suite"], { timeoutMs: 50_000 });
+  expect([lost.status, lost.err]).toEqual([125, expect.stringMatching(/^Error: cannot .* of Debian no-such-suite: /m)]);
+  expect(podman("system", "setup", "criu", "--force", "--suite", "two words\ndeb").err).toContain("that is no name of a suite");
+  expect(run(["podman", "system", "setup", "criu", "--quiet"]).status).toBe(0);
+});
+
 test("what cannot be is refused, and the container stays as it was", async () => {
   await counting("plain");
   expect(podman("container", "restore", "plain").err).toContain("is running or paused, cannot restore");

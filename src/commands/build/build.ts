@@ -129,7 +129,9 @@ interface BuiltImage {
 /** Puts the image where it was asked to go, and says which it is. */
 async function deliver({ context, flags }: VerbCall<typeof buildFlags>, { image, request }: BuiltImage, outputs: readonly BuildOutput[]): Promise<void> {
   const send = (name: string, destination: string) =>
-    push(name, destination, { store: context.host.store, system: request.system, onProgress: request.onProgress, ...(flags.disableCompression ? {} : { packing: { isForced: true } }) });
+    push(name, destination, {
+      store: context.host.store, system: request.system, onProgress: request.onProgress, ...(flags.disableCompression ? {} : { packing: { isForced: true } }),
+    });
   await signNames(context.host.store, image, request.tags, flags.signBy);
   for (const destination of flags.tag.filter(isElsewhere)) await send(image.id, destination);
   const writing = { out: (data: Uint8Array) => context.write(data), push: send, seconds: request.timestamp ?? request.sourceDateEpoch };

@@ -3,6 +3,7 @@
 import { list, toggle } from "../../../cli/flag.ts";
 import { none } from "../../../cli/operands.ts";
 import { setUpCriu } from "../../../engine/criu/setup.ts";
+import { refuse } from "../../container/written/refuse.ts";
 import { verb } from "../../verb.ts";
 
 export default verb({
@@ -16,6 +17,8 @@ export default verb({
   },
   examples: ["podman system setup criu", "podman system setup criu --suite trixie-backports"],
   async run({ context, flags }) {
+    const strange = flags.suite.find((name) => !/^[a-z0-9][a-z0-9.+-]{0,63}$/.test(name));
+    if (strange !== undefined) throw refuse(`cannot fetch from the Debian suite ${JSON.stringify(strange)}: that is no name of a suite`);
     const say = (sentence: string): void => { if (!flags.quiet) context.err(sentence); };
     const found = await setUpCriu(context.host, { force: flags.force, onStep: say, ...(flags.suite.length > 0 ? { suites: flags.suite } : {}) });
     if (flags.quiet) return;
