@@ -4,6 +4,7 @@
 import { Fault } from "../base/fault.ts";
 import type { Host } from "../engine/host.ts";
 import type { StoredImage } from "../storage/store.ts";
+import { LiveOutput } from "./live-output.ts";
 import { OrderedOutput } from "./ordered-output.ts";
 import { parseContainerfile } from "./containerfile/parse.ts";
 import { planBuild } from "./plan.ts";
@@ -48,7 +49,7 @@ export async function build(host: Host, request: BuildRequest): Promise<StoredIm
 
 async function runStages(shared: Shared): Promise<StageResult> {
   const { plan, request, results, abort } = shared;
-  const output = new OrderedOutput(plan.stages.length, request);
+  const output = request.drawing === undefined ? new OrderedOutput(plan.stages.length, request) : new LiveOutput(request.drawing);
   const slots = new Slots(request.jobs > 0 ? request.jobs : plan.stages.length);
   let failed: { thrown: unknown } | undefined;
   for (const stage of plan.stages) {
@@ -61,6 +62,7 @@ async function runStages(shared: Shared): Promise<StageResult> {
         return await new StageRun(shared, stage, console).run();
       } catch (thrown) {
         failed ??= { thrown };
+        output.fail(stage.position);
         abort.abort(thrown);
         throw thrown;
       } finally {

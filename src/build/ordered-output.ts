@@ -1,6 +1,6 @@
 // What stages print while they run side by side, in the order of the stages: the first unfinished one is live, the others wait.
 
-import type { Console } from "./shared.ts";
+import type { Console, StageOutput } from "./shared.ts";
 
 interface Piece {
   readonly to: "out" | "err";
@@ -9,14 +9,14 @@ interface Piece {
 
 const heldBytesMax = 64 * 1024 * 1024;
 
-export class OrderedOutput {
-  readonly #target: Console;
+export class OrderedOutput implements StageOutput {
+  readonly #target: Pick<Console, "out" | "err">;
   readonly #held: Piece[][];
   readonly #ended: boolean[];
   readonly #heldBytes: number[];
   #live = 0;
 
-  constructor(stages: number, target: Console) {
+  constructor(stages: number, target: Pick<Console, "out" | "err">) {
     this.#target = target;
     this.#held = Array.from({ length: stages }, () => []);
     this.#heldBytes = Array.from({ length: stages }, () => 0);
@@ -33,7 +33,7 @@ export class OrderedOutput {
       this.#held[position]!.push({ to, data: typeof data === "string" ? data : data.slice() });
       if (before + data.length > heldBytesMax) this.#held[position]!.push({ to: "err", data: "\n(more than 64 MiB were printed while this stage had to wait: the rest is left out)\n" });
     };
-    return { out: put("out"), err: put("err") };
+    return { out: put("out"), err: put("err"), step: line => put("out")(`${line}\n`), report: put("err"), yield() {} };
   }
 
   end(position: number): void {
@@ -44,7 +44,10 @@ export class OrderedOutput {
     }
   }
 
-  /** Whatever is still held, after a failure. */
+  fail(position: number): void {
+    this.end(position);
+  }
+
   flush(): void {
     for (let position = this.#live; position < this.#held.length; position++) this.#print(position);
   }

@@ -9,6 +9,7 @@ import type { ImageSystem } from "../image/system.ts";
 import type { PlatformChoice } from "../image/platform.ts";
 import type { WebFileOptions } from "../image/web-file.ts";
 import type { IgnoreRules } from "./ignore.ts";
+import type { Drawing } from "./live-output.ts";
 
 /** A tree or image beside the context: --build-context. */
 export interface NamedContext {
@@ -96,6 +97,8 @@ export interface BuildRequest {
   readonly sbom?: SbomScan;
   /** What to do in a RUN that has failed. */
   readonly onFail: "stop" | "shell";
+  /** Where stages are drawn as they run; else they are printed in their order. */
+  readonly drawing?: Drawing;
   /** Whether our standard streams are a terminal. */
   readonly hasTerminal: boolean;
   /** Nothing runs: only what the cache would give is said. */

@@ -116,7 +116,7 @@ export async function executeRun(step: RunStep): Promise<void> {
       signal: shared.abort.signal,
     }).catch(notStarted);
     if (status === 0) return;
-    console.err(failureReport(instruction, status, last));
+    console.report(failureReport(instruction, status, last));
     if (shared.request.onFail === "shell") await shellIn(step, { spec, env, network });
     throw stepFailed(status);
   } finally {
@@ -127,14 +127,15 @@ export async function executeRun(step: RunStep): Promise<void> {
 
 /** The step as it failed, with its mounts and its environment, for a person to look around in. */
 async function shellIn({ shared, root, console }: RunStep, { spec, env, network }: { spec: ContainerSpec; env: readonly string[]; network: StepNetwork }): Promise<void> {
-  console.err("opening a shell in the failed step; leave it to end the build\n");
+  console.report("opening a shell in the failed step; leave it to end the build\n");
+  console.yield();
   const terminal = shared.request.hasTerminal;
   await runInRoot(shared.host, {
     id: root.id, network, env: terminal ? [...env, "TERM=xterm"] : env,
     spec: { ...spec, command: ["/bin/sh"], ...(terminal ? { terminal: true } : {}) },
     streams: { stdin: "inherit", stdout: "inherit", stderr: "inherit" },
     signal: shared.abort.signal,
-  }).catch((thrown: Error) => console.err(`no shell: ${thrown.message}\n`));
+  }).catch((thrown: Error) => console.report(`no shell: ${thrown.message}\n`));
 }
 
 /** Whatever kept it from starting, scripts know 1. */

@@ -14,10 +14,25 @@ import type { BuildRequest } from "./request.ts";
 import type { StageResult } from "./stage.ts";
 import { Turns } from "./turns.ts";
 
-/** What one stage prints; in the order of the stages, whichever runs first. */
+/** What one stage prints. */
 export interface Console {
   out(data: string | Uint8Array): void;
   err(data: string | Uint8Array): void;
+  /** A step begins; without a newline. */
+  step(line: string): void;
+  /** Whole lines about a step that failed, to be seen whatever else is printed. */
+  report(text: string): void;
+  /** The terminal is another's from now on. */
+  yield(): void;
+}
+
+/** What all stages print. */
+export interface StageOutput {
+  of(position: number): Console;
+  end(position: number): void;
+  fail(position: number): void;
+  /** Whatever is still held or shown, at the build's end. */
+  flush(): void;
 }
 
 export class Shared {

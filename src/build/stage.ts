@@ -107,7 +107,8 @@ export class StageRun {
   #log(text: string): void {
     const stages = this.#shared.plan.stages.length;
     const stage = stages > 1 ? `[${this.#plan.position + 1}/${stages}] ` : "";
-    this.#say(`${this.#request.logPrefix}${stage}STEP ${++this.#steps}/${this.#total}: ${text}\n`);
+    const line = `${this.#request.logPrefix}${stage}STEP ${++this.#steps}/${this.#total}: ${text}`;
+    if (!this.#request.quiet) this.#console.step(line);
   }
 
   #say(text: string): void {

@@ -17,6 +17,7 @@ import { fill } from "../../cli/flag.ts";
 import { isTerminal } from "../../cli/prompt.ts";
 import { writeErr, writeOut } from "../../cli/output.ts";
 import { hostPlatform, isArchitecture, normalArchitecture, parsePlatform, type PlatformChoice } from "../../image/platform.ts";
+import { plainProgress } from "../../image/progress.ts";
 import { findImageName } from "../../image/transport.ts";
 import { nameToGive, referenceText } from "../../image/reference.ts";
 import { readVariables } from "../container/written/environment.ts";
@@ -25,6 +26,7 @@ import { cut, refuse } from "../container/written/refuse.ts";
 import { readVolume } from "../container/written/volumes.ts";
 import { imageSystem, progressOf, readPullPolicy, retriesOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
+import { printed, promptOn, screenOf, warningsOn } from "./screen-of-line.ts";
 import type { Invocation } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
 import { warn } from "../warnings.ts";
@@ -49,7 +51,8 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
   const { context, flags, given } = line;
   const [first] = flags.tag;
   const isQuiet = flags.quiet || flags.progress === "quiet";
-  const prompt = prompter();
+  const drawing = screenOf(line);
+  const prompt = drawing === undefined ? prompter() : promptOn(drawing);
   const sbom = readScan(flags, given);
   return {
     contextDirectory: files.contextDirectory,
@@ -69,7 +72,7 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     pull: flags.pullAlways ? "always" : flags.pullNever ? "never" : flags.pull === "true" ? "always" : readPullPolicy(flags.pull),
     system: imageSystem(context, { ...flags, platform: undefined, os: undefined, arch: undefined, variant: undefined }, given),
     ...(prompt ? { prompt } : {}),
-    onProgress: progressOf(context, isQuiet),
+    onProgress: drawing === undefined ? progressOf(context, isQuiet) : plainProgress(text => drawing.print(`${text}\n`)),
     ...cacheOf(line),
     ...contentOf(line),
     ...timesOf(flags, given),
@@ -81,10 +84,11 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     quiet: isQuiet,
     logPrefix: "",
     showsStepId: !given.has("iidfile"),
-    warn,
+    warn: drawing === undefined ? warn : warningsOn(drawing),
     // Standard output is the archive's where one goes there.
-    out: isQuiet ? () => {} : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : printer(flags.progress),
-    err: toErr,
+    out: isQuiet ? () => {} : drawing !== undefined ? printed(drawing) : flags.output.some(one => one === "-" || /(^|,)dest=-(,|$)/.test(one)) ? toErr : printer(flags.progress),
+    err: drawing === undefined ? toErr : printed(drawing),
+    ...(drawing === undefined ? {} : { drawing }),
     compatVolumes: flags.compatVolumes,
     ...(sbom ? { sbom } : {}),
     onFail: readOnFail(flags.onFail),
