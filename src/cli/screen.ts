@@ -1,6 +1,5 @@
 // The lower end of a terminal, drawn again and again, and lines above it that stay.
 
-import { windowSize } from "../kernel/terminal.ts";
 import { harmless, writeErr } from "./output.ts";
 
 export interface Screen {
@@ -15,8 +14,14 @@ export interface Screen {
 const usualSize = { rows: 24, columns: 80 };
 const sequences = /\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
 
+/** The terminal's, asked for anew each time. Where there is none, what most once were. */
+function sizeNow(): { rows: number; columns: number } {
+  const [columns = 0, rows = 0] = process.stderr.isTTY ? process.stderr.getWindowSize() : [];
+  return columns > 0 && rows > 0 ? { rows, columns } : usualSize;
+}
+
 /** On standard error. */
-export function newScreen({ write = writeErr, size = () => windowSize(2) ?? usualSize } = {}): Screen {
+export function newScreen({ write = writeErr, size = sizeNow } = {}): Screen {
   let drawn = 0;
   let shown: readonly string[] = [];
   const erased = (): string => (drawn > 0 ? `\x1b[${drawn}A\x1b[J` : "");
