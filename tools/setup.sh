@@ -104,6 +104,22 @@ fetch_docker() {
   rm -rf "$work"
 }
 
+# And an ssh server, for what moves through one; newer ones want a library for their logins besides.
+fetch_sshd() {
+  [ "$want" = test ] || return 0
+  [ -x out/fixtures/sshd/usr/sbin/sshd ] && return 0
+  local work
+  work=$(mktemp -d)
+  chmod 755 "$work"
+  (cd "$work" && { apt-get download -qq openssh-server libwrap0 || { apt-get update -qq && apt-get download -qq openssh-server libwrap0; }; }) >&2
+  (cd "$work" && apt-get download -qq libwtmpdb0 2>/dev/null || true) >&2
+  for package in "$work"/*.deb; do dpkg -x "$package" "$work/tree"; done
+  rm -rf out/fixtures/sshd
+  mkdir -p out/fixtures
+  mv "$work/tree" out/fixtures/sshd
+  rm -rf "$work"
+}
+
 # Install scripts are never run: the bun that is used is the program inside the platform's package.
 install_npm() {
   local stamp=node_modules/.package-lock.json
@@ -121,3 +137,4 @@ fi
 install_npm
 fetch_registry
 fetch_docker
+fetch_sshd

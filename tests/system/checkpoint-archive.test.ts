@@ -3,6 +3,7 @@
 import { afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { begin, ok, podman, run, shell, storeListing, until } from "../fixtures/coracle.ts";
+import { startSshd } from "../fixtures/sshd.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -54,6 +55,26 @@ test("an archive streams from standard output to standard input; --rm lets the c
   expect(ran.err).toBe("");
   expect(ran.out.trim().split("\n")).toEqual([id]);
   expectFiles("streamed");
+});
+
+test("through a real ssh server a container moves to another store, in one pipe", async () => {
+  const server = await startSshd();
+  const other = `${Bun.which("podman")} --root /var/lib/containers/other --runroot /run/other`;
+  try {
+    ok(...other.split(" ").slice(1), "pull", "-q", IMAGE);
+    await source("mover", "--rm", "--network", "none");
+    const [id, before] = [state("mover", "{{.Id}}"), lastLine("mover")];
+    const ran = shell(`set -o pipefail; podman container checkpoint --export - mover | ${server.ssh} '${other} container restore --import -'`);
+    expect(ran).toMatchObject({ status: 0, out: `${id}\n`, err: "" });
+    expect(podman("container", "exists", "mover").status).toBe(1);
+    expect(shell(`${other} exec mover cat /data/d /added`).out).toBe("d\na\n");
+    await until("the counter going on", () => Number(shell(`${other} logs mover`).out.trim().split("\n").at(-1)) > before);
+    const broken = shell(`set -o pipefail; echo nothing | ${server.ssh} '${other} container restore --import - --name again'`);
+    expect([broken.status, broken.err]).toEqual([125, expect.stringContaining("Error: ")]);
+  } finally {
+    shell(`${other} rm -f -t 0 -v --all`);
+    await server.stop();
+  }
 });
 
 test("copies under other names run beside the original, each with its own address, name and ports", async () => {

@@ -159,10 +159,10 @@ const checkpoint: Phase = {
   begin: `$P pull -q 127.0.0.1:5000/perl; $P run -d --name bench-db 127.0.0.1:5000/perl perl -MSocket -e '${service}' && until $P logs bench-db | grep -q ready; do sleep 0.05; done`,
   end: "$P rm -fa -t 0; rm -f /tmp/bench-checkpoint-*",
   rows: [
-    { name: "container checkpoint", times: 7, aim: 0.8, waits: true, inside: runtimeTime, words: ["container", "checkpoint", "--print-stats", "bench-db"], after: "$P container restore bench-db" },
-    { name: "container restore", times: 7, aim: 0.8, waits: true, inside: runtimeTime, words: ["container", "restore", "--print-stats", "bench-db"], before: "$P container checkpoint bench-db" },
-    { name: "container checkpoint --export", times: 7, aim: 0.8, waits: true, inside: runtimeTime, script: exported, after: `$P rm bench-db; $P container restore --import ${archive}; rm ${archive}` },
-    { name: "container restore --import", times: 7, aim: 0.8, waits: true, inside: runtimeTime, before: `${exported}; $P rm bench-db`,
+    { name: "container checkpoint", times: 4, aim: 0.8, waits: true, inside: runtimeTime, words: ["container", "checkpoint", "--print-stats", "bench-db"], after: "$P container restore bench-db" },
+    { name: "container restore", times: 4, aim: 0.8, waits: true, inside: runtimeTime, words: ["container", "restore", "--print-stats", "bench-db"], before: "$P container checkpoint bench-db" },
+    { name: "container checkpoint --export", times: 4, aim: 0.8, waits: true, inside: runtimeTime, script: exported, after: `$P rm bench-db; $P container restore --import ${archive}; rm ${archive}` },
+    { name: "container restore --import", times: 4, aim: 0.8, waits: true, inside: runtimeTime, before: `${exported}; $P rm bench-db`,
       script: `$P container restore --print-stats --import ${archive}`, after: `rm ${archive}` },
   ],
 };
