@@ -151,7 +151,8 @@ async function dumpAndEnd(dumping: Dumping): Promise<number> {
       await options.use(host, record, files);
     }
   } finally {
-    const done = await finish(host, { ...record, state: marked });
+    // conmon's exit command waits for us to let go of the container, and takes the network down then.
+    const done = await finish(host, { ...record, state: marked }, { networkLater: true });
     if (options.keep) host.state.saveState(record.id, { ...done.state, checkpointLog: files.dumpLog });
   }
   return took;
