@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { configHome, findModule } from "./conf-module.ts";
-import { Fault, errnoOf } from "./fault.ts";
+import { Fault, errnoOf, reasonOf } from "./fault.ts";
 import { parseToml } from "./toml.ts";
 import type { TomlTable } from "./toml.ts";
 
@@ -188,7 +188,7 @@ function readToml(file: string): { table: TomlTable; text: string } | undefined 
     if (cause instanceof Fault) throw cause;
     const errno = errnoOf(cause);
     if (errno === "ENOENT" || errno === "ENOTDIR") return undefined;
-    throw new Fault("config.invalid", `cannot read "${file}": ${errno ?? String(cause)}`, { cause });
+    throw new Fault("config.invalid", `cannot read "${file}": ${reasonOf(cause)}`, { cause });
   }
 }
 

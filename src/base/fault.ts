@@ -137,3 +137,18 @@ export function reasonOf(thrown: unknown): string {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return /^E[A-Z0-9]+: ([^,]+), [a-z]+/.exec(message)?.[1] ?? message;
 }
+
+const attempts: Readonly<Record<string, string>> = {
+  mkdir: "make", open: "open", scandir: "list", unlink: "remove", rmdir: "remove", rename: "rename", lstat: "look at", stat: "look at", copyfile: "copy", symlink: "link", link: "link",
+};
+
+/** What the runtime's own file functions throw, as a Fault with its way out; anything else as it is. */
+export function withWayOut(thrown: unknown): unknown {
+  // Where the end of something failed too, the first failure says why.
+  const first = typeof SuppressedError === "function" && thrown instanceof SuppressedError ? (thrown.suppressed as unknown) : thrown;
+  const errno = errnoOf(first);
+  if (first instanceof Fault || errno === undefined) return first;
+  const { syscall, path } = first as { syscall?: string; path?: string };
+  if (syscall === undefined) return first;
+  return systemFault(errno, `cannot ${attempts[syscall] ?? syscall}${path === undefined ? "" : ` ${JSON.stringify(path)}`}: ${reasonOf(first)}`, first);
+}

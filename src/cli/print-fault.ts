@@ -1,6 +1,6 @@
 // Prints what went wrong to standard error: "Error: …", then the way out.
 
-import { Fault } from "../base/fault.ts";
+import { Fault, withWayOut } from "../base/fault.ts";
 import { isLogged } from "../base/log.ts";
 import { harmless, OutputClosed, writeErr } from "./output.ts";
 import { isTerminal } from "./prompt.ts";
@@ -15,7 +15,8 @@ function showsHints(): boolean {
 }
 
 /** @returns the exit status */
-export function printFault(thrown: unknown): number {
+export function printFault(failure: unknown): number {
+  const thrown = withWayOut(failure);
   if (thrown instanceof OutputClosed) return 141;
   if (thrown instanceof Fault) {
     const hint = thrown.hint !== undefined && showsHints() ? `${thrown.hint}\n` : "";

@@ -94,6 +94,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
       isFailed = true;
     },
   };
+  if (start.verb.frees) engine?.makeRoom(invocation.host);
   await engine?.finishDead(invocation.host);
   return invocation;
 }

@@ -2,7 +2,7 @@
 // Source: systemd.unit(5), crontab(5); podman-restart.service, by its behaviour.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { Fault, errnoOf } from "../base/fault.ts";
+import { Fault, reasonOf } from "../base/fault.ts";
 import { findProgram, spawnSync } from "../base/spawn.ts";
 import { selfCommand } from "./containers/launch.ts";
 import type { Host } from "./host.ts";
@@ -83,7 +83,7 @@ export function installService(plan: ServicePlan): void {
     mkdirSync(plan.path.slice(0, plan.path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
     writeFileSync(plan.path, plan.text, { mode: 0o644 });
   } catch (cause) {
-    throw new Fault("system.failed", `cannot write "${plan.path}": ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new Fault("system.failed", `cannot write "${plan.path}": ${reasonOf(cause)}`, { cause });
   }
   runEach(plan.commands);
 }

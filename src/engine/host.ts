@@ -5,6 +5,7 @@ import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
 import { log } from "../base/log.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
+import { spendReserve } from "../storage/reserve.ts";
 import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
 import { refuseForeign, userRunDirectory } from "./run-directory.ts";
@@ -176,6 +177,9 @@ export function openHost(options: HostOptions = {}): Host {
     },
   };
 }
+
+/** For commands that make room: the store's reserve is theirs where the disk is full. */
+export const makeRoom = (host: Host): void => spendReserve(host.paths.root);
 
 const abandonedMs = 3000;
 

@@ -43,6 +43,6 @@ export async function reset(host: Host): Promise<void> {
   const { root, runroot, volumes } = host.paths;
   host.store.close();
   clear(volumes, []);
-  clear(root, ["blobs", "layers", "containers", "volumes", "roots", "leases", "staging", "write-back", "secrets", "artifacts", "mounts", "downloads", "tmp", "mapped", "driver"]);
+  clear(root, ["blobs", "layers", "containers", "volumes", "roots", "leases", "staging", "write-back", "secrets", "artifacts", "mounts", "downloads", "tmp", "mapped", "driver", "reserve"]);
   clear(runroot, ["exits", "locks", "netns", "containers", "timer", "leases", "mounts", "events.log", "events.log.lock", "networks", "images"]);
 }

@@ -29,7 +29,7 @@ export async function loadImages(path: string, request: Omit<PullRequest, "polic
 }
 
 /** Whether another kind may still fit. */
-const isOtherKind = ({ code }: Fault): boolean =>
+const isOtherKind = ({ code }: Fault): boolean => code !== "system.no-space" && (
   code === "image.malformed" || code === "image.not-found" || code === "reference.malformed" || code.startsWith("system.") ||
   // Rejected by its own scope; it may be of a kind that another scope lets in.
-  code === "policy.rejected";
+  code === "policy.rejected");

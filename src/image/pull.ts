@@ -209,7 +209,7 @@ async function intoStore(source: Source, names: readonly string[], request: Pull
     throw unable(source.name, thrown);
   }
   const image = sink.stored();
-  const warning = platformWarning(imagePlatform(store, image), system.platform);
+  const warning = platformWarning(sink.platform(), system.platform);
   if (warning) onProgress?.({ kind: "warning", text: warning });
   return image;
 }

@@ -2,7 +2,7 @@
 // Source: containers-auth.json(5).
 
 import * as fs from "node:fs";
-import { errnoOf, Fault } from "../base/fault.ts";
+import { errnoOf, Fault, reasonOf } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 import { log } from "../base/log.ts";
 import type { Credentials } from "./client.ts";
@@ -83,7 +83,7 @@ export function writeAuthFile(path: string, { auths, credHelpers, rest }: AuthEn
     fs.mkdirSync(path.replace(/\/[^/]*$/, "") || ".", { recursive: true, mode: 0o700 });
     writeWhole(path, JSON.stringify({ auths, ...(hasHelpers && { credHelpers }), ...rest }, undefined, "\t"));
   } catch (thrown) {
-    const reason = errnoOf(thrown) ?? String(thrown);
+    const reason = reasonOf(thrown);
     throw new Fault("system.failed", `cannot write credentials to "${path}": ${reason}`, {
       hint: "choose a file you may write with --authfile",
       cause: thrown,

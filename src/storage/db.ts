@@ -26,7 +26,7 @@ export interface StoreDatabase {
  * @throws Fault "store.damaged" when the file is no database
  */
 export function openDatabase(file: string, { ownsProcess = false } = {}): StoreDatabase {
-  const db = new Database(file, { create: true });
+  const db = guarded(() => new Database(file, { create: true }), file);
   try {
     db.run(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
     useWal(db);
@@ -132,7 +132,7 @@ function versionOf(db: Database, name: string): number | undefined {
     return db.query<{ version: number }, [string]>("SELECT version FROM versions WHERE name = ?").get(name)?.version;
   } catch (thrown) {
     if (/no such table/.test(String(thrown))) return undefined;
-    throw databaseFault(thrown, name);
+    throw databaseFault(thrown, db.filename);
   }
 }
 
@@ -141,9 +141,10 @@ const wrongVersion = (name: string, found: number, wanted: number): Fault =>
     hint: "use the program that made this store, or another --root",
   });
 
-function guarded(act: () => void, file: string): void {
+/** What SQLite refuses, in our words. */
+export function guarded<T>(act: () => T, file: string): T {
   try {
-    act();
+    return act();
   } catch (thrown) {
     throw databaseFault(thrown, file);
   }
@@ -168,6 +169,14 @@ function databaseFault(thrown: unknown, file: string): unknown {
     return new Fault("system.no-space", `cannot write "${file}": no space left on device`, {
       cause: thrown, errno: "ENOSPC", hint: "free some space, for instance with: podman image prune",
     });
+  }
+  if (code.startsWith("SQLITE_READONLY")) {
+    return new Fault("system.denied", `cannot write "${file}": the file system is mounted read-only, or the file is`, {
+      cause: thrown, errno: "EROFS", hint: "mount it for writing, or choose another place with --root",
+    });
+  }
+  if (code.startsWith("SQLITE_CANTOPEN")) {
+    return new Fault("system.failed", `cannot open "${file}": permission denied, or too many open files`, { cause: thrown, hint: "look at its owner with ls -l, and at the limit with ulimit -n" });
   }
   if (code === "SQLITE_NOTADB" || code.startsWith("SQLITE_CORRUPT")) {
     return new Fault("store.damaged", `cannot use "${file}": it is not a sound database`, {

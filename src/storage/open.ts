@@ -12,6 +12,7 @@ import { openImages } from "./images.ts";
 import { openLayers } from "./layers.ts";
 import { takeLease } from "./leases.ts";
 import { directories, readBoot, type StorePlace } from "./place.ts";
+import { keepReserve } from "./reserve.ts";
 import { openRoots } from "./roots.ts";
 import { signaturesSchema, storageSchema } from "./schema.ts";
 import type { CollectOptions, Lease, Store, StoreOptions, StoreUsage } from "./store.ts";
@@ -31,6 +32,7 @@ export function openStore({ root, runroot, ownsProcess, additional = [] }: Store
   let boot: string | undefined;
   const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
   sweep(place);
+  keepReserve(place);
   return assemble(place, additional);
 }
 

@@ -68,6 +68,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     driver: id => (isCopied(rootPath(place, id)) ? "copy" : driverOf(place)),
     overlayPaths: id => ({ lower: lowers(need(id)), upper: upperPath(place, id), work: `${rootPath(place, id)}/work` }),
     remove: (id, trash) => row(id) !== undefined && remove(place, id, trash),
+    forget: id => void (row(id) === undefined && removePath(rootPath(place, id))),
     changes: (id, how) => changesOf(upper(id), lowers(need(id)), how),
     takeUpper(id, lease) {
       const lower = lowers(need(id));
@@ -76,7 +77,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
       return taken;
     },
     diff: (id, options) => tarOfDiff(upper(need(id).id), options),
-    size: id => treeBytes(upper(need(id).id)),
+    size: id => (row(id) === undefined ? 0 : treeBytes(upper(id))),
     mountLayers: (top, target) => mountLayers(place, layers.trees(top), target),
   };
 }

@@ -392,6 +392,8 @@ export interface Roots {
    * directories that were only copied up are gone from it.
    */
   takeUpper(id: string, lease: Lease): string;
+  /** Takes away the files of a root whose row did not come: the transaction it was made in was given up. */
+  forget(id: string): void;
   /** What differs from the image, parents before children. */
   changes(id: string, how?: ChangesHow): Change[];
   /** The difference as a layer's tar stream, whiteouts included. */

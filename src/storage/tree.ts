@@ -1,7 +1,8 @@
 // Whole directory trees by handle: removing, measuring. Symbolic links and mounts of the tree are never followed.
 
+import { errnoOf } from "../base/fault.ts";
 import {
-  AT_FDCWD, close, fstat, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openat2, readDirectory, renameat2, statx, tryOpenat2, unlinkat,
+  AT_FDCWD, close, findStat, fstat, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openat2, readDirectory, renameat2, statx, tryOpenat2, unlinkat,
 } from "../kernel/files.ts";
 import { call } from "../kernel/syscall.ts";
 import { putPath, scoped } from "../kernel/arena.ts";
@@ -66,10 +67,11 @@ export function removePath(path: string): void {
   }
 }
 
-/** Bytes of all files below, each hard-linked file counted once, directories not at all. */
+/** Bytes of all files below, each hard-linked file counted once, directories not at all; nothing for what somebody removes meanwhile. */
 export function treeBytes(path: string): number {
   const seen = new Set<bigint>();
-  const fd = openat2(AT_FDCWD, path, { flags: directoryFlags });
+  const fd = tryOpenat2(AT_FDCWD, path, { flags: directoryFlags });
+  if (fd < 0) return 0;
   try {
     return directoryBytes(fd, seen);
   } finally {
@@ -77,11 +79,22 @@ export function treeBytes(path: string): number {
   }
 }
 
+/** Of a directory that is removed while it is read the kernel says that it is not there. */
+function entriesLeft(fd: number): ReturnType<typeof readDirectory> {
+  try {
+    return readDirectory(fd);
+  } catch (thrown) {
+    if (errnoOf(thrown) === "ENOENT") return [];
+    throw thrown;
+  }
+}
+
 function directoryBytes(fd: number, seen: Set<bigint>): number {
   let bytes = 0;
-  for (const { name, type } of readDirectory(fd)) {
+  for (const { name, type } of entriesLeft(fd)) {
     if (type !== "directory") {
-      const stat = statx(fd, name);
+      const stat = findStat(fd, name);
+      if (stat === undefined) continue;
       if (stat.nlink > 1 && (stat.mode & 0o170000) !== 0o040000) {
         if (seen.has(stat.ino)) continue;
         seen.add(stat.ino);

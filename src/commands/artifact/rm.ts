@@ -12,6 +12,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] ARTIFACT [ARTIFACT...]",
   about: "Remove one or more OCI artifacts from local storage",
+  frees: true,
   operands: any(artifactNames),
   flags: {
     all: toggle({ short: "a", help: "Remove all artifacts" }),

@@ -1,7 +1,7 @@
 // Files and standard input, read to a bound: an inspect file or an audit log is never larger.
 
 import * as fs from "node:fs";
-import { Fault, errnoOf } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 
 const bytesMax = 16 * 1024 * 1024;
 
@@ -13,7 +13,7 @@ export function readFile(path: string): Uint8Array {
     return readBounded(fd);
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    throw new Fault("system.failed", `cannot read "${path}": ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new Fault("system.failed", `cannot read "${path}": ${reasonOf(cause)}`, { cause });
   } finally {
     if (fd !== undefined) fs.closeSync(fd);
   }

@@ -12,6 +12,7 @@ import { refuse } from "./written/refuse.ts";
 export default verb({
   usage: "[options] CONTAINER [CONTAINER...]",
   about: "Cleans up mount points and network stacks on one or more containers from the host. The container name or ID can be used. This command is used internally when running containers, but can also be used if container cleanup has failed when a container exits.\n",
+  frees: true,
   operands: any(allContainers),
   flags: {
     all: toggle({ short: "a", help: "Cleans up all containers" }),

@@ -12,6 +12,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] CONTAINER [CONTAINER...]",
   about: "The main process inside each container specified will be sent SIGKILL, or any signal specified with option --signal.",
+  frees: true,
   operands: namesAllOrLatest(runningContainers),
   flags: {
     all: toggle({ short: "a", help: "Signal all running containers" }),

@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options]",
   about: "podman container prune\n\n\tRemoves all non running containers",
+  frees: true,
   operands: none(),
   flags: {
     filter: texts({ help: "Provide filter values (e.g. 'label=<key>=<value>')" }),

@@ -12,6 +12,7 @@ import { refuse } from "./written/refuse.ts";
 export default verb({
   usage: "[options] CONTAINER [CONTAINER...]",
   about: "Removes one or more containers from the host. The container name or ID can be used.\n\n  Command does not remove images. Running or unusable containers will not be removed without the -f option.",
+  frees: true,
   operands: namesAllOrLatest(allContainers),
   flags: {
     all: toggle({ short: "a", help: "Remove all containers" }),

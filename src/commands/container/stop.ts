@@ -11,6 +11,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] CONTAINER [CONTAINER...]",
   about: "Stops one or more running containers.  The container name or ID can be used.\n\n  A timeout to forcibly stop the container can also be set but defaults to 10 seconds otherwise.",
+  frees: true,
   operands: namesAllOrLatest(runningContainers),
   flags: {
     all: toggle({ short: "a", help: "Stop all running containers" }),

@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options]",
   about: "Removes dangling or unused images from local storage.",
+  frees: true,
   operands: none(),
   flags: {
     all: toggle({ short: "a", help: "Remove all images not in use by containers, not just dangling ones" }),

@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] IMAGE [IMAGE...]",
   about: "Removes one or more previously pulled or locally created images.",
+  frees: true,
   operands: any(imageNames),
   flags: {
     all: toggle({ short: "a", help: "Remove all images" }),

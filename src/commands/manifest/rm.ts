@@ -14,6 +14,7 @@ import { isBuildah } from "./words.ts";
 export default verb({
   usage: "[options] LIST [LIST...]",
   about: "Remove one or more manifest lists or image indexes from local storage.",
+  frees: true,
   operands: atLeast(1, imageNames),
   flags: { ignore: toggle({ short: "i", help: "Ignore errors when a specified manifest is missing" }) },
   examples: ["podman manifest rm mylist:v1.11"],

@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options]",
   about: "Prune unused networks",
+  frees: true,
   operands: none(),
   flags: {
     filter: texts({ help: "Provide filter values (e.g. 'label=<key>=<value>')" }),

@@ -12,6 +12,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] NETWORK [NETWORK...]",
   about: "Remove networks",
+  frees: true,
   operands: atLeast(1, networkNames),
   flags: { force: toggle({ short: "f", help: "remove any containers using network" }), time: stopTime },
   exits: { "network.not-found": 1, "network.in-use": 2 },

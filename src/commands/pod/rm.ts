@@ -11,6 +11,7 @@ import { noSuchPod, readPodIdFile } from "./absent.ts";
 export default verb({
   usage: "[options] POD [POD...]",
   about: "podman rm will remove one or more stopped pods and their containers from the host.\n\n  The pod name or ID can be used.  A pod with containers will not be removed without --force. If --force is specified, all containers will be stopped, then removed.",
+  frees: true,
   operands: any(),
   flags: {
     all: toggle({ short: "a", help: "Remove all running pods" }),

@@ -12,6 +12,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] SECRET [SECRET...]",
   about: "Remove one or more secrets",
+  frees: true,
   operands: any(secretNames),
   flags: {
     all: toggle({ short: "a", help: "Remove all secrets" }),

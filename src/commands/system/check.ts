@@ -14,6 +14,7 @@ const titles: Readonly<Record<Damage["kind"], string>> = {
 export default verb({
   usage: "[options]",
   about: "podman system check\n\n        Check storage for consistency and remove anything that looks damaged",
+  frees: true,
   operands: none(),
   flags: {
     force: toggle({ short: "f", help: "Remove inconsistent images and containers" }),

@@ -40,6 +40,7 @@ function question({ all, volumes, build }: Call["flags"]): string {
 export default verb({
   usage: "[options]",
   about: "podman system prune\n\n        Remove unused data",
+  frees: true,
   operands: none(),
   flags,
   examples: ["podman system prune", "podman system prune --all --volumes"],

@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options]",
   about: "Reset podman storage back to default state\n\n  All containers will be stopped and removed, and all images, volumes, networks and container content will be removed.\n",
+  frees: true,
   operands: none(),
   flags: { force: toggle({ short: "f", help: "Do not prompt for confirmation" }) },
   examples: ["podman system reset", "podman system reset --force"],

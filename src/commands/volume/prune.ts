@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options]",
   about: "Volumes that are not currently owned by a container will be removed.\n\n  The command prompts for confirmation which can be overridden with the --force flag.\n  Note all data will be destroyed.",
+  frees: true,
   operands: none(),
   flags: {
     filter: texts({ help: "Provide filter values (e.g. 'label=<key>=<value>')" }),

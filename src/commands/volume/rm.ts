@@ -12,6 +12,7 @@ import { verb } from "../verb.ts";
 export default verb({
   usage: "[options] VOLUME [VOLUME...]",
   about: "Remove one or more existing volumes.\n\n  By default only volumes that are not being used by any containers will be removed. To remove the volumes anyways, use the --force flag.",
+  frees: true,
   operands: any(volumeNames),
   flags: {
     all: toggle({ short: "a", help: "Remove all volumes" }),

@@ -50,6 +50,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
       if (invocation.exitStatus === 0) invocation.exitStatus = error instanceof Fault ? (start.verb.exits?.[error.code] ?? error.exit) : 125;
     },
   };
+  if (start.verb.frees) engine?.makeRoom(invocation.host);
   await engine?.finishDead(invocation.host);
   return invocation;
 }

@@ -11,6 +11,7 @@ import { report } from "./rmi.ts";
 export default verb({
   usage: "[flags]",
   about: "\nCleanup intermediate images as well as build and mount cache.",
+  frees: true,
   operands: ordered({}),
   interspersed: false,
   flags: {

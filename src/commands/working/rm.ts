@@ -11,6 +11,7 @@ import { eachOf, inFront, ordered, refuseLateOptions, workingNames } from "./ope
 export default verb({
   usage: "[flags] CONTAINER [CONTAINER...]",
   about: "\n  Removes one or more working containers, unmounting them if necessary.",
+  frees: true,
   operands: { ...ordered({ complete: workingNames }), check() {} },
   interspersed: false,
   flags: { all: toggle({ short: "a", help: "remove all containers" }) },

@@ -13,6 +13,7 @@ import { refuseLateOptions } from "./operands.ts";
 export default verb({
   usage: "[flags] IMAGE [IMAGE...]",
   about: "\n  Removes one or more locally stored images.",
+  frees: true,
   operands: { complete: imageNames, check() {} },
   interspersed: false,
   flags: {

@@ -1,7 +1,7 @@
 // From what a person wrote (names, --all, --latest, --filter, --cidfile) to containers, and from acts on them to outcomes.
 
 import { readFileSync } from "node:fs";
-import { Fault, errnoOf } from "../../base/fault.ts";
+import { Fault, errnoOf, reasonOf } from "../../base/fault.ts";
 import type { Choice, Outcome } from "../batch.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -35,7 +35,7 @@ function readCidfile(file: string): string {
   try {
     return readFileSync(file, "utf8").split("\n")[0]!.trim();
   } catch (cause) {
-    const reason = errnoOf(cause) === "ENOENT" ? "no such file or directory" : errnoOf(cause) ?? String(cause);
+    const reason = reasonOf(cause);
     throw new Fault("system.not-found", `reading CIDFile: open ${file}: ${reason}`, { cause });
   }
 }

@@ -3,7 +3,7 @@
 
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { ContainerSpec, MountSpec } from "../../base/container-spec.ts";
-import { Fault, errnoOf } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import { nowRfc3339Nano } from "../../base/time.ts";
 import { readConfig } from "../../image/config.ts";
 import type { PullRequest } from "../../image/pull.ts";
@@ -136,7 +136,7 @@ function writeCidfile(spec: ContainerSpec, id: string): void {
   try {
     writeFileSync(spec.cidfile, id, { mode: 0o644 });
   } catch (cause) {
-    throw new Fault("system.failed", `cannot write container ID to "${spec.cidfile}": ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new Fault("system.failed", `cannot write container ID to "${spec.cidfile}": ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -211,6 +211,7 @@ export async function createComplete(host: Host, { id, name, spec: complete }: O
     rmSync(host.paths.staticDir(id), { recursive: true, force: true });
     if (host.state.findById(id)) host.store.transaction(() => host.state.remove(id));
     if (host.store.roots.find(id)) host.store.roots.remove(id);
+    else host.store.roots.forget(id);
     dropQuietly(host, made);
     throw thrown;
   }

@@ -2,7 +2,7 @@
 // Source: podman-logs(1); the format is conmon's: TIME STREAM F|P TEXT.
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { Fault, errnoOf } from "../../base/fault.ts";
+import { Fault, errnoOf, reasonOf } from "../../base/fault.ts";
 import { parseRfc3339 } from "../../base/time.ts";
 import type { Host } from "../host.ts";
 import { momentNs } from "../moments.ts";
@@ -167,7 +167,7 @@ function openLog(path: string, tail: number): LogFile | undefined {
     return new LogFile(path, tail);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return undefined;
-    throw new Fault("system.failed", `unable to read log file ${path}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new Fault("system.failed", `unable to read log file ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,6 +1,7 @@
 // State: what is kept of containers, volumes, exec sessions and addresses, in the store's database.
 
 import type { Database } from "bun:sqlite";
+import { guarded } from "../../storage/db.ts";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { ContainerState } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
@@ -144,7 +145,7 @@ function queries(db: Database) {
   return {
     rows: <T>(sql: string, ...values: Value[]): T[] => db.query(sql).all(...values) as T[],
     row: <T>(sql: string, ...values: Value[]): T | undefined => (db.query(sql).get(...values) as T | null) ?? undefined,
-    run: (sql: string, ...values: Value[]): number => db.query(sql).run(...values).changes,
+    run: (sql: string, ...values: Value[]): number => guarded(() => db.query(sql).run(...values).changes, db.filename),
   };
 }
 

@@ -104,12 +104,17 @@ function annotationsOf(host: Host, image: StoredImage | undefined, imageName: st
 function insertNew(host: Host, asked: CreateWorking, record: Omit<WorkingContainer, "name">): WorkingContainer {
   const wanted = asked.name ?? [...(record.imageName ? [shortName(record.imageName)] : []), asked.suffix ?? "working-container"].join("-");
   const topLayer = record.imageId === "" ? undefined : host.store.images.get(record.imageId)?.layers.at(-1);
-  return host.store.transaction(() => {
-    const named = { ...record, name: asked.name ?? freeName(host, wanted) };
-    insertWorking(host, named);
-    host.store.roots.create({ id: record.id, ...(topLayer === undefined ? {} : { topLayer }) });
-    return named;
-  });
+  try {
+    return host.store.transaction(() => {
+      const named = { ...record, name: asked.name ?? freeName(host, wanted) };
+      insertWorking(host, named);
+      host.store.roots.create({ id: record.id, ...(topLayer === undefined ? {} : { topLayer }) });
+      return named;
+    });
+  } catch (thrown) {
+    host.store.roots.forget(record.id);
+    throw thrown;
+  }
 }
 
 function freeName(host: Host, wanted: string): string {

@@ -7,6 +7,8 @@ import type { Descriptor } from "../../base/oci-image.ts";
 import { chainIds } from "../../storage/chain.ts";
 import type { Lease, Store, StoredImage } from "../../storage/store.ts";
 import { layerCompression, rawManifest } from "../manifest.ts";
+import { imagePlatform } from "../stored-config.ts";
+import type { PlatformChoice } from "../platform.ts";
 import type { BlobContent, BlobPlace, BlobStream, Cargo, Sink, Source } from "../source.ts";
 
 /** @param name what messages call it; default the ID */
@@ -37,12 +39,15 @@ export function storedBlob(store: Store, digest: Digest, offset: number): BlobSt
 export interface StorageSink extends Sink {
   /** After `finish`: what was made. */
   readonly stored: () => StoredImage;
+  /** The same of its platform, read before another command can have removed the image. */
+  readonly platform: () => PlatformChoice;
 }
 
 /** @param names whole references the image gets; [] for none */
 export function storageSink(store: Store, names: readonly string[]): StorageSink {
   const lease = store.lease();
   let stored: StoredImage | undefined;
+  let platform: PlatformChoice = {};
   const chains = new WeakMap<Cargo, Digest[]>();
   const chainOf = (cargo: Cargo): Digest[] => {
     const known = chains.get(cargo);
@@ -56,13 +61,14 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
     takesIndex: false,
     anyConfig: false,
     async has(blob, place, cargo) {
+      // Held before it is looked at: between the two a removal could take it.
+      lease.holdBlob(blob.digest);
       if (!store.blobs.isWhole(blob.digest)) return false;
       if (place.kind === "layer") {
         const chainId = chainOf(cargo)[place.position]!;
         lease.holdLayer(chainId);
         if (!store.layers.isWhole(chainId)) return false;
       }
-      lease.holdBlob(blob.digest);
       return true;
     },
     async put(blob, place, cargo, content) {
@@ -75,6 +81,7 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
     },
     async finish(cargo) {
       stored = putImage({ store, lease, cargo, chain: chainOf(cargo), names });
+      platform = imagePlatform(store, stored);
     },
     async finishIndex() {},
     async putSignatures(signatures, raw) {
@@ -83,6 +90,7 @@ export function storageSink(store: Store, names: readonly string[]): StorageSink
     async close(ok) {
       lease.release({ keep: !ok });
     },
+    platform: () => platform,
     stored() {
       if (stored) return stored;
       throw new Error("storage sink asked for its image before it was finished");

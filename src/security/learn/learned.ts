@@ -1,7 +1,7 @@
 // What was learned of a program so far, over all of its runs: kept beside the policies that are made of it.
 
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { Fault, errnoOf } from "../../base/fault.ts";
+import { Fault, reasonOf } from "../../base/fault.ts";
 import { asRecord, findList, findText, findTexts, needWhole, parseJson, type Subject } from "../../base/shape.ts";
 import type { AvcRule } from "../udica/avc.ts";
 import { checkWord } from "../udica/words.ts";
@@ -60,7 +60,7 @@ export function writeWhole(file: string, text: string): void {
     writeFileSync(`${file}.${process.pid}`, text, { mode: 0o644 });
     renameSync(`${file}.${process.pid}`, file);
   } catch (cause) {
-    throw new Fault("system.failed", `cannot write "${file}": ${errnoOf(cause) ?? String(cause)}`, { cause });
+    throw new Fault("system.failed", `cannot write "${file}": ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,0 +1,104 @@
+// A disk without space or inodes, a store that cannot be written, too few open files: one clear error, and what makes room works.
+
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { mustRun, run, type Ran } from "../fixtures/coracle.ts";
+import { newFolder } from "../fixtures/place.ts";
+import { IMAGE, withRegistry } from "../fixtures/store.ts";
+
+withRegistry();
+
+let disk: string;
+let archive: string;
+const at = (...words: string[]): Ran => run(["podman", "--root", join(disk, "root"), "--runroot", `${disk}-run`, ...words]);
+const must = (...words: string[]): string => {
+  const { status, out, err } = at(...words);
+  if (status !== 0) throw new Error(`${words.join(" ")}: status ${status}\n${err}`);
+  return out.trim();
+};
+
+/** A disk of its own with an image, a running container, two others, one with a volume, and an image made here. */
+function fresh(options: string): void {
+  disk = newFolder("disk");
+  archive ??= join(newFolder("archive"), "image.tar");
+  mustRun(["mount", "-t", "tmpfs", "-o", `mode=755,${options}`, "tmpfs", disk]);
+  mustRun(["sh", "-c", `[ -e ${archive} ] || podman save -q -o ${archive} ${IMAGE}`]);
+  must("load", "-q", "-i", archive);
+  must("run", "-d", "--network", "none", "--name", "live", IMAGE, "sleep", "1000");
+  must("create", "--network", "none", "--name", "idle", IMAGE, "true");
+  must("create", "--network", "none", "--name", "other", "-v", "data:/data", IMAGE, "true");
+  must("commit", "-q", "idle", "made");
+}
+
+const adding: readonly (readonly string[])[] = [
+  ["create", "--network", "none", IMAGE, "true"], ["run", "--rm", "--network", "none", IMAGE, "true"], ["volume", "create", "more"], ["commit", "-q", "idle", "second"],
+  ["pull", "-q", "127.0.0.1:5000/ubi8:latest"], ["exec", "live", "true"],
+];
+const removing: readonly (readonly string[])[] = [
+  ["stop", "-t", "0", "live"], ["rm", "idle"], ["rmi", "made"], ["system", "prune", "-af", "--volumes"], ["rm", "-fa", "-t", "0"], ["rmi", "-fa"],
+];
+
+/** The same one for several things counts once. */
+const errors = ({ err }: Ran): string[] => [...new Set(err.split("\n").filter(line => line.startsWith("Error:")))];
+
+for (const [what, options, fill, wanted] of [
+  ["space", "size=16m", (folder: string) => `dd if=/dev/zero of=${folder}/filler bs=4k 2>/dev/null; dd if=/dev/zero of=${folder}/last bs=1 count=4096 2>/dev/null`, /no space left on device/],
+  ["inodes", "size=60m,nr_inodes=1500", (folder: string) => `mkdir ${folder}/filler && for number in $(seq 3000); do : >${folder}/filler/$number || break; done`, /no space left on device/],
+] as const) {
+  test(`without ${what} nothing is added, in one clear error each; what makes room works, and the store is sound`, () => {
+    fresh(options);
+    run(["bash", "-c", fill(disk)]);
+    for (const words of adding) {
+      const ran = at(...words);
+      if (ran.status === 0) continue;
+      expect({ words, errors: errors(ran).length, text: ran.err }).toEqual({ words, errors: 1, text: expect.stringMatching(wanted) });
+      expect(ran.err).not.toMatch(/E[A-Z]+: |undefined/);
+    }
+    expect(at("ps", "-a").status).toBe(0);
+    for (const words of removing) expect({ words, ...at(...words) }).toMatchObject({ words, status: 0, err: "" });
+    run(["rm", "-rf", join(disk, "filler"), join(disk, "last")]);
+    expect(at("system", "check")).toMatchObject({ status: 0, out: "" });
+    must("load", "-q", "-i", archive);
+    expect(must("run", "--rm", "--network", "none", IMAGE, "echo", "works")).toBe("works");
+  });
+}
+
+test("what is kept back for a full disk is there again when there is room", () => {
+  fresh("size=40m");
+  run(["sh", "-c", `dd if=/dev/zero of=${disk}/filler bs=4k 2>/dev/null`]);
+  must("rm", "idle");
+  expect(run(["test", "-e", `${disk}/root/reserve`]).status).toBe(1);
+  run(["rm", join(disk, "filler")]);
+  must("ps");
+  expect(Number(mustRun(["stat", "-c", "%s", `${disk}/root/reserve/0`]))).toBe(1024 * 1024);
+  must("rm", "-fa", "-t", "0");
+});
+
+test("a store that cannot be written says so in one line, and is what it was afterwards", () => {
+  fresh("size=40m");
+  must("stop", "-t", "0", "live");
+  mustRun(["mount", "-o", "remount,ro", disk]);
+  for (const words of [...adding.slice(0, -1), ...removing.slice(1), ["system", "check"]]) {
+    const ran = at(...words);
+    expect({ words, status: ran.status, errors: errors(ran).length, text: ran.err }).toEqual({ words, status: 125, errors: 1, text: expect.stringMatching(/read-only/) });
+  }
+  mustRun(["mount", "-o", "remount,rw", disk]);
+  expect(at("system", "check")).toMatchObject({ status: 0, out: "" });
+  expect(must("run", "--rm", "--network", "none", IMAGE, "echo", "works")).toBe("works");
+  must("rm", "-fa", "-t", "0");
+});
+
+test("with few open files a command works or says so, never hangs, and leaves nothing", () => {
+  fresh("size=60m");
+  must("stop", "-t", "0", "live");
+  const before = must("ps", "-aq");
+  for (const count of [5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 28]) for (const words of [["ps", "-a"], ["run", "--rm", "--network", "none", IMAGE, "true"], ["load", "-q", "-i", archive]]) {
+    const ran = run(["bash", "-c", `ulimit -n ${count}; exec podman --root ${disk}/root --runroot ${disk}-run ${words.join(" ")}`], { timeoutMs: 20_000 });
+    if (ran.status === 0) continue;
+    expect({ count, words, status: ran.status, errors: errors(ran).length }).toEqual({ count, words, status: ran.status === 126 ? 126 : 125, errors: 1 });
+    expect(ran.err).toMatch(/too many open files/i);
+  }
+  expect(must("ps", "-aq")).toBe(before);
+  expect(at("system", "check")).toMatchObject({ status: 0, out: "" });
+  must("rm", "-fa", "-t", "0");
+});
