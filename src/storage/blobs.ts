@@ -3,7 +3,7 @@
 
 import * as fs from "node:fs";
 import { algorithmOf, digestOf, type Digest, type Hasher, newHasher } from "../base/digest.ts";
-import { Fault } from "../base/fault.ts";
+import { errnoOf, Fault } from "../base/fault.ts";
 import { pieceGone } from "../base/garbage.ts";
 import { limits } from "../base/limits.ts";
 import { AT_FDCWD, beginWriteBack, close, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, writeAll } from "../kernel/files.ts";
@@ -57,8 +57,11 @@ export function openBlobs(place: StorePlace): Blobs {
   };
 }
 
-const missing = (digest: Digest, cause?: unknown): Fault =>
-  new Fault("store.damaged", `cannot read blob ${digest}: it is not in the store`, { cause, hint: "pull the image again" });
+/** What an open refused for another reason, such as too many open files, stays what it is. */
+function missing(digest: Digest, cause?: unknown): unknown {
+  if (cause !== undefined && !["ENOENT", "ENOTDIR"].includes(errnoOf(cause) ?? "")) return cause;
+  return new Fault("store.damaged", `cannot read blob ${digest}: it is not in the store`, { cause, hint: "pull the image again" });
+}
 
 function readBlob(file: string, digest: Digest, bytesMax: number): Uint8Array {
   let fd: number;

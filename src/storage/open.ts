@@ -32,7 +32,7 @@ export function openStore({ root, runroot, ownsProcess, additional = [] }: Store
   let boot: string | undefined;
   const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
   sweep(place);
-  keepReserve(place);
+  if (ownsProcess) keepReserve(place);
   return assemble(place, additional);
 }
 
