@@ -9,7 +9,7 @@ import { needProgram, spawnSync } from "../base/spawn.ts";
 import { AT_FDCWD, closeQuietly, fchownat, O_RDONLY, openat2 } from "../kernel/files.ts";
 import { holdUsers } from "../kernel/held-users.ts";
 import { lockFile } from "../kernel/locks.ts";
-import { idmapMount, unmountAll } from "../kernel/mounts.ts";
+import { idmapMount, MOUNT_ATTR_IDMAP, openTree, setMountAttributes, unmountAll } from "../kernel/mounts.ts";
 import { getXattr, setXattr } from "../kernel/xattr.ts";
 import { takeLease } from "./leases.ts";
 import { moveToTrash } from "./collect.ts";
@@ -91,6 +91,24 @@ function mountMapped(source: string, { maps, how }: Mapping, view: string): bool
     if (refusals.includes(errnoOf(thrown) ?? "")) return false;
     throw thrown;
   } finally {
+    closeQuietly(namespace);
+  }
+}
+
+/** Whether the kernel gives mounts of what is at this path other owners, which it mostly does for root alone. */
+export function mapsMounts(path: string): boolean {
+  const own = [{ containerId: 0, hostId: 0, size: 1 }];
+  using held = holdUsers({ maps: { uid: own, gid: own } });
+  const namespace = openat2(AT_FDCWD, held.userPath, { flags: O_RDONLY });
+  const tree = openTree(AT_FDCWD, path, { clone: true, recursive: false });
+  try {
+    setMountAttributes(tree, { set: MOUNT_ATTR_IDMAP, userNamespace: namespace });
+    return true;
+  } catch (thrown) {
+    if (refusals.includes(errnoOf(thrown) ?? "")) return false;
+    throw thrown;
+  } finally {
+    closeQuietly(tree);
     closeQuietly(namespace);
   }
 }

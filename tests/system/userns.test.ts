@@ -59,6 +59,20 @@ test("its user, volumes and :U are of the container's own users", () => {
   ok("volume", "rm", "vol");
 });
 
+test(":idmap shows a volume's owners as the container's, and writes them as they were", () => {
+  const folder = newFolder("idmapped");
+  writeFileSync(`${folder}/f`, "");
+  mustRun(["chown", "7:8", `${folder}/f`]);
+  const said = ok("run", "--rm", ...none, "--uidmap", "0:200000:5000", "-v", `${folder}:/m:idmap`, IMAGE, "sh", "-c", "stat -c '%u %g' /m /m/f; touch /m/made; chown 5 /m/made");
+  expect(words(said)).toEqual(["0 0", "7 8"]);
+  expect([statSync(`${folder}/made`).uid, statSync(`${folder}/f`).uid]).toEqual([5, 7]);
+});
+
+test("an ordinary user's :idmap is refused in one sentence where the kernel maps for root alone", () => {
+  const ran = ann.podman("run", "--rm", ...none, "-v", `${ann.home}:/m:idmap`, IMAGE, "true");
+  expect([ran.status, ran.err.split("\n")[0]]).toEqual([125, `Error: cannot mount "${ann.home}" with the option idmap: the kernel maps the owners of its file system for root alone`]);
+});
+
 test("auto gives each container a range of its own, and takes it back", () => {
   const map = (name: string, ...more: string[]): string[] => {
     ok("run", "-d", "--name", name, ...none, `--userns=auto${more[0] ?? ""}`, IMAGE, "sleep", "100");

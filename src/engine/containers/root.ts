@@ -11,6 +11,7 @@ import { isTerminal } from "../../kernel/terminal.ts";
 import { geteuid } from "../../kernel/users.ts";
 import { identityOf } from "../../runtime/identity.ts";
 import { mountOver } from "../../storage/driver.ts";
+import { mapsMounts } from "../../storage/mapped.ts";
 import type { MountRoot } from "../../storage/store.ts";
 import type { Host } from "../host.ts";
 import { imagePath, mountImage, unmountImage } from "../images-mount.ts";
@@ -121,12 +122,20 @@ function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, { pat
   if (mount.kind === "volume") source = volumeSource(host, mount, root, maps && ownerOf(record.spec, root, maps));
   if (mount.kind === "image") source = mountImageAt(host, record, mount, base);
   source = under(source, mount.subpath);
+  if (mount.idmap !== undefined && host.rootless) refuseUnmappable(source);
   if (mount.chown) chownTree(source, ownerOf(record.spec, root, maps));
   relabelMount(record.spec, mount, source);
   if (mount.overlay || mount.kind === "overlay") source = overlayOver(`${base}/overlay`, source, { options: mount.options, label: record.spec.security?.mountLabel });
   const readOnly = mount.readOnly ?? (mount.kind === "image" ? !mount.options.includes("rw") : undefined);
   const options = mount.options.filter(option => !/^(upperdir|workdir)=/.test(option));
   return { ...mount, kind: mount.kind === "overlay" ? "bind" : mount.kind, source, options, ...(readOnly === undefined ? {} : { readOnly }) };
+}
+
+function refuseUnmappable(source: string): void {
+  if (mapsMounts(source)) return;
+  throw new Fault("usage.unsupported", `cannot mount "${source}" with the option idmap: the kernel maps the owners of its file system for root alone`, {
+    hint: "leave the option out and run with --userns keep-id, or give the files other owners with the option U",
+  });
 }
 
 function mountRootfs(host: Host, { id, spec }: ContainerRecord): string {
