@@ -4,6 +4,7 @@ import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
 import { log } from "../base/log.ts";
+import { Fault } from "../base/fault.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
 import { spendReserve } from "../storage/reserve.ts";
 import { openStore } from "../storage/store.ts";
@@ -130,15 +131,24 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
+/** Containers are rows of the store's own database, so their state cannot lie elsewhere. @throws Fault "config.invalid" */
+function supported(conf: ContainersConf): ContainersConf {
+  const { static_dir: elsewhere } = conf.engine;
+  if (!elsewhere) return conf;
+  throw new Fault("config.invalid", `cannot keep the state of containers in "${elsewhere}", as engine.static_dir of containers.conf says: it lies in the store`, {
+    hint: "take static_dir out, and name another store with --root where containers are to be kept apart",
+  });
+}
+
 /** Nothing is opened or made before it is used. */
 export function openHost(options: HostOptions = {}): Host {
   const user = rootlessUser();
   const rootless = user !== undefined;
-  const conf = once(() => readContainersConf({
+  const conf = once(() => supported(readContainersConf({
     env: process.env,
     rootless,
     ...(options.modules ? { modules: options.modules } : {}),
-  }));
+  })));
   const storage = once(() => readStorageConf({ env: process.env, rootless, ...(options.storageOptions ? { options: options.storageOptions } : {}) }));
   const paths = pathsOf(options, user, { conf, storage });
   const store = once(() => {

@@ -87,3 +87,11 @@ for (const [text, message] of [
     expect([ran.status, ran.err.split("\n")[0]]).toEqual([125, expect.stringContaining(message)]);
   });
 }
+
+test("static_dir of containers.conf is refused by name, as the state of containers lies in the store", () => {
+  const file = `${newFolder("conf")}/containers.conf`;
+  writeFileSync(file, '[engine]\nstatic_dir = "/tmp/elsewhere"\n');
+  const ran = run(["podman", "volume", "create", "kept"], { env: { CONTAINERS_CONF_OVERRIDE: file } });
+  expect([ran.status, ran.err]).toEqual([125, expect.stringContaining('cannot keep the state of containers in "/tmp/elsewhere", as engine.static_dir of containers.conf says')]);
+  expect(ok("volume", "ls", "-q")).toBe("");
+});

@@ -24,7 +24,7 @@ export interface Row {
 
 /** Rows that stand on the same things, which are made once for each program. */
 export interface Phase {
-  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale" | "checkpoint" | "fork";
+  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale" | "listings" | "checkpoint" | "fork";
   /** Lines for sh, once for each program. */
   readonly begin?: string;
   readonly end?: string;
@@ -147,6 +147,23 @@ const scale: Phase = {
   ],
 };
 
+const many = (count: number, line: string): string => `seq ${count} | xargs -P 2 -I N ${line}`;
+
+const listings: Phase = {
+  name: "listings",
+  begin: `tar -cf /tmp/bench-small.tar -C /etc hostname; ${many(500, "$P import -q -c LABEL=n=N /tmp/bench-small.tar many:N")}; ${many(200, "$P volume create many-N")}`,
+  end: "$P rmi -fa; $P volume rm -fa; rm -f /tmp/bench-small.tar",
+  rows: [
+    { name: "listings: images, 500 images", times: 9, aim: 0.3, words: ["images"] },
+    { name: "listings: images -q, 500 images", times: 9, aim: 0.3, words: ["images", "-q"] },
+    { name: "listings: images --filter label, 500 images", times: 5, aim: 0.3, words: ["images", "--filter", "label=n=77"] },
+    { name: "listings: image exists, 500 images", times: 9, aim: 0.3, words: ["image", "exists", "many:250"] },
+    { name: "listings: volume ls, 200 volumes", times: 9, aim: 0.3, words: ["volume", "ls"] },
+    { name: "listings: volume inspect, 200 volumes", times: 9, aim: 0.3, words: ["volume", "inspect", "many-100"] },
+    { name: "listings: system df, 500 images", times: 3, aim: 0.3, words: ["system", "df"] },
+  ],
+};
+
 /** A table of 200,000 rows in memory, a listening socket, and a file that it wrote. */
 const service = `my %t = map { $_ => "row $_ " x 8 } 1..200_000; open(F, ">/data") && print F "x" x 5_000_000; close F;
   socket(S, PF_INET, SOCK_STREAM, 0); bind(S, pack_sockaddr_in(5432, INADDR_ANY)); listen(S, 9); $| = 1; print "ready\\n"; while (1) { sleep 1 }`;
@@ -183,4 +200,4 @@ const fork: Phase = {
   }],
 };
 
-export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale, checkpoint, fork];
+export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale, listings, checkpoint, fork];
