@@ -103,6 +103,8 @@ export function createVolume(host: Host, options: CreateVolume = {}): Volume {
     needsChown: owner.uid === undefined && owner.gid === undefined,
     ...owner,
   };
+  // What is wrong in containers.conf is told before there is a row.
+  void host.paths.volumes;
   const existing = host.state.findVolume(name);
   if (existing && options.ignore) return volumeOf(host, existing);
   if (existing) throw new Fault("volume.exists", `volume with name ${name} already exists: volume already exists`);
