@@ -100,7 +100,10 @@ const templateNames: Readonly<Record<Kind, Pick<OneShowing, "type" | "aliases" |
   container: {
     type: "define.InspectContainerData",
     aliases: { ID: "Id", Healthcheck: "Health", HealthMaxLogCount: "HealthcheckMaxLogCount", HealthMaxLogSize: "HealthcheckMaxLogSize" },
-    zeros: { Networks: new Map() },
+    zeros: {
+      Networks: new Map(), ConmonPid: 0, CgroupPath: "", CheckpointLog: "", CheckpointPath: "", RestoreLog: "", Restored: false,
+      CreateCommand: [], ChrootDirs: [], Timezone: "", SubPath: "", SizeRootFs: 0, IntelRdtClosID: "",
+    },
   },
   image: { type: "inspect.ImageData", aliases: { ID: "Id" } },
   volume: {
