@@ -55,12 +55,14 @@ udica-peers: build
 	@$(bun) tests/peers/udica.ts 500
 
 # Kills commands at every call by which they change anything; KILLS=1000 takes most of an hour on two cores.
-# Then fifty processes at once on one store.
+# Then fifty processes at once on one store, and losses of power.
 KILLS ?= 1000
 CROWD_SECONDS ?= 300
+POWER_LOSSES ?= 200
 faults: setup-test build
 	@tests/faults/run.sh $(bun) run.ts $(KILLS)
 	@tests/faults/run.sh $(bun) run-crowd.ts $(CROWD_SECONDS)
+	@tests/faults/run.sh $(bun) run-power.ts $(POWER_LOSSES)
 
 # Random input to everything that takes some from outside, for so many seconds.
 FUZZ_SECONDS ?= 600

@@ -42,6 +42,8 @@ squashfs-tools:/usr/bin/unsquashfs
 skopeo:/usr/bin/skopeo
 util-linux:/usr/bin/unshare
 strace:/usr/bin/strace
+e2fsprogs:/sbin/mkfs.ext4
+mount:/sbin/losetup
 fuse-overlayfs:/usr/bin/fuse-overlayfs
 "
 fi

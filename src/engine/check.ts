@@ -65,7 +65,8 @@ async function layerDamage(checking: Checking, chainId: Digest): Promise<Damage 
   if (layers.has(chainId)) return layers.get(chainId);
   const layer = store.layers.find(chainId);
   let reasons: readonly string[] = [];
-  if (layer && !store.layers.isWhole(chainId)) reasons = ["layer content missing"];
+  if (layer && store.layers.isAwaited(chainId)) reasons = [];
+  else if (layer && !store.layers.isWhole(chainId)) reasons = ["layer content missing"];
   else if (layer && !quick && (await blobReason(checking, layer.blob)) === undefined) reasons = (await contentDamage(checking, chainId)).map(said);
   const damage = reasons.length === 0 ? undefined : { kind: "layer" as const, id: chainId, reasons: shortened(reasons) };
   layers.set(chainId, damage);

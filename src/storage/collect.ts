@@ -146,6 +146,9 @@ function dropUnsynced(place: StorePlace): void {
   });
 }
 
+/** Stands behind the boot in a layer's row whose tree was taken away so. */
+export const droppedMark = " dropped";
+
 /** Trees that cannot be trusted go. A layer whose blob is there stays: it is unpacked again when it is needed (`Layers.trees`). */
 function dropTrees(place: StorePlace, lease: Lease): void {
   const rows = place.db.query<{ chain: Digest; boot: string | null; kept: number }, []>(
@@ -154,7 +157,7 @@ function dropTrees(place: StorePlace, lease: Lease): void {
     const isSound = boot === null || boot.startsWith(place.boot());
     if (isSound && fs.existsSync(layerPath(place, chain))) continue;
     moveToTrash(layerPath(place, chain), lease);
-    if (kept) place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(place.boot(), chain);
+    if (kept) place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(`${place.boot()}${droppedMark}`, chain);
     else place.db.query("DELETE FROM layers WHERE chain = ?").run(chain);
   }
 }

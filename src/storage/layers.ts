@@ -2,6 +2,7 @@
 
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
+import { droppedMark } from "./collect.ts";
 import { layerPath, type StorePlace } from "./place.ts";
 import type { RootAttributes } from "./tar/unpack.ts";
 import type { Blobs, Layers, Lease, StoredLayer } from "./store.ts";
@@ -29,6 +30,8 @@ export function openLayers(place: StorePlace, needs: LayersNeeds): Layers {
     find,
     has: chainId => find(chainId) !== undefined,
     isWhole: chainId => find(chainId) !== undefined && fs.existsSync(layerPath(place, chainId)),
+    isAwaited: chainId => !fs.existsSync(layerPath(place, chainId)) &&
+      place.db.query<{ boot: string | null }, [string]>("SELECT boot FROM layers WHERE chain = ?").get(chainId)?.boot?.endsWith(droppedMark) === true,
     damage: async chainId => (await import("./verify.ts")).layerDamage(place, { ...needs, find }, chainId),
     mend: async chainId => (await import("./verify.ts")).mendLayer(place, { ...needs, find }, chainId),
     adopt(layer) {

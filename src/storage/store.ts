@@ -180,6 +180,8 @@ export interface Layers {
   find(chainId: Digest): StoredLayer | undefined;
   /** Whether the tree is there too. */
   isWhole(chainId: Digest): boolean;
+  /** Its tree went with a crash of the machine, and is unpacked again from its blob by whoever needs it. */
+  isAwaited(chainId: Digest): boolean;
   /** How the tree differs from the layer's own archive, which is unpacked anew for it. @throws Fault "digest.mismatch", "store.damaged" of the archive */
   damage(chainId: Digest): Promise<Change[]>;
   /** Unpacks it anew from its archive and puts it in the place of the tree there is, which nobody may have mounted. @throws as `damage` */

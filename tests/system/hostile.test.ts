@@ -161,7 +161,7 @@ test("a full disk stops run with one error, and nothing is lost", () => {
   expect(ran.status).toBe(125);
   expect(ran.err).toMatch(/no space left on device|full/i);
   run(["rm", "-f", join(where[1]!, "../filler")]);
-  expect(podman(...where, "run", "--rm", "--network", "none", IMAGE, "echo", "back").out).toBe("back\n");
+  expect(podman(...where, "run", "--rm", "--network", "none", IMAGE, "echo", "back")).toEqual({ status: 0, out: "back\n", err: "" });
 });
 
 test("kill -9 in the middle of a pull leaves a sound store, and the next pull goes on from the byte", async () => {

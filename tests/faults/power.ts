@@ -1,0 +1,99 @@
+// Loss of power: the store lies on an ext4 of its own in a file, and a copy of that file is what a machine would find that stopped at that moment.
+// What the file system had not yet written is not in the copy. The copy is opened in another boot, as by the kernel's own ID of it.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { begin, mustRun, ok, run, type Ran } from "../fixtures/coracle.ts";
+import { newFolder } from "../fixtures/place.ts";
+
+export const image = "127.0.0.1:5000/base:latest";
+
+export interface Machine {
+  readonly disk: string;
+  readonly file: string;
+  /** On the disk that may lose its power. */
+  podman(...words: string[]): Ran;
+}
+
+export interface Work {
+  readonly name: string;
+  prepare(machine: Machine): void;
+  readonly words: readonly string[];
+  /** Asked of the store after the loss: prints this where it is done. */
+  readonly done: readonly string[];
+  readonly shows: RegExp;
+}
+
+const archive = (): string => "/run/power-image.tar";
+
+export function newMachine(): Machine {
+  const folder = newFolder("machine");
+  const disk = join(folder, "disk");
+  const file = join(folder, "disk.img");
+  mustRun(["sh", "-c", `mkdir ${disk} && truncate -s 160M ${file} && mkfs.ext4 -q ${file} && mount -o loop ${file} ${disk}`]);
+  mustRun(["sh", "-c", `[ -e ${archive()} ] || podman save -q -o ${archive()} ${image}`]);
+  return { disk, file, podman: (...words) => run(["podman", "--root", join(disk, "root"), "--runroot", `${disk}-run`, ...words]) };
+}
+
+/** Loop mounts hold a device. */
+export const endMachine = ({ disk, file, podman }: Machine): void => {
+  podman("rm", "-fa", "-t", "0");
+  mustRun(["sh", "-c", `umount ${disk} && rm ${file}`]);
+};
+
+const must = ({ podman }: Machine, ...words: string[]): void => {
+  const { status, err } = podman(...words);
+  if (status !== 0) throw new Error(`${words.join(" ")}: ${err}`);
+};
+
+const withImage = (machine: Machine): void => void (machine.podman("image", "exists", image).status === 0 || must(machine, "load", "-q", "-i", archive()));
+
+export const works: readonly Work[] = [
+  { name: "pull", prepare: machine => void machine.podman("rmi", "-fa"), words: ["pull", "-q", image], done: ["run", "--rm", "--network", "none", image, "echo", "runs"], shows: /^runs$/m },
+  { name: "load", prepare: machine => void machine.podman("rmi", "-fa"), words: ["load", "-q", "-i", archive()], done: ["run", "--rm", "--network", "none", image, "echo", "runs"], shows: /^runs$/m },
+  { name: "tag", prepare: withImage, words: ["tag", image, "other"], done: ["images", "--format", "{{.Repository}}"], shows: /localhost\/other/ },
+  { name: "create", prepare: withImage, words: ["create", "--network", "none", "--name", "made", image, "echo", "runs"], done: ["start", "-a", "made"], shows: /^runs$/m },
+  { name: "volume create", prepare: withImage, words: ["volume", "create", "stuff"], done: ["volume", "ls", "-q"], shows: /^stuff$/m },
+  { name: "volume import", prepare: machine => must(machine, "volume", "create", "--ignore", "kept"), words: ["volume", "import", "kept", archive()], done: ["run", "--rm", "--network", "none", "-v", "kept:/kept", image, "ls", "/kept"], shows: /manifest\.json/ },
+  { name: "commit", prepare: machine => { withImage(machine); machine.podman("rm", "-fi", "source"); must(machine, "create", "--network", "none", "--name", "source", image, "true"); },
+    words: ["commit", "-q", "source", "committed"], done: ["run", "--rm", "--network", "none", "committed", "echo", "runs"], shows: /^runs$/m },
+  { name: "secret create", prepare: withImage, words: ["secret", "create", "word", "/etc/hostname"], done: ["secret", "ls", "--format", "{{.Name}}"], shows: /^word$/m },
+  { name: "rename", prepare: machine => { withImage(machine); machine.podman("rm", "-fi", "before"); machine.podman("rm", "-fi", "after"); must(machine, "create", "--network", "none", "--name", "before", image, "true"); },
+    words: ["rename", "before", "after"], done: ["ps", "-a", "--format", "{{.Names}}"], shows: /^after$/m },
+  { name: "rm", prepare: machine => { withImage(machine); machine.podman("rm", "-fi", "gone"); must(machine, "create", "--network", "none", "--name", "gone", image, "true"); },
+    words: ["rm", "gone"], done: ["ps", "-a", "--format", "names: {{.Names}}"], shows: /^(?!.*gone)/s },
+  { name: "rmi", prepare: machine => { withImage(machine); must(machine, "tag", image, "unwanted"); }, words: ["rmi", "unwanted"], done: ["images", "--format", "{{.Repository}}"], shows: /^(?!.*unwanted)/s },
+];
+
+/** The machine loses its power `afterMs` from the start of the work, or right after it was reported done; gives what is wrong then. */
+export async function cut(machine: Machine, work: Work, afterMs: number | undefined): Promise<string[]> {
+  work.prepare(machine);
+  // What came before is not in question.
+  mustRun(["sync", "-f", machine.disk]);
+  const copy = `${machine.file}.cut`;
+  const running = begin(["podman", "--root", join(machine.disk, "root"), "--runroot", `${machine.disk}-run`, ...work.words]);
+  if (afterMs === undefined) {
+    if ((await running.exited) !== 0) throw new Error(`${work.name}: ${running.err()}`);
+  } else await Bun.sleep(afterMs);
+  mustRun(["cp", "--reflink=never", machine.file, copy]);
+  await running.exited;
+  return inCopy(machine, copy, afterMs === undefined ? work : undefined);
+}
+
+/** A new boot with what the disk holds. */
+function inCopy({ disk }: Machine, copy: string, work: Work | undefined): string[] {
+  const boot = `${copy}.boot`;
+  writeFileSync(boot, `${crypto.randomUUID()}\n`);
+  const podman = `podman --root ${disk}/root --runroot ${disk}-next`;
+  const asked = work ? `${podman} ${work.done.map(word => `'${word}'`).join(" ")} 2>&1` : "true";
+  const script = `umount -l ${disk}; mount -o loop ${copy} ${disk} || exit 9; mount --bind ${boot} /proc/sys/kernel/random/boot_id
+    ${podman} ps -a >/dev/null || echo "ps fails"; ${podman} system check || echo "it is not sound"; echo ----; ${asked}; echo "status $?"; ${podman} rm -fa -t 0 >/dev/null; rm -rf ${disk}-next; umount ${disk}`;
+  const ran = run(["unshare", "--mount", "--propagation", "private", "bash", "-c", script]);
+  run(["rm", "-f", copy, boot]);
+  const [check = "", answer = ""] = ran.out.split("----\n");
+  const problems = [...(check.trim() === "" && ran.status === 0 ? [] : [`after the loss: ${check}${ran.err}`])];
+  if (work && !(work.shows.test(answer) && answer.includes("status 0"))) problems.push(`${work.name} was reported done, and is not: ${answer}${ran.err}`);
+  return problems;
+}
+
+export const pulled = (): void => void ok("pull", "-q", image);
