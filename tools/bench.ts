@@ -11,6 +11,7 @@ import { allowLimits, startRegistries, writeContexts, writeDatabaseContext } fro
 import { compare, figureOf, monitorMegabytes, prepare, type Program, type Result } from "./bench/measure.ts";
 import { report, rowOf } from "./bench/report.ts";
 import { image, phases, type Phase } from "./bench/rows.ts";
+import { makeUsers } from "./bench/user.ts";
 
 const top = path.resolve(import.meta.dir, "..");
 const peers = process.env["PEERS"] || path.join(process.env["XDG_CACHE_HOME"] || path.join(os.homedir(), ".cache"), "coracle-peers");
@@ -79,6 +80,7 @@ function chosenPhases(words: readonly string[]): Phase[] {
 
 function runPhase(phase: Phase, all: readonly Program[]): Result[] {
   try {
+    if (phase.name === "rootless") all = makeUsers(all);
     for (const program of all) prepare(program, phase.begin);
   } catch (thrown) {
     console.error(`the phase "${phase.name}" cannot begin: ${(thrown as Error).message}`);

@@ -3,6 +3,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Row } from "./rows.ts";
+import { asUser, runDirectoryOf } from "./user.ts";
 
 const top = path.resolve(import.meta.dir, "../..");
 
@@ -37,10 +38,11 @@ const quietMs = 250;
 let runs = 0;
 
 const environment = (program: Program, number: number): NodeJS.ProcessEnv => ({
-  ...process.env, P: `${program.folder}/podman`, B: `${program.folder}/buildah`, K: `${program.folder}/skopeo`, N: `${program.name}-${number}`,
+  ...process.env, U: asUser(program).join(" "), X: runDirectoryOf(program), P: `${program.folder}/podman`, B: `${program.folder}/buildah`, K: `${program.folder}/skopeo`, N: `${program.name}-${number}`,
 });
 
-export const argvOf = (program: Program, { words, script, peerScript }: Row): string[] => {
+export const argvOf = (program: Program, { words, script, peerScript, isUsers }: Row): string[] => {
+  if (words && isUsers) return [...asUser(program), `${program.folder}/podman`, ...words];
   if (program.name === "peer" && peerScript) return ["sh", "-ec", peerScript];
   return words ? [`${program.folder}/podman`, ...words] : ["sh", "-ec", script!];
 };
@@ -77,7 +79,7 @@ function measureOnce(program: Program, row: Row): Sample {
 /** Programs that were started, by strace where it is; those that conmon starts afterwards may or may not be among them. */
 function processesOf(program: Program, row: Row): number | undefined {
   const strace = Bun.which("strace", { PATH: "/usr/bin:/bin" });
-  if (!strace || row.times < 5 || process.env["BENCH_TIMES"]) return undefined;
+  if (!strace || row.times < 5 || row.outlived || process.env["BENCH_TIMES"]) return undefined;
   const number = ++runs;
   prepare(program, row.before, { number, quietly: true });
   const log = `/tmp/bench-strace-${number}`;

@@ -18,13 +18,17 @@ export interface Row {
   /** Lines for sh before and after each measured run, unmeasured. */
   readonly before?: string;
   readonly after?: string;
+  /** Something of it stays behind: whoever counted its programs would wait for that. */
+  readonly outlived?: boolean;
+  /** Its words are an ordinary user's. */
+  readonly isUsers?: boolean;
   /** What follows a command by itself (conmon's exit command) shall weigh on nobody's figure but its own. */
   readonly waits?: boolean;
 }
 
 /** Rows that stand on the same things, which are made once for each program. */
 export interface Phase {
-  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale" | "listings" | "checkpoint" | "fork";
+  readonly name: "small" | "transfer" | "build" | "skopeo" | "crowd" | "scale" | "listings" | "checkpoint" | "fork" | "rootless";
   /** Lines for sh, once for each program. */
   readonly begin?: string;
   readonly end?: string;
@@ -200,4 +204,22 @@ const fork: Phase = {
   }],
 };
 
-export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale, listings, checkpoint, fork];
+/** As at the first command after a boot: no namespaces yet, and nothing in the run directory. */
+const rebooted = "kill -9 $(cat $X/libpod/tmp/pause.pid); rm -rf $X/* /tmp/storage-run-*";
+
+/** $U goes before a command of the user's, $X is his run directory. */
+const rootless: Phase = {
+  name: "rootless",
+  begin: `$U $P pull -q --tls-verify=false ${image}; $U $P create --name bench-0 --network none ${image} true; $U $P run -d --name bench-up --network none ${image} sleep 100000`,
+  end: "$U $P rm -fa -t 0",
+  rows: [
+    { name: "rootless: ps -a", times: 15, aim: 0.4, words: ["ps", "-a"], isUsers: true },
+    { name: "rootless: images", times: 11, aim: 0.4, words: ["images"], isUsers: true },
+    { name: "rootless: exec CONTAINER true", times: 9, aim: 0.5, words: ["exec", "bench-up", "true"], isUsers: true, waits: true },
+    { name: "rootless: run --rm --network none IMAGE true", times: 9, aim: 0.5, words: run, isUsers: true, waits: true },
+    { name: "rootless: run --rm IMAGE true", times: 9, aim: 0.5, words: ["run", "--rm", image, "true"], isUsers: true, waits: true },
+    { name: "rootless: first command after a boot", times: 7, aim: 0.5, words: ["ps"], isUsers: true, before: `$U $P rm -fa -t 0; ${rebooted}`, waits: true, outlived: true },
+  ],
+};
+
+export const phases: readonly Phase[] = [small, transfer, build, skopeo, crowd, scale, listings, checkpoint, fork, rootless];
