@@ -4,6 +4,7 @@
 import * as fs from "node:fs";
 import { errnoOf, Fault } from "../base/fault.ts";
 import { parseToml } from "../base/toml.ts";
+import { insideMark } from "../base/reentry.ts";
 import { mergeRegistriesFiles, parseAliases, parseRegistriesFile, type RegistriesFile } from "./registries-file.ts";
 import { writeWhole } from "./write-whole.ts";
 
@@ -104,7 +105,7 @@ function whereToRead(places: RegistriesConfPlaces, chosen: string | undefined, e
 }
 
 function defaultAliasFile(environment: Environment): string {
-  if (process.geteuid?.() === 0) return "/var/cache/containers/short-name-aliases.conf";
+  if (process.geteuid?.() === 0 && environment[insideMark] === undefined) return "/var/cache/containers/short-name-aliases.conf";
   const cache = environment["XDG_CACHE_HOME"] || `${environment["HOME"] ?? ""}/.cache`;
   return `${cache}/containers/short-name-aliases.conf`;
 }

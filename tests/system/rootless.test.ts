@@ -1,7 +1,7 @@
 // As an ordinary user: the first command, storage, containers, network, and what other users may not.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { isAlive, mustRun } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
@@ -83,6 +83,12 @@ test("mount needs unshare", () => {
 
 test("a pulled image keeps its digest", () => {
   expect(ann.ok("image", "inspect", "--format", "{{.Digest}}", IMAGE)).toMatch(/^sha256:[0-9a-f]{64}$/);
+});
+
+test("short names that were answered are the user's own, where root's are closed to him", () => {
+  chmodSync("/var/cache/containers", 0o700);
+  expect(ann.podman("inspect", "nosuch").err).toContain("no such object");
+  expect(ann.podman("image", "exists", "nosuch")).toEqual({ status: 1, out: "", err: "" });
 });
 
 test("without ranges there is one ID, and the message says which lines to add", () => {
