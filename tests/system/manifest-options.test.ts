@@ -60,6 +60,9 @@ test("add --artifact: --artifact-annotation --artifact-config --artifact-config-
   ok("manifest", "create", "list");
   ok("manifest", "add", "--artifact", "--artifact-exclude-titles", "list", file("plank", "plank"));
   ok("manifest", "push", "-q", "list", "127.0.0.1:5000/boats:2");
+  // A list without an image for this machine has names too.
+  expect(podman("tag", "list", "localhost/other-list")).toEqual({ status: 0, out: "", err: "" });
+  ok("untag", "localhost/other-list", "localhost/other-list");
   const untitled = await remote(`boats/manifests/${(await remote("boats/manifests/2")).manifests[0].digest}`);
   expect(untitled.layers[0].annotations ?? {}).toEqual({});
   expect(podman("manifest", "add", "--artifact", "--artifact-config", "/no/such", "list", file("x")).err).toContain("/no/such");

@@ -2,7 +2,7 @@
 
 import { atLeast } from "../../cli/operands.ts";
 import { imageEvent } from "../../engine/images.ts";
-import { findImage } from "../../image/resolve.ts";
+import { lookupAny } from "../../image/resolve.ts";
 import { tagImage } from "../../image/names.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
@@ -16,7 +16,7 @@ export default verb({
   run({ context, operands }) {
     const [image, ...names] = operands;
     tagImage(context.host.store, image!, names, context.host.imageSystem);
-    const id = findImage(context.host.store, image!, context.host.imageSystem)?.id;
+    const id = lookupAny(context.host.store, image!, context.host.imageSystem)?.image.id;
     for (const name of names) imageEvent(context.host, "tag", { id, name });
   },
 });
