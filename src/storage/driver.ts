@@ -17,9 +17,14 @@ export type Driver = "overlay" | "fuse-overlayfs" | "copy";
 const drivers: readonly Driver[] = ["overlay", "fuse-overlayfs", "copy"];
 const driverFile = ({ root }: StorePlace): string => `${root}/driver`;
 
+/** Of the stores this process has open: one mount asks several times. */
+const known = new WeakMap<StorePlace, Driver>();
+
 /** The one this store has, chosen now where none was. */
 export function driverOf(place: StorePlace): Driver {
-  return remembered(place) ?? choose(place);
+  const driver = known.get(place) ?? remembered(place) ?? choose(place);
+  known.set(place, driver);
+  return driver;
 }
 
 function remembered(place: StorePlace): Driver | undefined {
@@ -32,7 +37,10 @@ function remembered(place: StorePlace): Driver | undefined {
 }
 
 /** The next mount chooses anew: the store may lie on another file system now, or a program may have come. */
-export const forgetDriver = (place: StorePlace): void => fs.rmSync(driverFile(place), { force: true });
+export function forgetDriver(place: StorePlace): void {
+  known.delete(place);
+  fs.rmSync(driverFile(place), { force: true });
+}
 
 function choose(place: StorePlace): Driver {
   const driver = drivers.find(candidate => candidate === "copy" || works(place, candidate))!;

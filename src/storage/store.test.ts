@@ -188,6 +188,14 @@ test("trees are written back by nobody that is waited for, and count as written 
   expect(fs.readdirSync(notes)).toEqual([]);
 });
 
+test("where no note can be written the trees are waited for, and a note that cannot be taken waits for another command", async () => {
+  using made = testStore();
+  fs.writeFileSync(`${made.store.root}/write-back`, "in the way");
+  await putImage(made.store, "localhost/kept:1", [base]);
+  expect(made.store.db.query("SELECT chain FROM layers WHERE boot IS NOT NULL").all()).toEqual([]);
+  expect(made.again().images.list().length).toBe(1);
+});
+
 test("a layer that came again while its first tree was written back does not count as written", async () => {
   using made = testStore();
   await putImage(made.store, "localhost/kept:1", [base]);

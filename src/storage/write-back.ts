@@ -3,7 +3,8 @@
 // unpacked again from their blobs.
 
 import * as fs from "node:fs";
-import { Fault } from "../base/fault.ts";
+import { errnoOf, Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import { spawn } from "../base/spawn.ts";
 import { randomName, type StorePlace } from "./place.ts";
 
@@ -17,17 +18,17 @@ const written = ".written";
 export function writeBackSoon(place: StorePlace, chains: readonly string[]): boolean {
   const name = randomName();
   const file = `${notesPath(place)}/${name}`;
-  fs.mkdirSync(notesPath(place), { recursive: true, mode: 0o700 });
-  fs.writeFileSync(file, place.boot(), { mode: 0o600 });
-  place.transaction(() => {
-    for (const chain of chains) place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(markOf(place.boot(), name), chain);
-  });
   try {
+    fs.mkdirSync(notesPath(place), { recursive: true, mode: 0o700 });
+    fs.writeFileSync(file, place.boot(), { mode: 0o600 });
+    place.transaction(() => {
+      for (const chain of chains) place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(markOf(place.boot(), name), chain);
+    });
     spawn(["/bin/sh", "-c", whenWritten, file], { stdio: ["ignore", "ignore", "ignore"], cwd: "/", detached: true }).unref();
     return true;
   } catch (thrown) {
-    fs.rmSync(file, { force: true });
-    if (thrown instanceof Fault) return false;
+    if (fs.existsSync(file)) fs.rmSync(file, { force: true });
+    if (thrown instanceof Fault || errnoOf(thrown) !== undefined) return false;
     throw thrown;
   }
 }
@@ -35,17 +36,25 @@ export function writeBackSoon(place: StorePlace, chains: readonly string[]): boo
 /** At every opening: what has been written since counts as such. Notes of another boot whose work did not end go. */
 export function takeWritten(place: StorePlace): void {
   if (!fs.existsSync(notesPath(place))) return;
-  for (const entry of fs.readdirSync(notesPath(place))) {
-    const file = `${notesPath(place)}/${entry}`;
-    const boot = readNote(file);
-    const isWritten = entry.endsWith(written);
-    if (!isWritten && boot === place.boot()) continue;
-    if (isWritten && boot !== undefined) {
-      const mark = markOf(boot, entry.slice(0, -written.length));
-      place.transaction(() => place.db.query("UPDATE layers SET boot = NULL WHERE boot = ?").run(mark));
-    }
-    fs.rmSync(file, { force: true });
+  try {
+    for (const entry of fs.readdirSync(notesPath(place))) takeNote(place, entry);
+  } catch (thrown) {
+    // A disk that is full or read-only: the note waits for another command, which loses nothing.
+    if (!(thrown instanceof Fault) && errnoOf(thrown) === undefined) throw thrown;
+    log.debug(`Noting which trees are on the disk: ${(thrown as Error).message}`);
   }
+}
+
+function takeNote(place: StorePlace, entry: string): void {
+  const file = `${notesPath(place)}/${entry}`;
+  const boot = readNote(file);
+  const isWritten = entry.endsWith(written);
+  if (!isWritten && boot === place.boot()) return;
+  if (isWritten && boot !== undefined) {
+    const mark = markOf(boot, entry.slice(0, -written.length));
+    place.transaction(() => place.db.query("UPDATE layers SET boot = NULL WHERE boot = ?").run(mark));
+  }
+  fs.rmSync(file, { force: true });
 }
 
 /** Undefined where another command has just taken it. */

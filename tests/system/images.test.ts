@@ -82,6 +82,9 @@ test("what cannot be saved whole leaves no archive", () => {
   expect(existsSync("/tmp/part.tar")).toBe(false);
   ok("save", "-q", "-o", "/tmp/whole.tar", IMAGE);
   ok("save", "-q", "-o", "/tmp/again.tar", IMAGE);
+  const before = readFileSync("/tmp/again.tar");
+  expect(podman("save", "-q", "-o", "/tmp/again.tar", IMAGE)).toMatchObject({ status: 125, err: expect.stringContaining("Error: docker-archive doesn't support modifying existing images\n") });
+  expect(readFileSync("/tmp/again.tar").equals(before)).toBe(true);
   expect(mustRun(["sh", "-c", "podman save -q " + IMAGE + " | cmp - /tmp/whole.tar && cmp /tmp/whole.tar /tmp/again.tar"])).toBe("");
   expect(mustRun(["tar", "-tf", "/tmp/whole.tar"]).trim().split("\n").at(-1)).toBe("manifest.json");
   for (const file of ["/tmp/whole.tar", "/tmp/again.tar"]) rmSync(file);

@@ -1,6 +1,7 @@
 // docker-archive: images as `docker save` writes them: plain layers, configs and one manifest.json in a tar file.
 // Source: Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset Format".
 
+import { statSync } from "node:fs";
 import { digestOf, hexOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
@@ -149,11 +150,19 @@ export interface DockerArchiveWriter {
   close(ok: boolean): void;
 }
 
+/** What is there already is never written over: a failure on the way would have cost it. A pipe or device is no such file. */
+function refuseExisting(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isFile() || found.size === 0) return;
+  throw new Fault("usage.unsupported", "docker-archive doesn't support modifying existing images", { hint: `remove ${JSON.stringify(path)} first, or name another file` });
+}
+
 /** Any number of images, one after the other, into one archive at `path` or behind an open descriptor. */
 export function dockerArchiveWriter(
   path: string,
   { tmpDir, fd }: { readonly tmpDir?: string; readonly fd?: number } = {},
 ): DockerArchiveWriter {
+  if (fd === undefined) refuseExisting(path);
   const archive = new ArchiveWriter(fd ?? path, tmpDir);
   const images: { Config: string; RepoTags: readonly string[]; Layers: string[] }[] = [];
   const nameOf = ({ digest }: Descriptor, kind: "config" | "layer") => `${hexOf(digest)}.${kind === "layer" ? "tar" : "json"}`;
