@@ -2,8 +2,9 @@
 // Source: podman-images(1), podman-tag(1), podman-rmi(1).
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mustRun, ok, podman } from "../fixtures/coracle.ts";
+import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry(["busybox", "ubi8"]);
@@ -71,21 +72,21 @@ test("an imported tarball says so in its history, with a size that stands in one
 
 test("what cannot be saved whole leaves no archive", () => {
   ok("pull", "-q", IMAGE);
+  const folder = newFolder("saved");
   const manifest = JSON.parse(mustRun(["skopeo", "inspect", "--raw", `containers-storage:${IMAGE}`])) as { layers: { digest: string }[] };
   const blob = `/var/lib/containers/coracle/blobs/sha256/${manifest.layers[0]!.digest.slice(7)}`;
   const kept = readFileSync(blob);
   writeFileSync(blob, Buffer.from(kept).fill(0, 200, 260));
-  const ran = podman("save", "-o", "/tmp/part.tar", IMAGE);
+  const ran = podman("save", "-o", `${folder}/part.tar`, IMAGE);
   writeFileSync(blob, kept);
   expect(ran.status).toBe(125);
   expect(ran.err).toMatch(/broken gzip data|another digest/);
-  expect(existsSync("/tmp/part.tar")).toBe(false);
-  ok("save", "-q", "-o", "/tmp/whole.tar", IMAGE);
-  ok("save", "-q", "-o", "/tmp/again.tar", IMAGE);
-  const before = readFileSync("/tmp/again.tar");
-  expect(podman("save", "-q", "-o", "/tmp/again.tar", IMAGE)).toMatchObject({ status: 125, err: expect.stringContaining("Error: docker-archive doesn't support modifying existing images\n") });
-  expect(readFileSync("/tmp/again.tar").equals(before)).toBe(true);
-  expect(mustRun(["sh", "-c", "podman save -q " + IMAGE + " | cmp - /tmp/whole.tar && cmp /tmp/whole.tar /tmp/again.tar"])).toBe("");
-  expect(mustRun(["tar", "-tf", "/tmp/whole.tar"]).trim().split("\n").at(-1)).toBe("manifest.json");
-  for (const file of ["/tmp/whole.tar", "/tmp/again.tar"]) rmSync(file);
+  expect(existsSync(`${folder}/part.tar`)).toBe(false);
+  ok("save", "-q", "-o", `${folder}/whole.tar`, IMAGE);
+  ok("save", "-q", "-o", `${folder}/again.tar`, IMAGE);
+  const before = readFileSync(`${folder}/again.tar`);
+  expect(podman("save", "-q", "-o", `${folder}/again.tar`, IMAGE)).toMatchObject({ status: 125, err: expect.stringContaining("Error: docker-archive doesn't support modifying existing images\n") });
+  expect(readFileSync(`${folder}/again.tar`).equals(before)).toBe(true);
+  expect(mustRun(["sh", "-c", `podman save -q ${IMAGE} | cmp - ${folder}/whole.tar && cmp ${folder}/whole.tar ${folder}/again.tar`])).toBe("");
+  expect(mustRun(["tar", "-tf", `${folder}/whole.tar`]).trim().split("\n").at(-1)).toBe("manifest.json");
 });

@@ -4,6 +4,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { begin, mustRun, ok, podman, run } from "../fixtures/coracle.ts";
+import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
 withRegistry();
@@ -91,8 +92,9 @@ test("a volume waits for an image that has something at its place", () => {
 });
 
 test("load takes an archive from the web, and says when there is none", async () => {
-  ok("save", "-q", "-o", "/tmp/image.tar", IMAGE);
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: ({ url }) => url.endsWith("/image.tar") ? new Response(Bun.file("/tmp/image.tar")) : new Response("", { status: 404 }) });
+  const file = `${newFolder("web")}/image.tar`;
+  ok("save", "-q", "-o", file, IMAGE);
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: ({ url }) => url.endsWith("/image.tar") ? new Response(Bun.file(file)) : new Response("", { status: 404 }) });
   try {
     const load = async (path: string) => begin(["podman", "load", "-q", "-i", `http://127.0.0.1:${server.port}${path}`]);
     const [good, bad] = [await load("/image.tar"), await load("/none")];
