@@ -54,12 +54,12 @@ test-selinux: build
 udica-peers: build
 	@$(bun) tests/peers/udica.ts 500
 
-# Kills commands at every call by which they change anything; KILLS=1000 takes most of an hour on two cores.
+# Kills commands at every call by which they change anything; KILLS=1000 takes half an hour on two cores.
 # Then fifty processes at once on one store, and losses of power.
 KILLS ?= 1000
 CROWD_SECONDS ?= 300
 POWER_LOSSES ?= 200
-faults: setup-test build
+faults: setup-test build setup-criu
 	@tests/faults/run.sh $(bun) run.ts $(KILLS)
 	@tests/faults/run.sh $(bun) run-crowd.ts $(CROWD_SECONDS)
 	@tests/faults/run.sh $(bun) run-power.ts $(POWER_LOSSES)

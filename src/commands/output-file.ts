@@ -1,8 +1,9 @@
 // Bytes that a verb writes: to a file that the person names, or to standard output when that is no terminal.
 
-import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { errnoOf, systemFault, reasonOf } from "../base/fault.ts";
 import { isTerminal } from "../cli/prompt.ts";
+import { wholeFile, type WholeFile, type WholeFileOptions } from "../storage/whole-file.ts";
 import { refuse } from "./container/written/refuse.ts";
 import type { Invocation } from "./verb.ts";
 
@@ -16,20 +17,26 @@ export async function writeTo(context: Invocation, { path, refusal }: { path: st
 }
 
 async function toFile(path: string, fill: Fill): Promise<void> {
-  let fd: number;
+  const file = open(path);
   try {
-    fd = openSync(path, "w", 0o644);
+    await fill(writingTo(file));
+    file.keep();
+  } finally {
+    file.drop();
+  }
+}
+
+function open(path: string, options: WholeFileOptions = {}): WholeFile {
+  try {
+    return wholeFile(path, options);
   } catch (thrown) {
     throw systemFault(errnoOf(thrown) ?? "EIO", `cannot write to "${path}": ${reasonOf(thrown)}`, thrown);
   }
-  try {
-    await fill((chunk) => {
-      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
-    });
-  } finally {
-    closeSync(fd);
-  }
 }
+
+const writingTo = ({ fd }: WholeFile) => (chunk: Uint8Array): void => {
+  for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
+};
 
 /** A file that comes to its place when it is whole, and is gone again where that never happens. */
 export interface ArchiveFile extends Disposable {
@@ -45,21 +52,6 @@ export function archiveFile(context: Invocation, path: string): ArchiveFile {
     return { write: (chunk) => context.write(chunk), keep() {}, [Symbol.dispose]() {} };
   }
   if (path === "") throw refuse("must provide valid path for file to write to");
-  const staged = `${path}.${process.pid}.partial`;
-  let fd: number;
-  try {
-    fd = openSync(staged, "wx", 0o600);
-  } catch (thrown) {
-    throw systemFault(errnoOf(thrown) ?? "EIO", `cannot write to "${path}": ${(thrown as Error).message}`, thrown);
-  }
-  return {
-    write(chunk) {
-      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
-    },
-    keep: () => renameSync(staged, path),
-    [Symbol.dispose]() {
-      closeSync(fd);
-      rmSync(staged, { force: true });
-    },
-  };
+  const file = open(path, { mode: 0o600, isSecret: true });
+  return { write: writingTo(file), keep: file.keep, [Symbol.dispose]: file.drop };
 }

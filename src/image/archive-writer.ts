@@ -1,12 +1,13 @@
 // A tar archive that grows as its files come, each written once. Names are in the order in which they came.
 
-import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { algorithmOf, newHasher } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import type { Descriptor } from "../base/oci-image.ts";
+import { scratch } from "../base/scratch.ts";
 import { tarEnd, tarHeader, tarPadding } from "../storage/tar/writer.ts";
-import { scratch } from "./archive.ts";
+import type { WholeFile } from "../storage/whole-file.ts";
 import { writeBlobFile } from "./blob-file.ts";
 import { sizeUnknown } from "./convert.ts";
 import type { BlobContent } from "./source.ts";
@@ -22,9 +23,10 @@ export class ArchiveWriter {
   readonly #target: string | number;
   readonly #tmpDir: string | undefined;
   readonly #sizes = new Map<string, number>();
-  #fd: number | undefined;
+  #file: WholeFile | undefined;
+  #fd = -1;
 
-  /** @param target a path, which is made when the first file comes, or an open descriptor, which may be a pipe */
+  /** @param target a path, at which it comes when it is whole, or an open descriptor, which may be a pipe */
   constructor(target: string | number, tmpDir: string | undefined) {
     this.#target = target;
     this.#tmpDir = tmpDir;
@@ -35,7 +37,8 @@ export class ArchiveWriter {
     return this.#sizes.get(name);
   }
 
-  add(name: string, bytes: Uint8Array): void {
+  async add(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#open();
     this.#guarded(() => {
       this.#write(headerOf(name, bytes.length));
       this.#write(bytes);
@@ -46,17 +49,37 @@ export class ArchiveWriter {
 
   /** One at a time. Returns its bytes. @throws Fault "digest.mismatch", after which the archive is of no use */
   async addBlob(name: string, blob: Descriptor, content: BlobContent): Promise<number> {
+    await this.#open();
     const size = blob.size === sizeUnknown ? await this.#addAside(name, blob, content) : await this.#addThrough(name, blob, content);
     this.#sizes.set(name, size);
     return size;
   }
 
   /** Ends it; what failed leaves no file behind. */
-  close(ok: boolean): void {
-    if (ok) this.#guarded(() => this.#write(tarEnd()));
-    if (typeof this.#target === "number" || this.#fd === undefined) return;
-    closeSync(this.#fd);
-    if (!ok) rmSync(this.#target, { force: true });
+  async close(ok: boolean): Promise<void> {
+    try {
+      if (!ok) return;
+      await this.#open();
+      this.#guarded(() => {
+        this.#write(tarEnd());
+        this.#file?.keep();
+      });
+    } finally {
+      this.#file?.drop();
+    }
+  }
+
+  async #open(): Promise<void> {
+    if (this.#fd !== -1) return;
+    if (typeof this.#target === "number") {
+      this.#fd = this.#target;
+      return;
+    }
+    const { wholeFile } = await import("../storage/whole-file.ts");
+    this.#guarded(() => {
+      this.#file = wholeFile(this.#target as string);
+      this.#fd = this.#file.fd;
+    });
   }
 
   async #addThrough(name: string, blob: Descriptor, content: BlobContent): Promise<number> {
@@ -110,7 +133,6 @@ export class ArchiveWriter {
   }
 
   #write(bytes: Uint8Array): void {
-    this.#fd ??= typeof this.#target === "number" ? this.#target : openSync(this.#target, "w", 0o644);
     for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
   }
 

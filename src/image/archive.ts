@@ -1,24 +1,14 @@
 // Archive files: opened for reading whatever their packing, and written as tar from files that were made aside.
 
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, readdirSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, readdirSync, statSync, writeSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Fault } from "../base/fault.ts";
+import { scratch } from "../base/scratch.ts";
 import { tarEnd, tarHeader, tarPadding } from "../storage/tar/writer.ts";
 import { archiveTree, fileFault } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 
 const pieceBytes = 1024 * 1024;
-
-/** A directory of our own that goes with `remove`. */
-export function scratch(tmpDir: string | undefined): { readonly path: string; remove(): void } {
-  const base = tmpDir ?? process.env["TMPDIR"] ?? "/var/tmp";
-  try {
-    const path = mkdtempSync(join(base, "coracle-"));
-    return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-  } catch (thrown) {
-    throw fileFault(`cannot make a directory in ${JSON.stringify(base)}`, thrown);
-  }
-}
 
 /** Opens a tar file; one that is compressed as a whole is inflated into a scratch file first. */
 export async function openArchive(path: string, tmpDir?: string): Promise<Tree> {
@@ -112,27 +102,34 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
-/** Writes all of a directory as a tar to a path, or to an open descriptor: names sorted, owners and times zeroed. */
-export function packDirectory(directory: string, target: string | number, first: readonly string[] = []): void {
-  const fd = typeof target === "number" ? target : create(target);
+/** Writes all of a directory as a tar to a path, at which it comes when it is whole, or to an open descriptor: names sorted, owners and times zeroed. */
+export async function packDirectory(directory: string, target: string | number, first: readonly string[] = []): Promise<void> {
+  if (typeof target === "number") return guarded("to its descriptor", () => packAll(target, directory, first));
+  const { wholeFile } = await import("../storage/whole-file.ts");
+  guarded(JSON.stringify(target), () => {
+    const file = wholeFile(target);
+    try {
+      packAll(file.fd, directory, first);
+      file.keep();
+    } finally {
+      file.drop();
+    }
+  });
+}
+
+function guarded(title: string, write: () => void): void {
   try {
-    const names = (readdirSync(directory, { recursive: true }) as string[]).sort();
-    const rank = (name: string) => (first.includes(name) ? first.indexOf(name) : first.length);
-    for (const name of names.sort((a, b) => rank(a) - rank(b))) packOne(fd, join(directory, name), directory);
-    writeAll(fd, tarEnd());
+    write();
   } catch (thrown) {
-    throw fileFault(`cannot write archive ${typeof target === "number" ? "to its descriptor" : JSON.stringify(target)}`, thrown);
-  } finally {
-    if (typeof target !== "number") closeSync(fd);
+    throw fileFault(`cannot write archive ${title}`, thrown);
   }
 }
 
-function create(path: string): number {
-  try {
-    return openSync(path, "w", 0o644);
-  } catch (thrown) {
-    throw fileFault(`cannot write ${JSON.stringify(path)}`, thrown);
-  }
+function packAll(fd: number, directory: string, first: readonly string[]): void {
+  const names = (readdirSync(directory, { recursive: true }) as string[]).sort();
+  const rank = (name: string) => (first.includes(name) ? first.indexOf(name) : first.length);
+  for (const name of names.sort((a, b) => rank(a) - rank(b))) packOne(fd, join(directory, name), directory);
+  writeAll(fd, tarEnd());
 }
 
 function packOne(fd: number, file: string, directory: string): void {

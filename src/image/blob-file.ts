@@ -1,12 +1,13 @@
 // Writing one blob into a file: hashed on the way, renamed into place only when the digest is right.
 // What an interrupted attempt has left is gone on with at the byte.
 
-import { closeSync, openSync, readSync, readdirSync, readlinkSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { algorithmOf, newHasher } from "../base/digest.ts";
 import type { Hasher } from "../base/digest.ts";
 import { Fault, errnoOf } from "../base/fault.ts";
 import type { Descriptor } from "../base/oci-image.ts";
+import { isOfDead, processMark } from "../base/process-mark.ts";
 import { sizeUnknown } from "./convert.ts";
 import type { BlobContent } from "./source.ts";
 import { fileFault } from "./tree.ts";
@@ -56,7 +57,7 @@ const wrong = ({ digest }: Descriptor): Fault =>
 
 /** A name of our own, given to what a process that is no more has left. */
 function claim(path: string): string {
-  const own = `${path}.partial-${processSpace()}-${process.pid}`;
+  const own = `${path}.partial-${processMark()}`;
   if (busy.has(own)) return `${own}-${busy.size}`;
   try {
     const left = leftOf(path).find(name => name !== own);
@@ -70,24 +71,7 @@ function claim(path: string): string {
 
 function leftOf(path: string): string[] {
   const start = `${basename(path)}.partial-`;
-  const space = processSpace();
-  return readdirSync(dirname(path)).filter(name => name.startsWith(start)).flatMap(name => {
-    const [in_ = "", pid = ""] = name.slice(start.length).split("-");
-    return in_ === space && (Number(pid) === process.pid || !isAlive(Number(pid))) ? [join(dirname(path), name)] : [];
-  });
-}
-
-/** Process IDs mean something only within the space they were given in. */
-const processSpace = (): string => /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
-
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return errnoOf(thrown) !== "ESRCH";
-  }
+  return readdirSync(dirname(path)).filter(name => name.startsWith(start) && isOfDead(name.slice(start.length), true)).map(name => join(dirname(path), name));
 }
 
 function hashFile(fd: number, hasher: Hasher): number {

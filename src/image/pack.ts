@@ -9,7 +9,7 @@ import { Fault } from "../base/fault.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import type { Compression } from "../base/media-types.ts";
 import type { Descriptor } from "../base/oci-image.ts";
-import { scratch } from "./archive.ts";
+import { scratch } from "../base/scratch.ts";
 import { layerCompression } from "./manifest.ts";
 import type { Sink, Source } from "./source.ts";
 import { fileFault } from "./tree.ts";

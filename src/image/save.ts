@@ -81,7 +81,7 @@ async function saveDockerArchive(found: readonly FoundImage[], request: SaveRequ
     }
     ok = true;
   } finally {
-    writer.close(ok);
+    await writer.close(ok);
   }
 }
 

@@ -199,7 +199,7 @@ export async function openSink({ transport, rest }: ImageName, world: World, opt
       const writer = dockerArchiveWriter(path, system);
       const given = name === "" ? [] : [referenceText(withDefaultTag(atDockerHub(parseReference(name))))];
       const sink = writer.sink([...new Set([...given, ...(options.additionalNames ?? [])])]);
-      return { ...sink, close: async ok => writer.close(ok) };
+      return { ...sink, close: ok => writer.close(ok) };
     }
     case "dir": return (await import("./transports/dir.ts")).dirSink(rest, plain);
     case "docker-daemon": return (await import("./transports/daemon.ts")).daemonSink(rest, system);

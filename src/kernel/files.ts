@@ -116,6 +116,12 @@ export function linkat(from: Place, to: Place): void {
   });
 }
 
+/** A name for an open file, also for one that has none. Goes by /proc, as doing it by the handle alone takes a capability. */
+export function linkOpen(fd: number, path: Path): void {
+  const followsLinks = 0x400;
+  scoped(() => check(call("linkat", AT_FDCWD, putPath(`/proc/self/fd/${fd}`), AT_FDCWD, putPath(path), followsLinks), "make", path));
+}
+
 /** Removes a name; with `directory` an empty directory. */
 export function unlinkat(dirfd: number, path: Path, directory = false): void {
   scoped(() => check(call("unlinkat", dirfd, putPath(path), directory ? AT_REMOVEDIR : 0), "remove", path));

@@ -70,7 +70,7 @@ async function judged(operation: Operation, { at, status, err }: Ended, before: 
   const problems: string[] = [];
   if (!wasKilled && status !== 0) problems.push(`it failed: ${err.trim()}`);
   if (status === 0 && !operation.isDone()) problems.push("it reported success, and nothing is done");
-  problems.push(...nextCommand(), ...(await afterRemoval(before)));
+  problems.push(...nextCommand(), ...(operation.left?.() ?? []), ...(await afterRemoval(before)));
   return { operation: operation.name, at, wasKilled, problems };
 }
 

@@ -1,8 +1,8 @@
 // The commands that are killed: how the store is brought to where each can begin, and what its success promises.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ok, podman } from "../fixtures/coracle.ts";
+import { ok, podman, run } from "../fixtures/coracle.ts";
 import { makeImage } from "../fixtures/image.ts";
 import { busyboxLayer } from "../fixtures/images.ts";
 import { newFolder } from "../fixtures/place.ts";
@@ -16,6 +16,8 @@ export interface Operation {
   readonly argv: readonly string[];
   /** Whether what it does is done. */
   isDone(): boolean;
+  /** What it left outside the store that nobody asked for, one a line. */
+  left?(): string[];
 }
 
 const small = "127.0.0.1:5000/small:latest";
@@ -30,6 +32,7 @@ export async function makeOperations(registry: Registry): Promise<Operation[]> {
   ok("pull", "-q", small);
   ok("save", "-q", "-o", join(folder, "small.tar"), small);
   mkdirSync(join(folder, "context"));
+  mkdirSync(join(folder, "out"));
   writeFileSync(join(folder, "context", "Containerfile"), `FROM ${base}\nCOPY f /f\nRUN echo 1 >/made\nLABEL a=b\n`);
   writeFileSync(join(folder, "context", "f"), "hello");
   ok("volume", "create", "stuff");
@@ -40,6 +43,13 @@ const has = (...words: string[]): boolean => podman(...words).status === 0;
 const need = (name: string, ...options: string[]): void => void (has("container", "exists", name) || ok("run", "-d", "--name", name, ...options, base, "sleep", "1000"));
 const quietly = (...words: string[]): void => void podman(...words);
 
+/** Files that are written for the person: at their place and whole, or not at all. */
+function writing(out: string, name: string): Required<Pick<Operation, "isDone" | "left">> & { readonly path: string } {
+  const path = join(out, name);
+  const isWhole = (): boolean => run(["tar", "--zstd", "-tf", path]).status === 0 || run(["tar", "-tf", path]).status === 0;
+  return { path, isDone: isWhole, left: () => readdirSync(out).flatMap(found => (found !== name ? [`beside it: ${found}`] : isWhole() ? [] : [`a part: ${found}`])) };
+}
+
 function operationsIn(folder: string): Operation[] {
   const withBase = (prepare: () => void) => () => {
     if (!has("image", "exists", base)) ok("pull", "-q", base);
@@ -47,6 +57,11 @@ function operationsIn(folder: string): Operation[] {
   };
   const withoutSmall = (): void => quietly("rmi", "-f", "-i", small);
   const withSmall = (): void => void (has("image", "exists", small) || ok("load", "-q", "-i", join(folder, "small.tar")));
+  const saved = writing(join(folder, "out"), "saved.tar");
+  const exported = writing(join(folder, "out"), "exported.tar.zst");
+  const withoutFiles = (): void => {
+    for (const name of readdirSync(join(folder, "out"))) rmSync(join(folder, "out", name));
+  };
   const web = (): void => quietly("rm", "-f", "-i", "-t", "0", "web");
   return [
     { name: "pull", prepare: withoutSmall, argv: ["pull", "-q", small], isDone: () => has("image", "exists", small) },
@@ -85,6 +100,19 @@ function operationsIn(folder: string): Operation[] {
     {
       name: "volume import", argv: ["volume", "import", "stuff", join(folder, "small.tar")], isDone: () => has("volume", "exists", "stuff"),
       prepare: () => void (has("volume", "exists", "stuff") || ok("volume", "create", "stuff")),
+    },
+    { name: "save", argv: ["save", "-q", "-o", saved.path, small], isDone: saved.isDone, left: saved.left, prepare: () => { withSmall(); withoutFiles(); } },
+    {
+      name: "checkpoint", argv: ["container", "checkpoint", "web"], isDone: () => ok("inspect", "web", "--format", "{{.State.Checkpointed}}") === "true",
+      prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); }),
+    },
+    {
+      name: "checkpoint to a file", argv: ["container", "checkpoint", "-e", exported.path, "web"], isDone: exported.isDone, left: exported.left,
+      prepare: withBase(() => { withoutFiles(); web(); need("web", "--network", "none"); }),
+    },
+    {
+      name: "restore", argv: ["container", "restore", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "",
+      prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); ok("container", "checkpoint", "web"); }),
     },
   ];
 }

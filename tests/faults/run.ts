@@ -40,7 +40,7 @@ const registry = await startRegistry();
 const all = await makeOperations(registry);
 ok("run", "-d", "-p", "8080:80", "127.0.0.1:5000/base:latest", "sleep", "100");
 ok("rm", "-fa", "-t", "0");
-const operations = all.filter(({ name }) => name.includes(only));
+const operations = all.filter(({ name }) => name === only || only === "");
 const found: Found[] = [];
 const before = traces();
 for (const operation of operations) {

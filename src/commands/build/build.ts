@@ -1,7 +1,7 @@
 // podman build, buildah build: an image from a Containerfile.
 // Source: podman-build(1), buildah-build(1).
 
-import { existsSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, openSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { files } from "../../cli/complete.ts";
@@ -12,6 +12,7 @@ import { readOutput, writeOutput, type BuildOutput } from "../../build/output.ts
 import type { PlatformChoice } from "../../image/platform.ts";
 import type { StoredImage } from "../../storage/store.ts";
 import { refuse } from "../container/written/refuse.ts";
+import { scratch, type Scratch } from "../../base/scratch.ts";
 import { signalNumber } from "../../base/signals.ts";
 import { log } from "../../base/log.ts";
 import { push } from "../../image/push.ts";
@@ -39,7 +40,7 @@ export default verb({
 });
 
 export async function runBuild(call: VerbCall<typeof buildFlags>): Promise<void> {
-  const scratch = new Scratch();
+  const scratch = new ScratchWhenNeeded();
   const interruption = new Interruption();
   try {
     await buildIn(call, scratch, interruption.signal);
@@ -68,15 +69,15 @@ class Interruption {
 }
 
 /** A directory for what is brought from elsewhere; made when it is needed. */
-class Scratch {
-  #path: string | undefined;
+class ScratchWhenNeeded {
+  #made: Scratch | undefined;
 
   get path(): string {
-    return (this.#path ??= mkdtempSync(`${process.env["TMPDIR"] || "/var/tmp"}/coracle-build-`));
+    return (this.#made ??= scratch()).path;
   }
 
   remove(): void {
-    if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
+    this.#made?.remove();
   }
 }
 
@@ -87,7 +88,7 @@ function refuseKept({ rm, forceRm }: BuildFlags): void {
   throw new Fault("usage.unsupported", `cannot use ${option}=false: steps leave no containers behind`, { hint: "look at a step that fails with --on-fail=shell, or at any image with: buildah from" });
 }
 
-async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, signal: AbortSignal): Promise<void> {
+async function buildIn(call: VerbCall<typeof buildFlags>, scratch: ScratchWhenNeeded, signal: AbortSignal): Promise<void> {
   const { context, flags, given } = call;
   if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
   refuseKept(flags);
@@ -115,7 +116,7 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: Scratch, sign
   await addToManifest(context.host, flags.manifest, { images: built.map(({ image }) => image), system: context.host.imageSystem });
 }
 
-async function allPlatforms(call: VerbCall<typeof buildFlags>, source: BuildFiles, scratch: Scratch): Promise<PlatformChoice[]> {
+async function allPlatforms(call: VerbCall<typeof buildFlags>, source: BuildFiles, scratch: ScratchWhenNeeded): Promise<PlatformChoice[]> {
   if (call.flags.platform.length > 0) throw refuse("--all-platforms cannot be used with --platform");
   const { platformsOfBases } = await import("../../build/base-platforms.ts");
   return platformsOfBases(call.context.host, await requestOf(call, source, { platform: undefined, scratch: () => scratch.path }));
@@ -184,7 +185,7 @@ function hostFor({ context: { host }, flags, given }: VerbCall<typeof buildFlags
   return Object.create(host, { options: { value: options } }) as Host;
 }
 
-async function filesOf(call: VerbCall<typeof buildFlags>, scratch: Scratch): Promise<BuildFiles> {
+async function filesOf(call: VerbCall<typeof buildFlags>, scratch: ScratchWhenNeeded): Promise<BuildFiles> {
   const { flags, operands } = call;
   const [written = besideFirst(flags.file)] = operands;
   const web = webOf(call);

@@ -1,8 +1,9 @@
 // What happens to a policy once it is made: the command that loads it, loading, checking and removing it.
 // Source: udica(8), semodule(8), secilc(8).
 
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { scratch } from "../../base/scratch.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
 import { compileWithHost, installModules, removeModule } from "../../security/selinux/modules.ts";
 import type { Policy } from "../../security/udica/policy.ts";
@@ -24,17 +25,14 @@ export async function loadPolicy({ name, templates }: Policy): Promise<void> {
 
 /** @throws Fault "usage.invalid" with what the compiler said */
 export function checkPolicy({ name, templates }: Policy, text: string): void {
-  const folder = mkdtempSync("/tmp/udica-check-");
-  try {
-    const parts = [...new Set(templates)].map(template => [template, templateText(template)] as const).concat([[name, text] as const]);
-    const files = parts.map(([part, cil]) => {
-      writeFileSync(`${folder}/${part}.cil`, cil);
-      return `${folder}/${part}.cil`;
-    });
-    compileWithHost(files, needProgram("secilc", "secilc"));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using aside = scratch("/tmp");
+  const folder = aside.path;
+  const parts = [...new Set(templates)].map(template => [template, templateText(template)] as const).concat([[name, text] as const]);
+  const files = parts.map(([part, cil]) => {
+    writeFileSync(`${folder}/${part}.cil`, cil);
+    return `${folder}/${part}.cil`;
+  });
+  compileWithHost(files, needProgram("secilc", "secilc"));
 }
 
 /** For policies of refpolicy; Fedora's has what an engine needs. Works before the engine itself does: only by programs. */

@@ -1,7 +1,8 @@
 // podman load: images from an archive file or standard input.
 
-import { accessSync, closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { accessSync, closeSync, openSync, readSync, writeSync } from "node:fs";
 import { reasonOf } from "../../base/fault.ts";
+import { scratch } from "../../base/scratch.ts";
 import { files } from "../../cli/complete.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
@@ -47,8 +48,7 @@ function readable(path: string): { path: string } & Disposable {
 const isWeb = (input: string): boolean => /^https?:\/\//.test(input);
 
 async function download(address: string): Promise<{ path: string } & Disposable> {
-  const directory = mkdtempSync(`${process.env["TMPDIR"] || "/var/tmp"}/coracle-load-`);
-  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const { path: directory, remove } = scratch();
   try {
     const { fetchToFile } = await import("../../image/web-file.ts");
     await fetchToFile(address, `${directory}/archive`);
@@ -62,17 +62,17 @@ async function download(address: string): Promise<{ path: string } & Disposable>
 /** Standard input as a file, since archives are read by position. */
 function spool(): { path: string } & Disposable {
   if (isTerminal(0)) throw refuse("cannot read from terminal, use command-line redirection or the --input flag");
-  const directory = mkdtempSync(`${process.env["TMPDIR"] || "/var/tmp"}/coracle-load-`);
+  const { path: directory, remove } = scratch();
   const path = `${directory}/archive`;
   const fd = openSync(path, "wx", 0o600);
   try {
     const chunk = new Uint8Array(1024 * 1024);
     for (let length = readSync(0, chunk); length > 0; length = readSync(0, chunk)) writeSync(fd, chunk.subarray(0, length));
   } catch (thrown) {
-    rmSync(directory, { recursive: true, force: true });
+    remove();
     throw thrown;
   } finally {
     closeSync(fd);
   }
-  return { path, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+  return { path, [Symbol.dispose]: remove };
 }

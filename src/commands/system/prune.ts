@@ -2,6 +2,7 @@
 // Source: podman-system-prune(1).
 
 import { humanSize } from "../../base/bytes.ts";
+import { scratchBase, sweepScratch } from "../../base/scratch.ts";
 import { texts, toggle } from "../../cli/flag.ts";
 import { none } from "../../cli/operands.ts";
 import { prune as pruneContainers } from "../../engine/containers/remove.ts";
@@ -90,5 +91,6 @@ async function removeBuildContainers(host: Call["context"]["host"]): Promise<voi
 /** What no row counts: leavings of commands that were killed. */
 function pruneLeavings({ context }: Call): number {
   context.host.store.collect({ partialAgeMaxMs: 0 });
+  for (const base of new Set([scratchBase(), "/var/tmp"])) sweepScratch(base);
   return 0;
 }

@@ -1,10 +1,11 @@
 // add, copy: files of the host, of the web, of other containers and of images, put into a working container.
 // Source: buildah-add(1), buildah-copy(1).
 
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { realpathSync } from "node:fs";
 
 import { digestOf, hexOf } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
+import { scratch as newScratch } from "../../base/scratch.ts";
 import { ignorePatterns, ignoreRules } from "../../build/ignore.ts";
 import { isGitSource } from "../../build/git-source.ts";
 import { bringSource } from "../../build/remote.ts";
@@ -48,18 +49,18 @@ export async function addInto(host: Host, record: WorkingContainer, adding: Addi
   const local = adding.sources.filter(source => !isRemote(source));
   if (adding.sources.some(source => source === "")) throw refuse("empty source location");
   if (adding.checksum !== undefined && local.length > 0) throw refuse("checksum flag is not supported for local sources");
-  const scratch = remote.length > 0 ? mkdtempSync("/var/tmp/buildah-add-") : undefined;
+  const scratch = remote.length > 0 ? newScratch("/var/tmp") : undefined;
   try {
     return await withWorkingRoot(host, record.id, async root => {
       const target = adding.into ?? root;
       const aim = { destination: destinationOf(record, adding), options: optionsOf(root, adding) };
       const found: string[] = [];
       if (local.length > 0) found.push((await copyIntoRoot(target, localJob(adding, local, aim))).summary);
-      for (const source of remote) found.push((await copyIntoRoot(target, await remoteJob(adding, source, { ...aim, scratch: scratch! }))).summary);
+      for (const source of remote) found.push((await copyIntoRoot(target, await remoteJob(adding, source, { ...aim, scratch: scratch!.path }))).summary);
       return found.length === 1 ? found[0]! : `multi:${hexOf(digestOf(Buffer.from(found.join("\n"))))}`;
     });
   } finally {
-    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
+    scratch?.remove();
   }
 }
 

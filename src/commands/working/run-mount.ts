@@ -1,10 +1,11 @@
 // --mount of buildah's run: what is written to a bind is thrown away, caches outlive the run, and images can be sources.
 // Source: buildah-run(1), "--mount".
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, statSync } from "node:fs";
 import type { MountSpec } from "../../base/container-spec.ts";
 import { digestOf, hexOf } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
+import { scratch as newScratch, type Scratch } from "../../base/scratch.ts";
 import { readCsv } from "../../cli/flag.ts";
 import type { Host } from "../../engine/host.ts";
 import { findWorking } from "../../engine/working/records.ts";
@@ -18,20 +19,20 @@ export interface RunMounts extends Disposable {
 }
 
 export async function readRunMounts(host: Host, written: readonly string[], contextDirectory: string | undefined): Promise<RunMounts> {
-  const scratch: string[] = [];
+  const scratch: Scratch[] = [];
   const mounts: MountSpec[] = [];
   for (const line of written) mounts.push(await readOne(host, line, { contextDirectory, scratch }));
   return {
     mounts,
     [Symbol.dispose]() {
-      for (const directory of scratch) rmSync(directory, { recursive: true, force: true });
+      for (const directory of scratch) directory.remove();
     },
   };
 }
 
 interface Place {
   readonly contextDirectory: string | undefined;
-  readonly scratch: string[];
+  readonly scratch: Scratch[];
 }
 
 async function readOne(host: Host, line: string, place: Place): Promise<MountSpec> {
@@ -74,10 +75,10 @@ async function bind(host: Host, words: ReadonlyMap<string, string | undefined>, 
   if (!isTrue(words, "rw", "readwrite")) return { ...plain, source, readOnly: true };
   if (stat.isDirectory()) return { ...plain, source, overlay: true };
   // Overlay takes directories only: a file's copy is what may be written to.
-  const directory = mkdtempSync("/var/tmp/buildah-mount-");
-  scratch.push(directory);
-  copyFileSync(source, `${directory}/file`);
-  return { ...plain, source: `${directory}/file` };
+  const aside = newScratch("/var/tmp");
+  scratch.push(aside);
+  copyFileSync(source, `${aside.path}/file`);
+  return { ...plain, source: `${aside.path}/file` };
 }
 
 /** Below the context, however it is written. */

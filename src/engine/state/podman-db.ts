@@ -1,9 +1,9 @@
 // Podman's own database, read from a copy: which named volumes it knows.
+import { scratch } from "../../base/scratch.ts";
 // Source: libpod's sqlite schema, table VolumeConfig.
 
 import { Database } from "bun:sqlite";
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync } from "node:fs";
 
 export interface PodmanVolume {
   readonly name: string;
@@ -20,20 +20,17 @@ type Config = { volumeDriver?: string; labels?: Record<string, string>; volumeOp
 /** [] where there is no database. */
 export function podmanVolumes(root: string): PodmanVolume[] {
   if (!existsSync(`${root}/db.sql`)) return [];
-  const directory = mkdtempSync(`${tmpdir()}/coracle-adopt-`);
+  using aside = scratch();
+  const directory = aside.path;
+  for (const suffix of ["", "-wal"]) if (existsSync(`${root}/db.sql${suffix}`)) copyFileSync(`${root}/db.sql${suffix}`, `${directory}/db.sql${suffix}`);
+  const db = new Database(`${directory}/db.sql`);
   try {
-    for (const suffix of ["", "-wal"]) if (existsSync(`${root}/db.sql${suffix}`)) copyFileSync(`${root}/db.sql${suffix}`, `${directory}/db.sql${suffix}`);
-    const db = new Database(`${directory}/db.sql`);
-    try {
-      const rows = db.query("SELECT Name AS name, CAST(JSON AS TEXT) AS config FROM VolumeConfig ORDER BY Name").all() as { name: string; config: string }[];
-      return rows.map(({ name, config }) => {
-        const { volumeDriver: driver = "local", labels = {}, volumeOptions: options = {}, isAnon = false, uid = 0, gid = 0 } = JSON.parse(config) as Config;
-        return { name, driver, labels, options, anonymous: isAnon, uid, gid };
-      });
-    } finally {
-      db.close();
-    }
+    const rows = db.query("SELECT Name AS name, CAST(JSON AS TEXT) AS config FROM VolumeConfig ORDER BY Name").all() as { name: string; config: string }[];
+    return rows.map(({ name, config }) => {
+      const { volumeDriver: driver = "local", labels = {}, volumeOptions: options = {}, isAnon = false, uid = 0, gid = 0 } = JSON.parse(config) as Config;
+      return { name, driver, labels, options, anonymous: isAnon, uid, gid };
+    });
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    db.close();
   }
 }

@@ -8,7 +8,7 @@ import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
 import { mediaTypes } from "../../base/media-types.ts";
 import type { Descriptor, Manifest } from "../../base/oci-image.ts";
-import { scratch } from "../archive.ts";
+import { scratch } from "../../base/scratch.ts";
 import { verified, withFiles } from "../pack.ts";
 import type { Source } from "../source.ts";
 import { fileFault } from "../tree.ts";

@@ -7,7 +7,7 @@ import { digestOf, newHasher } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { mediaTypes } from "../../base/media-types.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
-import { scratch } from "../archive.ts";
+import { scratch } from "../../base/scratch.ts";
 import { writeBlobFile } from "../blob-file.ts";
 import { sizeUnknown } from "../convert.ts";
 import { inflated } from "../inflate.ts";

@@ -4,8 +4,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "../../base/fault.ts";
+import { scratch } from "../../base/scratch.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
-import { scratch } from "../archive.ts";
 import { payloadBytesMax } from "./statement.ts";
 
 const gpgMs = 120_000;

@@ -5,8 +5,8 @@ import { closeSync, createReadStream, existsSync, openSync, readFileSync, statSy
 import { join } from "node:path";
 import { isDigest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
+import { scratch } from "../../base/scratch.ts";
 import { parseJson, asRecord } from "../../base/shape.ts";
-import { scratch } from "../archive.ts";
 import { atDockerHub, familiarText, parseReference, referenceText } from "../reference.ts";
 import type { Sink, Source } from "../source.ts";
 import type { ImageSystem } from "../system.ts";
@@ -132,7 +132,7 @@ export function daemonSink(rest: string, system: ImageSystem): Sink {
     name: `docker-daemon:${rest}`,
     async close(ok) {
       try {
-        writer.close(ok);
+        await writer.close(ok);
         if (ok) await load(door, file, system);
       } finally {
         aside.remove();

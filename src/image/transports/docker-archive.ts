@@ -147,7 +147,7 @@ export interface DockerArchiveWriter {
   /** A sink for one image under these whole names; one at a time. */
   sink(names: readonly string[]): Sink;
   /** Ends the archive when `ok`; otherwise nothing of it stays at its path. */
-  close(ok: boolean): void;
+  close(ok: boolean): Promise<void>;
 }
 
 /** What is there already is never written over: a failure on the way would have cost it. A pipe or device is no such file. */
@@ -185,13 +185,13 @@ export function dockerArchiveWriter(
       async finishIndex() {},
       async close() {},
     }),
-    close(ok) {
+    async close(ok) {
       let isWhole = false;
       try {
-        if (ok) archive.add("manifest.json", Buffer.from(JSON.stringify(images)));
+        if (ok) await archive.add("manifest.json", Buffer.from(JSON.stringify(images)));
         isWhole = ok;
       } finally {
-        archive.close(isWhole);
+        await archive.close(isWhole);
       }
     },
   };

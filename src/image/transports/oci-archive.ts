@@ -2,7 +2,8 @@
 // Source: containers-transports(5), "oci-archive:path[:reference]".
 
 import type { Descriptor } from "../../base/oci-image.ts";
-import { openArchive, packDirectory, scratch } from "../archive.ts";
+import { scratch } from "../../base/scratch.ts";
+import { openArchive, packDirectory } from "../archive.ts";
 import type { Sink, Source } from "../source.ts";
 import { layoutSource, ociSink } from "./oci.ts";
 import type { LayoutSinkOptions } from "./oci.ts";
@@ -37,7 +38,7 @@ export function ociArchiveSink(path: string, name: string, options: ArchiveSinkO
     async close(ok) {
       try {
         await inner.close(ok);
-        if (ok) packDirectory(aside.path, options.fd ?? path, ["oci-layout", "index.json"]);
+        if (ok) await packDirectory(aside.path, options.fd ?? path, ["oci-layout", "index.json"]);
       } finally {
         aside.remove();
       }

@@ -1,9 +1,10 @@
 // Modules of the loaded policy: installed and removed in one transaction, and compiled beside the host's before that.
 // Source: semanage(3), semodule(8), secilc(8).
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
+import { scratch } from "../../base/scratch.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
 import type { ModuleChange } from "../../kernel/selinux-libraries.ts";
 import { policyName } from "./host-labels.ts";
@@ -33,15 +34,12 @@ async function change(wanted: ModuleChange, words: readonly string[]): Promise<v
 
 /** Compiles module files together with all modules of the host's policy; loads nothing. @throws Fault "usage.invalid" */
 export function compileWithHost(files: readonly string[], compiler: string): void {
-  const folder = mkdtempSync("/tmp/udica-policy-");
-  try {
-    const host = `${folder}/host.cil`;
-    writeFileSync(host, hostModules(new Set(files.map(file => file.slice(file.lastIndexOf("/") + 1).replace(/\.cil$/, "")))));
-    const ran = spawnSync([compiler, "-M", "true", "-N", "-m", "-o", "/dev/null", "-f", "/dev/null", host, ...files], { timeoutMs: 300_000 });
-    if (ran.status !== 0) throw new Fault("usage.invalid", `it does not fit this host's policy: ${`${ran.complaint()}\n${ran.text()}`.trim().slice(0, 2000)}`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using aside = scratch("/tmp");
+  const folder = aside.path;
+  const host = `${folder}/host.cil`;
+  writeFileSync(host, hostModules(new Set(files.map(file => file.slice(file.lastIndexOf("/") + 1).replace(/\.cil$/, "")))));
+  const ran = spawnSync([compiler, "-M", "true", "-N", "-m", "-o", "/dev/null", "-f", "/dev/null", host, ...files], { timeoutMs: 300_000 });
+  if (ran.status !== 0) throw new Fault("usage.invalid", `it does not fit this host's policy: ${`${ran.complaint()}\n${ran.text()}`.trim().slice(0, 2000)}`);
 }
 
 /** The CIL of every module that counts: of each name the one of highest priority, unless it is disabled or about to be replaced. */
