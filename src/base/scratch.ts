@@ -26,12 +26,21 @@ export function scratch(base: string | undefined = scratchBase()): Scratch {
   }
 }
 
-/** Others may write there too: only what is ours is touched. @throws what reading `base` throws */
+/** Others may write there too: only what is ours is touched. */
 export function sweepScratch(base: string): void {
-  for (const name of readdirSync(base)) {
+  for (const name of namesIn(base)) {
     const mark = /^coracle-(\d+-\d+)-\w+$/.exec(name)?.[1];
     if (mark === undefined || !isOfDead(mark)) continue;
     const found = lstatSync(join(base, name), { throwIfNoEntry: false });
     if (found?.isDirectory() && found.uid === process.geteuid!()) rmSync(join(base, name), { recursive: true, force: true });
+  }
+}
+
+/** Who makes something there hears what is wrong with it. */
+function namesIn(base: string): string[] {
+  try {
+    return readdirSync(base);
+  } catch {
+    return [];
   }
 }
