@@ -41,7 +41,7 @@ const to = "127.0.0.1:5001";
 const open = ["--src-tls-verify=false", "--dest-tls-verify=false"];
 const copy = ["copy", "-q", ...open, `docker://${from}/heavy`];
 const target = "/var/lib/containers/bench-target";
-const clean = `rm -rf ${target} /var/lib/containers/cache; sync`;
+const clean = `rm -rf ${target} /var/lib/containers/cache /var/cache/containers/coracle-notes; sync`;
 const tags = 30;
 
 const lines: readonly Line[] = [

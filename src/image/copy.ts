@@ -307,15 +307,19 @@ async function copyCargo(original: Cargo, adapted: Cargo, trip: Trip): Promise<R
 async function withPackedLayers(cargo: Cargo, { source, sink, options }: Trip): Promise<{ cargo: Cargo; layers?: PackedLayers }> {
   if (cargo.config === undefined || !sink.packsLayers) return { cargo };
   const { packing } = options;
-  const wanted = cargo.manifest.layers.flatMap(layer => {
+  const all = cargo.manifest.layers.flatMap((layer, position) => {
     const format = packingOf(layer, { source, sink, ...(packing ? { packing } : {}) });
-    return format === undefined ? [] : [{ layer, format }];
+    return format === undefined ? [] : [{ layer, position, format }];
   });
-  if (wanted.length === 0) return { cargo };
+  if (all.length === 0) return { cargo };
   if (options.preserveDigests) throw cannotPreserve(cargo.raw, "its layers are to be compressed otherwise");
+  const { notePacked, packedBefore } = await import("./packed-before.ts");
+  const before = packing?.level === undefined ? await packedBefore(all, { cargo, source, sink }) : new Map<Digest, Descriptor>();
+  const wanted = all.filter(({ layer }) => !before.has(layer.digest));
   const layers = await packLayers(wanted, { source, level: packing?.level, tmpDir: options.tmpDir });
   try {
-    return { cargo: withLayers(cargo, layers.packed, options.mediaType), layers };
+    notePacked(layers.packed);
+    return { cargo: withLayers(cargo, new Map([...before, ...layers.packed]), options.mediaType), layers };
   } catch (thrown) {
     layers.remove();
     throw thrown;

@@ -4,7 +4,7 @@
 import * as fs from "node:fs";
 import { errnoOf, Fault } from "../base/fault.ts";
 import { parseToml } from "../base/toml.ts";
-import { insideMark } from "../base/reentry.ts";
+import { cacheDirectory } from "./cache-directory.ts";
 import { mergeRegistriesFiles, parseAliases, parseRegistriesFile, type RegistriesFile } from "./registries-file.ts";
 import { writeWhole } from "./write-whole.ts";
 
@@ -64,7 +64,7 @@ export function readRegistriesConf(places: RegistriesConfPlaces = {}): Registrie
   const environment = places.environment ?? process.env;
   const chosen = places.file || environment["CONTAINERS_REGISTRIES_CONF"] || environment["REGISTRIES_CONFIG_PATH"];
   const { file, dirs } = whereToRead(places, chosen, environment);
-  const aliasFile = places.aliasFile || defaultAliasFile(environment);
+  const aliasFile = places.aliasFile || `${cacheDirectory(environment)}/short-name-aliases.conf`;
   const main = readText(file, Boolean(chosen));
   let merged: RegistriesFile = main === undefined ? nothing(file) : parseRegistriesFile(main, file, { isDropIn: false });
   for (const path of dirs.flatMap(dropIns)) {
@@ -102,12 +102,6 @@ function whereToRead(places: RegistriesConfPlaces, chosen: string | undefined, e
   const file = chosen || (isOwn ? ownFile : "/etc/containers/registries.conf");
   if (places.dir) return { file, dirs: [places.dir] };
   return { file, dirs: isOwn ? ownDir : ["/etc/containers/registries.conf.d", ...ownDir] };
-}
-
-function defaultAliasFile(environment: Environment): string {
-  if (process.geteuid?.() === 0 && environment[insideMark] === undefined) return "/var/cache/containers/short-name-aliases.conf";
-  const cache = environment["XDG_CACHE_HOME"] || `${environment["HOME"] ?? ""}/.cache`;
-  return `${cache}/containers/short-name-aliases.conf`;
 }
 
 function dropIns(directory: string): string[] {

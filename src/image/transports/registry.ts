@@ -9,6 +9,7 @@ import { firstThatAnswers } from "../../registry/mirrors.ts";
 import { endpointsFor } from "../../registry/registries-conf.ts";
 import type { PullEndpoint } from "../../registry/registries-conf.ts";
 import { Fault } from "../../base/fault.ts";
+import { blobReuse, seenBlobs } from "../blob-reuse.ts";
 import { rawManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
 import { referenceText, repositoryOf } from "../reference.ts";
@@ -100,6 +101,7 @@ interface Opened {
 }
 
 function sourceAt({ name, reference, endpoint, client, top, system }: Opened): RegistrySource {
+  const seen = seenBlobs(endpoint.host);
   return {
     name,
     reference,
@@ -110,13 +112,17 @@ function sourceAt({ name, reference, endpoint, client, top, system }: Opened): R
       return rawManifest(bytes, mediaType);
     },
     // The sink hashes every blob; hashing here too would cost a third of the time.
-    blob: async ({ digest, size }, offset = 0) => client.blob(endpoint.repository, digest, { offset, verify: false, ...(size < 0 ? {} : { size }) }),
+    async blob({ digest, size }, offset = 0) {
+      const answer = await client.blob(endpoint.repository, digest, { offset, verify: false, ...(size < 0 ? {} : { size }) });
+      seen.note(digest, endpoint.repository);
+      return answer;
+    },
     referrers: subject => client.referrers(endpoint.repository, subject),
     async signatures(instance?: Digest) {
       const { readBesideRegistry } = await import("../signature/registry-signatures.ts");
       return readBesideRegistry({ reference, shelf: { client, repository: endpoint.repository }, system }, instance ?? top.digest);
     },
-    async close() {},
+    close: async () => seen.keep(),
   };
 }
 
@@ -129,6 +135,7 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
   if (!endpoint) throw new Fault("registry.unreachable", `initializing destination ${name}: no registry to write to`);
   const client = await clientFor(endpoint, system, "push");
   const { repository } = endpoint;
+  const reuse = blobReuse({ client, host: endpoint.host, repository });
   return {
     name,
     takesIndex: true,
@@ -143,12 +150,12 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
       await writeBesideRegistry({ reference, shelf: { client, repository }, system }, raw.digest, signatures);
     },
     async has({ digest }, _place, _cargo, source) {
-      if ((await client.hasBlob(repository, digest)) !== undefined) return true;
-      if (!isRegistrySource(source) || source.endpoint.host !== endpoint.host || source.endpoint.repository === repository) return false;
-      return client.mountBlob(repository, digest, source.endpoint.repository);
+      const isNeighbour = isRegistrySource(source) && source.endpoint.host === endpoint.host;
+      return reuse.has(digest, isNeighbour ? source.endpoint.repository : undefined);
     },
     async put({ digest, size }, _place, _cargo, content) {
       const pushed = await client.pushBlob(repository, () => content.open(0), size < 0 ? { digest } : { digest, size });
+      reuse.note(digest);
       return pushed.size;
     },
     async finish({ raw }, member) {
@@ -160,7 +167,7 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
     async finishIndex(raw) {
       await client.putManifest(repository, whatOf(reference), raw);
     },
-    async close() {},
+    close: async () => reuse.keep(),
   };
 }
 
