@@ -51,6 +51,15 @@ const shapes = {
   secrets: { driver: "text", opts: "table" },
 } as const satisfies Record<string, Record<string, Shape>>;
 
+/** Keys whose setting has no effect here, and what a person can do instead. */
+const withoutEffect: Readonly<Record<string, string>> = {
+  "engine.image_build_format": "name the format with --format or BUILDAH_FORMAT",
+  "engine.image_default_format": "images keep the format they have; name another with --format, or for builds with BUILDAH_FORMAT",
+  "engine.network_cmd_path": "slirp4netns and pasta are looked for in helper_binaries_dir",
+  "engine.network_cmd_options": "name them with --network slirp4netns:OPTIONS",
+  "engine.platform_to_oci_runtime": "name a runtime with --runtime",
+};
+
 const otherSections: readonly string[] = ["configmaps", "machine", "farms", "podmansh"];
 
 type ValueOf<S> = S extends "text" ? string
@@ -231,6 +240,10 @@ export function readContainersConf(places: ContainersConfPlaces): ContainersConf
     if (!found && required) throw new Fault("config.invalid", `finding config on system: stat ${file}: no such file or directory`);
     if (found) files.push(file);
     if (unknown.length > 0) warnings.push(`Failed to decode the keys [${unknown.map(key => JSON.stringify(key)).join(" ")}] from "${file}"`);
+  }
+  for (const [key, instead] of Object.entries(withoutEffect)) {
+    const [section, name] = key.split(".") as [string, string];
+    if (merged[section]![name] !== undefined) warnings.push(`${key} of containers.conf has no effect here: ${instead}`);
   }
   return { ...(merged as unknown as Omit<ContainersConf, "warnings" | "files">), warnings, files };
 }

@@ -3,6 +3,7 @@
 import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
+import { tellOnce } from "./told.ts";
 import { log } from "../base/log.ts";
 import { Fault } from "../base/fault.ts";
 import type { ContainersConf } from "../base/containers-conf.ts";
@@ -68,6 +69,7 @@ export interface HostImageSystem {
   readonly registriesDir?: string;
   readonly shortNameAliasConf?: string;
   readonly signaturePolicy?: string;
+  readonly layersInParallel?: number | undefined;
 }
 
 export interface Host {
@@ -118,7 +120,8 @@ function pathsOf(options: HostOptions, user: RootlessUser | undefined, { conf, s
     locks: `${runroot}/locks`,
     namespaces: `${runroot}/netns`,
     get events() {
-      return conf().engine.events_logfile_path ?? `${runroot}/events.log`;
+      const temporary = options.tmpdir ?? conf().engine.tmp_dir;
+      return conf().engine.events_logfile_path ?? (temporary ? `${absolute(temporary)}/events/events.log` : `${runroot}/events.log`);
     },
     staticDir: id => `${root}/containers/${id}`,
     runDir: id => `${runroot}/containers/${id}`,
@@ -149,6 +152,11 @@ export function openHost(options: HostOptions = {}): Host {
     rootless,
     ...(options.modules ? { modules: options.modules } : {}),
   })));
+  const told = once(() => {
+    const read = conf();
+    if (read.warnings.length > 0) tellOnce(paths.runroot, read.warnings);
+    return read;
+  });
   const storage = once(() => readStorageConf({ env: process.env, rootless, ...(options.storageOptions ? { options: options.storageOptions } : {}) }));
   const paths = pathsOf(options, user, { conf, storage });
   const store = once(() => {
@@ -175,7 +183,7 @@ export function openHost(options: HostOptions = {}): Host {
     paths,
     rootless,
     ...(user ? { user } : {}),
-    get conf() { return conf(); },
+    get conf() { return told(); },
     get storage() { return storage(); },
     get store() { return store(); },
     get state() { return state(); },
@@ -184,6 +192,7 @@ export function openHost(options: HostOptions = {}): Host {
       ...(options.registriesDir ? { registriesDir: options.registriesDir } : {}),
       ...(options.shortNameAliasConf ? { shortNameAliasConf: options.shortNameAliasConf } : {}),
       ...(options.signaturePolicy ? { signaturePolicy: options.signaturePolicy } : {}),
+      get layersInParallel() { return conf().engine.image_parallel_copies || undefined; },
     },
   };
 }

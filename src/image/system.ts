@@ -35,7 +35,7 @@ export interface ImageSystem {
   readonly clients?: Map<string, RegistryClient>;
   readonly platform?: PlatformChoice;
   /** Layers moved at a time; default 3. */
-  readonly layersInParallel?: number;
+  readonly layersInParallel?: number | undefined;
   /** Of single requests to a registry. */
   readonly retries?: number;
   readonly retryDelayMs?: number;

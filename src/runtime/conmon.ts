@@ -34,6 +34,8 @@ interface Monitored {
   /** --cgroups; "disabled" and "split" are not systemd's to make, and "disabled" is none at all. */
   readonly cgroups?: "enabled" | "disabled" | "no-conmon" | "split";
   readonly conmon?: string;
+  /** Variables for conmon beside ours; it hands them on to the exit command, not to the container. */
+  readonly conmonEnv?: Readonly<Record<string, string>>;
   readonly env?: Environment;
   /** Descriptors of ours, from 3 on, that the container's process has under the same numbers. */
   readonly preservedFds?: readonly number[];
@@ -166,6 +168,7 @@ class Monitor {
     const held = asked.heldFds ?? [];
     const env: Environment = {
       ...baseEnvironment(asked.env),
+      ...asked.conmonEnv,
       _OCI_SYNCPIPE: String(first),
       _OCI_STARTPIPE: String(first + 1),
       ...(attach ? { _OCI_ATTACHPIPE: String(first + 2) } : {}),

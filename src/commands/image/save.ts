@@ -37,7 +37,9 @@ export default verb({
     "podman save --format docker-dir -o ubuntu-dir ubuntu",
     "podman save > alpine-all.tar alpine:latest",
   ],
-  async run({ context, flags, operands }) {
+  async run({ context, flags: asked, operands, given }) {
+    const isMulti = given.has("multiImageArchive") ? asked.multiImageArchive : context.host.conf.engine.multi_image_archive ?? false;
+    const flags = { ...asked, multiImageArchive: isMulti };
     const format = saveFormats.find((known) => known === flags.format);
     if (operands.length === 0) throw refuse("need at least 1 argument");
     if (!format) throw refuse(`format value must be one of ${saveFormats.join(" ")}`);

@@ -18,6 +18,7 @@ import { imageEvent } from "../images.ts";
 import { withAutoUsers } from "../users/auto.ts";
 import { withLabels } from "./labels.ts";
 import { refuseOtherDevices } from "./limits.ts";
+import { fresh, locked } from "../state/lock.ts";
 import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
 import { containerEvent } from "./container-event.ts";
@@ -191,10 +192,21 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
   }
 }
 
+/** Volumes get what the image has at their places by the root's being mounted once. */
+async function fillVolumes(host: Host, id: string): Promise<void> {
+  const { mountRoot, unmountRoot } = await import("./root.ts");
+  await locked(host, id, () => {
+    const record = fresh(host, id);
+    mountRoot(host, record);
+    unmountRoot(host, record);
+  });
+}
+
 async function createNamed(host: Host, asked: ContainerSpec, name: string, found: FoundImage | undefined): Promise<Created> {
   const id = randomId();
   const { spec, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
   await createComplete(host, { id, name, spec }, found?.image);
+  if (host.conf.containers.prepare_volume_on_create) await fillVolumes(host, id);
   return { id, name, warnings };
 }
 

@@ -19,7 +19,7 @@ import type { ContainerRecord, ExecRecord } from "../state/state.ts";
 import { detachKeysOf } from "./attached.ts";
 import type { AttachedEnd } from "./attached.ts";
 import { cgroupManagerOf, hardLimits, mayRaiseLimits } from "./config-facts.ts";
-import { conmonLog, conmonPath, exitCommand } from "./launch.ts";
+import { conmonLog, conmonOf, exitCommand } from "./launch.ts";
 import { get } from "./lookup.ts";
 import { randomId } from "./names.ts";
 import { hasEnded } from "./observe.ts";
@@ -111,7 +111,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
       ...conmonLog(host, record), log: "none",
       terminal: asked.terminal ?? false, stdin: asked.stdin ?? false,
       exitCommand: exitCommand(host, "--exec", id, ...(attach ? ["--rm"] : []), containerId),
-      systemdCgroup: cgroupManagerOf(host) === "systemd", conmon: conmonPath(host),
+      systemdCgroup: cgroupManagerOf(host) === "systemd", ...conmonOf(host),
       preservedFds: asked.preserveFd ?? Array.from({ length: asked.preserveFds ?? 0 }, (_, index) => 3 + index),
       ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     });

@@ -236,7 +236,7 @@ export function hostConfigOf(host: Host, record: ContainerRecord): Record<string
     PidsLimit: resources.pidsLimit ?? 0,
     Ulimits: (spec.ulimits ?? []).filter(({ name }) => name !== "host").map(({ name, soft, hard }) => ({ Name: `RLIMIT_${name.toUpperCase()}`, Soft: soft, Hard: hard })),
     CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0,
-    CgroupConf: resources.unified ?? null,
+    CgroupConf: resources.unified || spec.cgroupConf ? { ...resources.unified, ...spec.cgroupConf } : null,
   };
 }
 

@@ -15,6 +15,7 @@ import { ownProgram } from "../rootless.ts";
 import { namespacePath } from "../networks/connect.ts";
 import { hooksOf } from "./hooks.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { variables } from "./environment.ts";
 import { cgroupManagerOf, gatherFacts } from "./config-facts.ts";
 import type { Readied } from "./config-facts.ts";
 import { logPath } from "./logs.ts";
@@ -26,6 +27,10 @@ export interface LaunchedContainer {
   readonly conmonPid: number;
   readonly bundle: string;
 }
+
+/** How conmon is started, for containers as for sessions. */
+export const conmonOf = (host: Host): { conmon: string; conmonEnv: Record<string, string> } =>
+  ({ conmon: conmonPath(host), conmonEnv: variables(host.conf.engine.conmon_env_vars ?? []) });
 
 export function conmonPath(host: Host): string {
   const asked = host.options.conmon ? [host.options.conmon] : host.conf.engine.conmon_path ?? [];
@@ -62,7 +67,7 @@ export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
     ...flag("--cgroup-manager", options.cgroupManager), ...flag("--runtime", options.runtime), ...flag("--conmon", options.conmon),
     // Both follow from --root where they are not given, and --root is.
     "--network-config-dir", paths.networks, "--volumepath", paths.volumes,
-    ...flag("--events-backend", options.eventsBackend),
+    ...flag("--events-backend", options.eventsBackend), ...flag("--tmpdir", options.tmpdir),
     ...(options.runtimeFlags ?? []).flatMap(value => ["--runtime-flag", value]),
     ...(options.hooksDirs ?? []).flatMap(value => ["--hooks-dir", value]),
     ...(options.storageOptions ?? []).flatMap(value => ["--storage-opt", value]),
@@ -117,7 +122,7 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
     exitCommand: containerExitCommand(host, id),
     systemdCgroup: cgroupManagerOf(host) === "systemd",
     ...(spec.cgroups ? { cgroups: spec.cgroups } : {}),
-    conmon: conmonPath(host),
+    ...conmonOf(host),
     passthrough: spec.log?.driver.startsWith("passthrough") ?? false,
     ...(host.conf.engine.exit_command_delay ? { exitDelaySeconds: host.conf.engine.exit_command_delay } : {}),
     ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),

@@ -173,6 +173,14 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
 }
 
+/** Files of cgroups v2, by name. @throws Fault "config.invalid" for a line of containers.conf that is not NAME=VALUE */
+function cgroupFilesOf(host: Host, asked: ContainerSpec): Pick<ContainerSpec, "cgroupConf"> {
+  const lines = host.conf.containers.cgroup_conf ?? [];
+  const bad = lines.find(line => !line.includes("="));
+  if (bad !== undefined) throw new Fault("config.invalid", `CgroupConf ${bad} from containers.conf invalid, must be name=value`);
+  return lines.length > 0 ? { cgroupConf: { ...variables(lines), ...asked.cgroupConf } } : {};
+}
+
 /** Without v2 no part of the cgroups can be given to an ordinary user, so a limit would hold nothing. */
 function refuseLimits(host: Host, { resources = {} }: ContainerSpec): void {
   if (!host.rootless || cgroupMode() === "v2") return;
@@ -263,6 +271,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     shmBytes: asked.shmBytes ?? parseSize(conf.containers.shm_size ?? "65536k"),
     resources: resourcesOf(host, asked),
     security: securityOf(host, asked),
+    ...cgroupFilesOf(host, asked),
     log: logOf(host, asked, id),
     sysctl: sysctlOf(host, asked),
     ...(asked.oomScoreAdj ?? conf.containers.oom_score_adj) === undefined ? {} : { oomScoreAdj: asked.oomScoreAdj ?? conf.containers.oom_score_adj },

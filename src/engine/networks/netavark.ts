@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
-import { findProgram, programPlaces, spawn } from "../../base/spawn.ts";
+import { findProgram, programPlaces, spawn, type Environment } from "../../base/spawn.ts";
 import { isAlive, processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { withLockFile } from "../state/lock.ts";
@@ -96,6 +96,14 @@ function refusal(output: string, complaint: string): Fault {
   return new Fault("network.failed", `netavark: ${reason || "it failed and did not say why"}`);
 }
 
+function environment({ conf: { network } }: Host): Environment {
+  return {
+    ...process.env,
+    ...(network.firewall_driver ? { NETAVARK_FW: network.firewall_driver } : {}),
+    ...(network.dns_bind_port ? { NETAVARK_DNS_PORT: String(network.dns_bind_port) } : {}),
+  };
+}
+
 async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob): Promise<string> {
   const program = needHelper(host, "netavark");
   const usesDns = job.joined.some(({ network }) => network.dns_enabled);
@@ -103,7 +111,7 @@ async function netavark(host: Host, act: "setup" | "teardown", job: NetavarkJob)
   if (usesDns && !aardvark && act === "setup") needHelper(host, "aardvark-dns");
   const config = `${host.paths.runroot}/networks`;
   mkdirSync(config, { recursive: true, mode: 0o700 });
-  const env = { ...process.env, ...(host.conf.network.firewall_driver ? { NETAVARK_FW: host.conf.network.firewall_driver } : {}) };
+  const env = environment(host);
   const argv = [program, "--config", config, `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark ?? "/usr/lib/podman/aardvark-dns"}`, act, job.namespace];
   return locked(host, async note => {
     if (!host.rootless) return call(argv, { env, request: requestOf(job, false), note });
@@ -171,7 +179,7 @@ export async function updateServers(host: Host, network: Pick<Network, "name">, 
   const argv = [needHelper(host, "netavark"), "--config", configDirectory(host), `--rootless=${host.rootless}`, `--aardvark-binary=${aardvark}`,
     "update", network.name, "--network-dns-servers", servers.join(",")];
   if (host.rootless && !hasRootlessNetns(host)) return;
-  await locked(host, note => call([...host.rootless ? inRootlessNetns(host) : [], ...argv], { env: process.env, request: "", note }));
+  await locked(host, note => call([...host.rootless ? inRootlessNetns(host) : [], ...argv], { env: environment(host), request: "", note }));
 }
 
 export async function tearDown(host: Host, job: NetavarkJob): Promise<void> {
