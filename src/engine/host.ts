@@ -56,6 +56,8 @@ export interface HostPaths {
   readonly exits: string;
   readonly locks: string;
   readonly namespaces: string;
+  /** One container's network namespace, by name. */
+  namespaceOf(id: string): string;
   readonly events: string;
   /** Files of one container that last as long as it: logs, bundle of an image. */
   staticDir(id: string): string;
@@ -119,6 +121,7 @@ function pathsOf(options: HostOptions, user: RootlessUser | undefined, { conf, s
     exits: `${runroot}/exits`,
     locks: `${runroot}/locks`,
     namespaces: `${runroot}/netns`,
+    namespaceOf: id => `${runroot}/netns/netns-${id}`,
     get events() {
       const temporary = options.tmpdir ?? conf().engine.tmp_dir;
       return conf().engine.events_logfile_path ?? (temporary ? `${absolute(temporary)}/events/events.log` : `${runroot}/events.log`);

@@ -9,6 +9,7 @@ import { errnoOf, Fault } from "../base/fault.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import type { Descriptor, Platform } from "../base/oci-image.ts";
 import type { Store, StoredImage } from "../storage/store.ts";
+import { mediaTypeOf, sniffedBytesMax } from "./artifact/media-type.ts";
 import { readConfig } from "./config.ts";
 import { readBlob } from "./read-blob.ts";
 import { readManifest } from "./manifest.ts";
@@ -122,7 +123,7 @@ export function addArtifact(store: Store, list: ManifestList, { files, artifact 
     const bytes = readWhole(file);
     const digest = store.blobs.put(bytes, lease);
     const title = artifact.excludeTitles ? {} : { annotations: { "org.opencontainers.image.title": basename(file) } };
-    return { mediaType: artifact.layerType ?? typeOf(bytes), digest, size: bytes.length, ...title };
+    return { mediaType: artifact.layerType ?? typeOf(file, bytes), digest, size: bytes.length, ...title };
   });
   const configBytes = artifact.configFile ? readWhole(artifact.configFile) : new TextEncoder().encode("{}");
   const configType = artifact.configType ?? (artifact.configFile ? mediaTypes.ociConfig : emptyType);
@@ -151,14 +152,17 @@ function readWhole(file: string): Uint8Array {
   throw new Fault("input.too-large", `cannot add ${JSON.stringify(file)}: larger than ${artifactBytesMax} bytes`);
 }
 
-/** A few kinds by their first bytes. */
-function typeOf(bytes: Uint8Array): string {
-  const start = Buffer.from(bytes.subarray(0, 512)).toString("latin1");
-  if (start.startsWith("\x1f\x8b\x08")) return "application/x-gzip";
-  if (start.startsWith("PK\x03\x04")) return "application/zip";
-  if (start.startsWith("\x89PNG\r\n")) return "image/png";
-  if (start.startsWith("\xff\xd8\xff")) return "image/jpeg";
-  return /[\x00-\x08\x0e-\x1a\x1c-\x1f]/.test(start) ? "application/octet-stream" : "text/plain; charset=utf-8";
+const typesByEnding: Readonly<Record<string, string>> = {
+  css: "text/css", csv: "text/csv", gz: "application/gzip", htm: "text/html", html: "text/html", jpeg: "image/jpeg", jpg: "image/jpeg",
+  js: "text/javascript", json: "application/json", md: "text/markdown", pdf: "application/pdf", png: "image/png", svg: "image/svg+xml",
+  tar: "application/x-tar", txt: "text/plain", wasm: "application/wasm", xml: "application/xml", zip: "application/zip",
+};
+
+/** By the name's ending where it says enough, else by the first bytes; never with parameters. */
+function typeOf(file: string, bytes: Uint8Array): string {
+  const ending = /\.([a-z]+)$/i.exec(file)?.[1]?.toLowerCase();
+  const known = ending !== undefined && Object.hasOwn(typesByEnding, ending) ? typesByEnding[ending] : undefined;
+  return known ?? mediaTypeOf(bytes.subarray(0, sniffedBytesMax)).replace(/;.*/, "");
 }
 
 /** The entry that a person means: a digest, a file that was added, or an image by name. @throws Fault "usage.invalid" */

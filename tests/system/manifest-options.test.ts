@@ -65,6 +65,18 @@ test("add --artifact: --artifact-annotation --artifact-config --artifact-config-
   ok("untag", "localhost/other-list", "localhost/other-list");
   const untitled = await remote(`boats/manifests/${(await remote("boats/manifests/2")).manifests[0].digest}`);
   expect(untitled.layers[0].annotations ?? {}).toEqual({});
+  const typed = (name: string, text: string): string => {
+    const folder = newFolder("typed");
+    ok("manifest", "create", "typed");
+    ok("manifest", "add", "--artifact", "typed", file(text, name));
+    ok("manifest", "push", "--all", "typed", `dir:${folder}`);
+    ok("manifest", "rm", "typed");
+    return shell(`grep -ho '"layers":.*' ${folder}/*.manifest.json`).out.match(/"mediaType":"([^"]*)"/)![1]!;
+  };
+  expect(["a.txt", "a.json", "a.xml", "a.gz", "a.html"].map(name => typed(name, "x"))).toEqual(["text/plain", "application/json", "application/xml", "application/gzip", "text/html"]);
+  expect(typed("plain", "words")).toBe("text/plain");
+  expect(typed("page", "<html> x")).toBe("text/html");
+  expect(typed("noise", "\0\0")).toBe("application/octet-stream");
   expect(podman("manifest", "add", "--artifact", "--artifact-config", "/no/such", "list", file("x")).err).toContain("/no/such");
 });
 

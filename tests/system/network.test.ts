@@ -109,3 +109,14 @@ test("default_host_ips of containers.conf are where ports without an address are
     ok("rm", "-f", "-t0", id);
   }
 });
+
+test("inspect says where a container's network name space is: its process's where there is no network", () => {
+  const key = (mode: string): string => ok("inspect", "--format", "{{.NetworkSettings.SandboxKey}}", ok("run", "-d", "--network", mode, IMAGE, "sleep", "100"));
+  const link = (path: string): string => run(["stat", "-L", "-c", "%i", path]).out;
+  const bridged = key("bridge");
+  expect(bridged).toMatch(/\/netns\/netns-[0-9a-f]{64}$/);
+  const none = key("none");
+  expect(none).toMatch(/^\/proc\/[0-9]+\/ns\/net$/);
+  expect(new Set([link(bridged), link(none), link("/proc/self/ns/net")]).size).toBe(3);
+  expect(key("host")).toBe("");
+});

@@ -69,7 +69,7 @@ export function networkSettings({ id, spec, state }: ContainerRecord): Record<st
     ...basicsOf(only),
     Bridge: "", SandboxID: sandboxId(state.networkNamespace), HairpinMode: false, LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0,
     Ports: ports,
-    SandboxKey: state.networkNamespace ?? "",
+    SandboxKey: mode === "none" && state.networkNamespace && state.pid ? `/proc/${state.pid}/ns/net` : state.networkNamespace ?? "",
     ...(networks.length > 0 ? { Networks: each } : {}),
     ...(mode === "pasta" ? { Networks: { pasta: basicsOf(undefined) } } : {}),
     ...(mode === "host" || mode === "none" ? { Networks: { [mode]: { ...basicsOf(undefined), NetworkID: mode, DriverOpts: null, IPAMConfig: null, Links: null } } } : {}),

@@ -25,7 +25,7 @@ export const isBridged = ({ spec }: ContainerRecord): boolean => spec.network?.m
 export const hasOwnNamespace = ({ spec }: ContainerRecord): boolean =>
   spec.network?.mode === "bridge" || spec.network?.mode === "none" || spec.network?.mode === "pasta" || spec.network?.mode === "slirp4netns";
 
-export const namespacePath = (host: Host, id: string): string => `${host.paths.namespaces}/${id}`;
+export const namespacePath = (host: Host, id: string): string => host.paths.namespaceOf(id);
 
 /** Each of the helpers of ordinary users works for them alone. */
 export function refuseUnreachable(host: Host, { spec }: ContainerRecord): void {

@@ -111,7 +111,7 @@ export function leaveRootlessNetns(host: Host, user: string): void {
 /** Whether who is noted still lives: a container by the name of its namespace, a command by its process. */
 function isNeeded(host: Host, user: string): boolean {
   const pid = /^pid-(\d+)$/.exec(user)?.[1];
-  return pid === undefined ? isMountpoint(`${host.paths.namespaces}/${user}`) : isAlive(Number(pid));
+  return pid === undefined ? isMountpoint(host.paths.namespaceOf(user)) : isAlive(Number(pid));
 }
 
 function takeDown(place: Place): void {
