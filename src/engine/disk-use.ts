@@ -81,14 +81,14 @@ function imagesOf(host: Host): { images: ImageUse[]; imagesSize: number } {
 }
 
 function containersOf(host: Host): ContainerDiskUse[] {
-  return host.state.containers().map(record => {
-    const { id, name, spec, state } = observe(host, record);
+  const observed = host.state.containers().map(record => observe(host, record));
+  return host.store.reading(() => observed.map(({ id, name, spec, state }) => {
     return {
       id, name, imageId: spec.imageId ?? "", command: spec.command ?? [], volumes: (spec.mounts ?? []).filter(({ kind }) => kind === "volume").length,
       size: writableBytes(host, id), createdMs: momentMs(state.createdAt), status: state.status === "stopped" ? "exited" : state.status,
       running: isLive(state),
     };
-  });
+  }));
 }
 
 export function diskUse(host: Host): DiskUse {

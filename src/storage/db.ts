@@ -18,6 +18,7 @@ export interface StoreDatabase {
   lasting(): void;
   close(): void;
   transaction<T>(act: () => T): T;
+  reading<T>(act: () => T): T;
   migrate(name: string, version: number, sql: string): void;
 }
 
@@ -52,7 +53,16 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
       depth--;
     }
   };
-  return { db, transaction, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+  const reading = <T>(act: () => T): T => {
+    if (db.inTransaction) return act();
+    guarded(() => db.run("BEGIN"), file);
+    try {
+      return act();
+    } finally {
+      if (db.inTransaction) db.run("COMMIT");
+    }
+  };
+  return { db, transaction, reading, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
 }
 
 /** What the databases of this process still have to do at its end. */
@@ -67,7 +77,9 @@ function ending(db: Database, ownsProcess: boolean): Pick<StoreDatabase, "passin
   let isLasting = false;
   const hasWritten = (): boolean => db.query<{ count: number }, []>("SELECT total_changes() AS count").get()!.count > 0;
   const end = (): void => {
-    if (isLasting || (!isPassing && hasWritten())) db.run("PRAGMA wal_checkpoint(PASSIVE)");
+    if (!isLasting && (isPassing || !hasWritten())) return;
+    const copied = db.query<{ log: number }, []>("PRAGMA wal_checkpoint(PASSIVE)").get();
+    if (copied && copied.log > logPagesMax) shorten(db);
   };
   endings.add(end);
   if (ownsProcess) process.once("exit", leave);
@@ -76,6 +88,12 @@ function ending(db: Database, ownsProcess: boolean): Pick<StoreDatabase, "passin
     db.close();
   };
   return { passing: () => void (isPassing = true), lasting: () => void (isLasting = true), close };
+}
+
+/** What was copied is forgotten with the last user, so the log of commands that write once each would grow for ever. */
+function shorten(db: Database): void {
+  db.run("PRAGMA busy_timeout = 0");
+  db.run("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 function leave(status: number): void {

@@ -47,6 +47,7 @@ function assemble(place: StorePlace, additional: readonly string[]): Store {
     runroot: place.runroot,
     db: place.db,
     transaction: place.transaction,
+    reading: place.reading,
     passing: place.passing,
     lasting: place.lasting,
     migrate: place.migrate,

@@ -26,6 +26,8 @@ export interface Store {
   readonly db: Database;
   /** Runs `act` inside BEGIN IMMEDIATE; nested calls join the outer one. Keep it short: all writers wait. */
   transaction<T>(act: () => T): T;
+  /** Everything that `act` reads is of one moment, and costs no lock for each question. It must not write. */
+  reading<T>(act: () => T): T;
   /**
    * What this process writes need not outlive a power cut of the machine: where it owns the process, it ends without copying
    * the database's log into its file, which takes four flushes of the disk. Others read the log, and a later process copies it.

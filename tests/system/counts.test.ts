@@ -90,6 +90,16 @@ test("what runs and goes flushes nothing, and neither does what only reads", () 
   expect(statSync(file).mtimeMs).toBe(before);
 });
 
+test("the database's log stays short, whatever number of commands write it", () => {
+  const pages = (): number => statSync("/var/lib/containers/coracle/coracle.db-wal").size / 4120;
+  let most = 0;
+  for (let count = 0; count < 60; count++) {
+    ok("create", "--network", "none", IMAGE, "true");
+    most = Math.max(most, pages());
+  }
+  expect(most).toBeLessThan(300);
+});
+
 const staging = "/var/lib/containers/coracle/staging";
 
 /** A slow `rm`, first in PATH: it says which process it is and waits for its end. */

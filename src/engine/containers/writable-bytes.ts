@@ -7,5 +7,5 @@ import type { Host } from "../host.ts";
 export function writableBytes(host: Host, id: string): number {
   const runDir = host.paths.runDir(id);
   const own = treeSize(host.paths.staticDir(id)) + treeSize(`${runDir}/bundle`) + treeSize(`${runDir}/etc`);
-  return own + (host.store.roots.find(id) ? host.store.roots.size(id) : 0);
+  return own + host.store.roots.size(id);
 }
