@@ -21,7 +21,8 @@ export function verbHelp<C>(verb: AnyVerb<C>, named: Named): string {
     parts.push(`Aliases:\n  ${[own, ...named.aliases].join(", ")}\n`);
   }
   if (verb.examples?.length) parts.push(`Examples:\n  ${verb.examples.join("\n  ")}\n`);
-  if (options !== "") parts.push(`Options:\n${options}`);
+  // As the usage calls them, which is cobra's word where a program does not choose its own.
+  if (options !== "") parts.push(`${verb.usage?.includes("[flags]") ? "Flags" : "Options"}:\n${options}`);
   return `${parts.join("\n")}\n`;
 }
 

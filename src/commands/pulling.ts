@@ -21,6 +21,7 @@ export interface RegistryFlags {
   readonly arch?: string | undefined;
   readonly variant?: string | undefined;
   readonly decryptionKey?: readonly string[] | undefined;
+  readonly blobCache?: string | undefined;
 }
 
 export type PullPolicy = "always" | "missing" | "never" | "newer";
@@ -52,6 +53,7 @@ export function imageSystem(context: Invocation, flags: RegistryFlags, given: Re
     ...(given.has("retry") && flags.retry === 0 ? { retries: 0 } : {}),
     again: retriesOf({ context, flags, given }),
     ...(platform ? { platform } : {}),
+    ...(flags.blobCache ? { blobCache: flags.blobCache } : {}),
     ...(flags.decryptionKey?.length ? { decryptionKeys: flags.decryptionKey } : {}),
   };
 }

@@ -12,6 +12,8 @@ export const ignoreMissing = toggle({ short: "i", help: "Ignore errors when a sp
 export const stopTime = whole({ short: "t", help: "Seconds to wait for stop before killing the container", shown: "10", aliases: ["timeout"] });
 export const noTrunc = toggle({ help: "Do not truncate output", aliases: ["notruncate", "no-truncate"] });
 export const authfile = text({ help: "Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override", complete: files });
+/** Hidden, as in the original. */
+export const blobCache = text({ help: "Keep image blobs in the specified directory, and take them from there", hidden: true, complete: files });
 export const certDir = text({ value: "Pathname", help: "Pathname of a directory containing TLS certificates and keys", complete: files });
 export const creds = text({ value: "Credentials", help: "Credentials (USERNAME:PASSWORD) to use for authenticating to a registry" });
 export const tlsVerify = toggle({ help: "Require HTTPS and verify certificates when contacting registries", fallback: true });

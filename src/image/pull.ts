@@ -209,6 +209,7 @@ async function intoStore(source: Source, names: readonly string[], request: Pull
     throw unable(source.name, thrown);
   }
   const image = sink.stored();
+  if (system.blobCache !== undefined) await (await import("./blob-cache.ts")).keepStored(store, image, system.blobCache);
   const warning = platformWarning(sink.platform(), system.platform);
   if (warning) onProgress?.({ kind: "warning", text: warning });
   return image;

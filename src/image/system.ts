@@ -43,5 +43,7 @@ export interface ImageSystem {
   readonly again?: Retries;
   readonly userAgent?: string;
   readonly tmpDir?: string;
+  /** A directory of blobs beside the store, by digest. */
+  readonly blobCache?: string;
   readonly signal?: AbortSignal;
 }

@@ -88,7 +88,8 @@ export async function openSource(name: ImageName, world: World): Promise<Source>
   const subject = subjectOf(name);
   const requirements = enforcePolicy(policy, subject);
   const source = await open(name, world);
-  return admitted(source, { policy, requirements, subject });
+  const cached = system.blobCache === undefined ? source : (await import("./blob-cache.ts")).readingCache(source, system.blobCache);
+  return admitted(cached, { policy, requirements, subject });
 }
 
 function subjectOf({ transport, rest }: ImageName): PolicySubject {
@@ -171,7 +172,13 @@ export interface SinkOptions {
   readonly additionalNames?: readonly string[];
 }
 
-export async function openSink({ transport, rest }: ImageName, world: World, options: SinkOptions = {}): Promise<Sink> {
+export async function openSink(name: ImageName, world: World, options: SinkOptions = {}): Promise<Sink> {
+  const sink = await openPlainSink(name, world, options);
+  const directory = world.system?.blobCache;
+  return directory === undefined ? sink : (await import("./blob-cache.ts")).keepingCache(sink, directory);
+}
+
+async function openPlainSink({ transport, rest }: ImageName, world: World, options: SinkOptions): Promise<Sink> {
   const system = world.system ?? {};
   const { path, name } = splitPath(rest);
   const plain = {

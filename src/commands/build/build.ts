@@ -108,6 +108,7 @@ async function buildIn(call: VerbCall<typeof buildFlags>, scratch: ScratchWhenNe
     const image = await build(hostFor(call), request);
     if (image === undefined) continue;
     imageEvent(context.host, "build", { name: image.id, id: image.id });
+    if (flags.blobCache) await (await import("../../image/blob-cache.ts")).keepStored(context.host.store, image, flags.blobCache);
     built.push({ image, request });
   }
   for (const one of built) await deliver(call, one, outputs);

@@ -10,7 +10,7 @@ import { securityFlags } from "../container/security-flags.ts";
 import { storageFlags } from "../container/storage-flags.ts";
 import { sbomFlags } from "./sbom-flags.ts";
 import { usersFlags } from "../working/users-flags.ts";
-import { authfile, certDir, creds, tlsVerify } from "../shared-flags.ts";
+import { authfile, blobCache, certDir, creds, tlsVerify } from "../shared-flags.ts";
 
 /** Those that fill the spec of every RUN. */
 export const runFlags = {
@@ -52,6 +52,7 @@ export const buildFlags = {
   annotation: texts({ help: "set metadata for an image (default [])" }),
   arch: text({ help: "set the ARCH of the image to the provided value instead of the architecture of the host" }),
   authfile,
+  blobCache,
   buildArg: texts({ value: "argument=value", help: "argument=value to supply to the builder" }),
   buildArgFile: texts({ value: "argfile.conf", help: "argfile.conf containing lines of argument=value to supply to the builder", complete: files }),
   buildContext: texts({ value: "argument=value", help: "argument=value to supply additional build context to the builder" }),

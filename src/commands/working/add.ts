@@ -14,6 +14,7 @@ import type { ImageSystem } from "../../image/system.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { progressOf, retriesOf } from "../pulling.ts";
 import { verb, type Invocation } from "../verb.ts";
+import { blobCache } from "../shared-flags.ts";
 import { addInto, type Adding } from "./adding.ts";
 import { emptyEntry, wantsHistory } from "./config-changes.ts";
 import { inFront, refuseLateOptions, workingNames } from "./operands.ts";
@@ -24,7 +25,7 @@ export const addFlags = {
   ...retryFlags,
   addHistory: toggle({ help: "add an entry for this operation to the image's history.  Use BUILDAH_HISTORY environment variable to override. (default false)" }),
   authfile: { ...registryFlags.authfile, hidden: true },
-  blobCache: text({ help: "store copies of pulled image blobs in the specified directory", hidden: true }),
+  blobCache,
   checksum: text({ help: "checksum the HTTP source content" }),
   chmod: text({ help: "set the access permissions of the destination content" }),
   chown: text({ help: "set the user and group ownership of the destination content" }),

@@ -19,6 +19,7 @@ import { signerOf, signNames } from "../signing.ts";
 import { readScan, sbomFlags } from "../build/sbom-flags.ts";
 import { verb, type Invocation, type VerbCall } from "../verb.ts";
 import { compatibleBuildah } from "../version.ts";
+import { blobCache } from "../shared-flags.ts";
 import { inFront, ordered, workingNames } from "./operands.ts";
 import { formatOf, pullPolicyOf, registryFlags, systemOf } from "./registry-flags.ts";
 
@@ -29,7 +30,7 @@ const flags = {
   encryptionKey: list({ help: "key with the encryption protocol to use needed to encrypt the image (e.g. jwe:/path/to/key.pem)" }),
   addFile: texts({ value: "source:destination", help: "add contents of a file to the image at a specified path (source:destination)" }),
   annotation: texts({ help: "set metadata for an image (default [])" }),
-  blobCache: text({ help: "assume image blobs in the specified directory will be available for pushing", hidden: true }),
+  blobCache,
   change: texts({ short: "c", value: "instruction", help: "apply containerfile instructions to the committed image" }),
   cw: text({ refused: "confidential workloads are not supported", value: "options", help: "confidential workload options" }),
   config: text({ value: "file", help: "apply configuration JSON file to the committed image", complete: files }),
@@ -105,6 +106,7 @@ async function committed({ context, flags: asked }: Line, { record, image, syste
   if (to === undefined || own !== undefined) {
     const names = own !== undefined ? [own] : image === "" ? [] : [nameForNew(host, image)];
     const made = await commitWorking(host, record, { ...wishes, names });
+    if (system.blobCache !== undefined) await (await import("../../image/blob-cache.ts")).keepStored(host.store, made, system.blobCache);
     await signNames(host.store, made, names, asked.signBy);
     return made.id;
   }

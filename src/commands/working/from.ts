@@ -12,6 +12,7 @@ import { progressOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import { imageNames } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";
+import { blobCache } from "../shared-flags.ts";
 import { ordered } from "./operands.ts";
 import { decryptionKey, formatOf, platformFlags, pullPolicyOf, registryFlags, retryFlags, systemOf } from "./registry-flags.ts";
 import { fromFlags, isolationOf } from "./run-flags.ts";
@@ -25,7 +26,7 @@ const flags = {
   ...retryFlags,
   ...platformFlags,
   ...fromFlags,
-  blobCache: text({ help: "assume image blobs in the specified directory will be available for pushing", hidden: true }),
+  blobCache,
   cidfile: text({ help: "write the container ID to the file" }),
   decryptionKey,
   format: text({ short: "f", value: "format", help: "format of the image manifest and metadata", shown: '"oci"' }),

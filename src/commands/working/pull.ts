@@ -8,6 +8,7 @@ import { progressOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
+import { blobCache } from "../shared-flags.ts";
 import { ordered } from "./operands.ts";
 import { decryptionKey, platformFlags, registryFlags, retryFlags, systemOf } from "./registry-flags.ts";
 
@@ -23,7 +24,7 @@ export default verb({
     ...retryFlags,
     ...platformFlags,
     allTags: toggle({ short: "a", help: "download all tagged images in the repository" }),
-    blobCache: text({ help: "store copies of pulled image blobs in the specified directory", hidden: true }),
+    blobCache,
     decryptionKey,
     policy: text({ help: "missing, always, ifnewer, or never.", fallback: "missing" }),
     quiet: toggle({ short: "q", help: "don't output progress information when pulling images" }),

@@ -13,6 +13,7 @@ import { progressOf } from "../pulling.ts";
 import { signerOf } from "../signing.ts";
 import { imageNames } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";
+import { blobCache } from "../shared-flags.ts";
 import { inFront, refuseLateOptions } from "./operands.ts";
 import { registryFlags, retryFlags, systemOf } from "./registry-flags.ts";
 
@@ -26,7 +27,7 @@ const flags = {
   ...retryFlags,
   ...encryptionFlags,
   all: toggle({ help: "push all of the images referenced by the manifest list" }),
-  blobCache: text({ help: "assume image blobs in the specified directory will be available for pushing", hidden: true }),
+  blobCache,
   compressionFormat: text({ help: "compression format to use" }),
   compressionLevel: whole({ help: "compression level to use" }),
   digestfile: text({ help: "after copying the image, write the digest of the resulting image to the file" }),

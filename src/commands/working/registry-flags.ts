@@ -50,6 +50,7 @@ interface Written {
   readonly variant?: string | undefined;
   readonly platform?: readonly string[];
   readonly decryptionKey?: readonly string[];
+  readonly blobCache?: string | undefined;
 }
 
 /** What the image room needs to know. @throws Fault in buildah's words */
