@@ -97,6 +97,8 @@ export interface BuildRequest {
   readonly sbom?: SbomScan;
   /** What to do in a RUN that has failed. */
   readonly onFail: "stop" | "shell";
+  /** Whose containers stay behind: of every step, of one that fails, of none. */
+  readonly keeps: "all" | "failed" | "none";
   /** Where stages are drawn as they run; else they are printed in their order. */
   readonly drawing?: Drawing;
   /** Whether our standard streams are a terminal. */

@@ -89,7 +89,7 @@ export class Shared {
     const id = randomId();
     this.lease.holdRoot(id);
     this.host.store.roots.create({ id, large: true, ...(top === undefined ? {} : { topLayer: top }) });
-    return { id, path: this.host.store.roots.mount(id, { ...rootInTheMaking(), volatile: true }) };
+    return { id, path: this.host.store.roots.mount(id, { ...rootInTheMaking(), volatile: this.request.keeps === "none" }) };
   }
 
   /** The tree of layers, to be read only; one for all who ask. */

@@ -17,6 +17,7 @@ import { execute, executeAlone, summarize, type CopyOutcome } from "./copy-step.
 import { copyPrefix, createdBy, layerTime, type StepFacts } from "./history.ts";
 import { explainMiss, noteCopy } from "./explain.ts";
 import { findStage, fromNames, type PlannedStage } from "./plan.ts";
+import { keepDone, keepFailed, keepsFailed } from "./kept-steps.ts";
 import { fixedTime, type BuildRequest } from "./request.ts";
 import { executeRun, mountedDigests, readRunFlags } from "./run-step.ts";
 import type { Console, Shared } from "./shared.ts";
@@ -89,11 +90,21 @@ export class StageRun {
       this.#log(this.#shown(instruction));
       try {
         image = await this.#step({ instruction, isLast, isFinal: isLast && this.#isTarget });
+        keepDone(this.#shared, this.#standing, image);
       } catch (thrown) {
+        this.#keepFailed();
         throw this.#failed(instruction, thrown);
       }
     }
     return { image, config: this.#config, standing: this.#standing, executed: this.#executed };
+  }
+
+  #keepFailed(): void {
+    if (!keepsFailed(this.#shared)) return;
+    const { id } = this.#open();
+    this.#root = undefined;
+    const name = keepFailed(this.#shared, this.#standing, id);
+    this.#say(`--> Left working container ${name}: look into it with: buildah run ${name} sh\n`);
   }
 
   #shown({ original, heredocs }: Instruction): string {
@@ -203,7 +214,7 @@ export class StageRun {
     }
     if (this.#isTarget) this.#logCommit();
     this.#open();
-    if (!this.#isTarget && !this.#shared.plan.stages.some(({ baseStage }) => baseStage === this.#plan.position)) {
+    if (!this.#isTarget && this.#request.keeps !== "all" && !this.#shared.plan.stages.some(({ baseStage }) => baseStage === this.#plan.position)) {
       // Others only take files from it: that needs no image.
       this.#standing = { ...this.#standing, layers: [...this.#standing.layers, this.#takeLayer()] };
       return undefined;

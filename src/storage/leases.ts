@@ -46,6 +46,7 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
     holdBlob: (digest: Digest) => hold("blob", digest),
     holdLayer: (chainId: Digest) => hold("layer", chainId),
     holdRoot: id => hold("root", id),
+    keepRoot: root => void place.db.query("DELETE FROM lease_holds WHERE lease = ? AND kind = 'root' AND key = ?").run(id, root),
     release,
     [Symbol.dispose]: release,
   };

@@ -86,6 +86,8 @@ export interface Lease extends Disposable {
   holdLayer(chainId: Digest): void;
   /** A root that goes with the lease: at its end, or at the next sweep where its process died. */
   holdRoot(id: string): void;
+  /** Lets go of a root that it holds: it stays, by what now names it. */
+  keepRoot(id: string): void;
   /**
    * Ends it. What it made and no image names goes too, unless `keep` (so that a broken pull resumes). With `afterwards` what
    * its directory holds is removed by another process, which outlives this one: for much.

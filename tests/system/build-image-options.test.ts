@@ -97,9 +97,40 @@ test("build: --cache-ttl --no-cache-filter --skip-unused-stages --force-rm --com
   expect([kept(), kept("--compat-volumes")]).toEqual(["second", "first"]);
   for (const option of ["--force-rm", "--rm"]) {
     expect(podman("build", "--network", "none", "--no-cache", option, context(`FROM ${IMAGE}\nRUN false\n`)).err).toContain('building at STEP "RUN false"');
-    expect(podman("build", `${option}=false`, volume).err).toContain(`cannot use ${option}=false`);
   }
   expect(mustRun(["buildah", "containers", "-q"])).toBe("");
+});
+
+test("build: --rm=false keeps a working container of each step, --force-rm=false the one of a step that fails, as it left it", () => {
+  const buildah = (...words: string[]): string => mustRun(["buildah", ...words]);
+  const kept = (): string[] => buildah("containers", "--format", "{{.ContainerName}}").split("\n").filter(Boolean);
+  const good = context(`FROM ${IMAGE}\nRUN echo one >/one\nENV A=b\nRUN echo two >/two\n`);
+  ok("build", "-q", "--network", "none", "--rm=false", good);
+  expect(kept()).toEqual(["127.0.0.1-working-container", "127.0.0.1-working-container-1", "127.0.0.1-working-container-2"]);
+  expect(buildah("run", "127.0.0.1-working-container-2", "cat", "/one", "/two")).toBe("one\ntwo");
+  expect(run(["buildah", "run", "127.0.0.1-working-container", "cat", "/two"]).status).not.toBe(0);
+  buildah("rm", "-a");
+  ok("build", "-q", "--network", "none", "--rm=false", "--layers=false", good);
+  expect(kept()).toEqual(["127.0.0.1-working-container"]);
+  buildah("rm", "-a");
+  const bad = context(`FROM ${IMAGE}\nRUN echo one >/one\nRUN echo half >/half && false\n`);
+  for (const options of [["--force-rm=false"], ["--rm=false", "--layers=false"], ["--force-rm=false", "--layers=false"]]) {
+    const failed = podman("build", "--network", "none", "--no-cache", ...options, bad);
+    expect(failed.status).toBe(1);
+    const name = kept().at(-1)!;
+    expect(failed.out).toContain(`--> Left working container ${name}: look into it with: buildah run ${name} sh`);
+    expect(buildah("run", name, "cat", "/one", "/half")).toBe("one\nhalf");
+    expect(buildah("commit", "-q", name, "localhost/half")).toMatch(/^[0-9a-f]{64}$/);
+    expect(inImage("localhost/half", "cat /half")).toBe("half");
+    buildah("rm", "-a");
+  }
+  ok("build", "-q", "--network", "none", "--force-rm=false", good);
+  expect(podman("build", "--force-rm=false", context(`FROM ${IMAGE}\nCOPY none /\n`)).status).toBe(125);
+  expect(kept()).toHaveLength(1);
+  buildah("rm", "-a");
+  expect(podman("build", "-q", "--force-rm=false", context("FROM scratch\nCOPY none /\n")).status).toBe(125);
+  expect(kept()).toEqual(["working-container"]);
+  buildah("rm", "-a");
 });
 
 test("build: --iidfile --logfile --logsplit --disable-compression --compress", async () => {

@@ -81,17 +81,9 @@ class ScratchWhenNeeded {
   }
 }
 
-/** A step's root becomes its layer, so there is no container to keep. @throws Fault "usage.unsupported" */
-function refuseKept({ rm, forceRm }: BuildFlags): void {
-  if (rm && forceRm) return;
-  const option = rm ? "--force-rm" : "--rm";
-  throw new Fault("usage.unsupported", `cannot use ${option}=false: steps leave no containers behind`, { hint: "look at a step that fails with --on-fail=shell, or at any image with: buildah from" });
-}
-
 async function buildIn(call: VerbCall<typeof buildFlags>, scratch: ScratchWhenNeeded, signal: AbortSignal): Promise<void> {
   const { context, flags, given } = call;
   if (flags.authfile && given.has("authfile")) checkAuthFile(flags.authfile);
-  refuseKept(flags);
   const asked = platformsOf(flags, given);
   const source = await filesOf(call, scratch);
   const called = flags.check ? "check" : flags.call;

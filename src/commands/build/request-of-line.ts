@@ -92,6 +92,7 @@ export async function requestOf(line: BuildLine, files: BuildFiles, { platform, 
     compatVolumes: flags.compatVolumes,
     ...(sbom ? { sbom } : {}),
     onFail: readOnFail(flags.onFail),
+    keeps: flags.rm ? (flags.forceRm ? "none" : "failed") : "all",
     hasTerminal: isTerminal(0) && isTerminal(1),
   };
 }

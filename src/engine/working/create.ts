@@ -31,21 +31,45 @@ export interface CreateWorking {
 export async function createWorking(host: Host, asked: CreateWorking): Promise<WorkingContainer> {
   const image = asked.image === "scratch" ? undefined : await pulled(host, asked);
   const imageName = image === undefined ? "" : nameOf(image, asked.image);
-  const base = image === undefined ? scratchConfig() : storedConfig(host.store, image);
+  const platform = asked.pull.system?.platform;
   return insertNew(host, asked, {
-    id: randomId(),
-    createdAt: nowRfc3339Nano(),
-    imageId: image?.id ?? "",
-    imageName,
-    imageDigest: image?.manifest.digest ?? "",
-    format: asked.format,
-    config: withPlatform(base, asked.pull.system?.platform, asked.format),
-    annotations: annotationsOf(host, image, imageName),
+    ...recordOver(host, { image, imageName, format: asked.format, ...(platform ? { platform } : {}) }),
     run: asked.run ?? {},
     ...(asked.cni ? { cni: asked.cni } : {}),
     ...(asked.isolation ? { isolation: asked.isolation } : {}),
-    isMounted: false,
   });
+}
+
+interface Over {
+  readonly image: StoredImage | undefined;
+  readonly imageName: string;
+  readonly format: "oci" | "docker";
+  readonly platform?: PlatformChoice;
+}
+
+const recordOver = (host: Host, { image, imageName, format, platform }: Over): Omit<WorkingContainer, "name"> => ({
+  id: randomId(),
+  createdAt: nowRfc3339Nano(),
+  imageId: image?.id ?? "",
+  imageName,
+  imageDigest: image?.manifest.digest ?? "",
+  format,
+  config: withPlatform(image === undefined ? scratchConfig() : storedConfig(host.store, image), platform, format),
+  annotations: annotationsOf(host, image, imageName),
+  run: {},
+  isMounted: false,
+});
+
+export interface KeptStep extends Over {
+  readonly run: ContainerSpec;
+  /** Its root, unmounted, which is let go by whoever had it; absent: one anew over the image. */
+  readonly root?: { readonly id: string; release(): void };
+}
+
+/** What a step of a build has left, as a working container to look into. */
+export function keepStep(host: Host, { root, run, ...over }: KeptStep): WorkingContainer {
+  const record = { ...recordOver(host, over), run };
+  return root === undefined ? insertNew(host, {}, record) : insertNew(host, {}, { ...record, id: root.id }, root.release);
 }
 
 async function pulled(host: Host, { image, pull: request }: CreateWorking): Promise<StoredImage> {
@@ -100,19 +124,20 @@ function annotationsOf(host: Host, image: StoredImage | undefined, imageName: st
   };
 }
 
-/** Row and root appear together. */
-function insertNew(host: Host, asked: CreateWorking, record: Omit<WorkingContainer, "name">): WorkingContainer {
+/** Row and root appear together. @param takeRoot where there is a root already: makes it ours */
+function insertNew(host: Host, asked: Pick<CreateWorking, "name" | "suffix">, record: Omit<WorkingContainer, "name">, takeRoot?: () => void): WorkingContainer {
   const wanted = asked.name ?? [...(record.imageName ? [shortName(record.imageName)] : []), asked.suffix ?? "working-container"].join("-");
   const topLayer = record.imageId === "" ? undefined : host.store.images.get(record.imageId)?.layers.at(-1);
   try {
     return host.store.transaction(() => {
       const named = { ...record, name: asked.name ?? freeName(host, wanted) };
       insertWorking(host, named);
-      host.store.roots.create({ id: record.id, ...(topLayer === undefined ? {} : { topLayer }) });
+      if (takeRoot) takeRoot();
+      else host.store.roots.create({ id: record.id, ...(topLayer === undefined ? {} : { topLayer }) });
       return named;
     });
   } catch (thrown) {
-    host.store.roots.forget(record.id);
+    if (!takeRoot) host.store.roots.forget(record.id);
     throw thrown;
   }
 }
