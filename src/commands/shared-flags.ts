@@ -24,7 +24,7 @@ export const detachKeys = text({
 });
 
 /** --retry and --retry-delay, whose help shows what containers.conf says; it is read only when help is printed. */
-export function retryFlags(doing: "pull" | "push") {
+export function retryFlags(doing: "pull" | "push" | "push/pull") {
   const engine = () => readContainersConf({ env: process.env, rootless: process.getuid?.() !== 0 }).engine;
   return {
     retry: {

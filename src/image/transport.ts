@@ -7,6 +7,7 @@ import type { Store } from "../storage/store.ts";
 import { enforcePolicy, readPolicy } from "./policy.ts";
 import type { Policy, PolicyRequirement, PolicySubject } from "./policy.ts";
 import { atDockerHub, findReference, parseReference, referenceText, withDefaultTag } from "./reference.ts";
+import { allowedSystem } from "./registry-sources.ts";
 import type { Reference } from "./reference.ts";
 import type { FoundImage } from "./resolve.ts";
 import type { Sink, Source } from "./source.ts";
@@ -132,7 +133,7 @@ async function open({ transport, rest }: ImageName, world: World): Promise<Sourc
   const system = world.system ?? {};
   const { path, name } = splitPath(rest);
   switch (transport) {
-    case "docker": return (await import("./transports/registry.ts")).registrySource(dockerReference(rest), system);
+    case "docker": return (await import("./transports/registry.ts")).registrySource(dockerReference(rest), allowedSystem(system, dockerReference(rest), "registry"));
     case "containers-storage": {
       const podmans = await findPodmanStorage(rest);
       if (podmans) return (await import("./transports/podman-storage.ts")).podmanStorageSource(podmans.root, podmans.text);
@@ -165,6 +166,8 @@ async function findStored(store: Store, text: string, system: ImageSystem): Prom
 }
 
 export interface SinkOptions {
+  /** What a refusal by BUILD_REGISTRY_SOURCES calls the registry. */
+  readonly called?: string;
   readonly layers?: "uncompressed";
   /** True: a dir gets its layers compressed. False: an image layout gets plain layers as they are. Absent: the transport's way. */
   readonly packsLayers?: boolean;
@@ -186,7 +189,7 @@ async function openPlainSink({ transport, rest }: ImageName, world: World, optio
     ...(options.packsLayers === undefined ? {} : { packsLayers: options.packsLayers }),
   };
   switch (transport) {
-    case "docker": return (await import("./transports/registry.ts")).registrySink(dockerReference(rest), system);
+    case "docker": return (await import("./transports/registry.ts")).registrySink(dockerReference(rest), allowedSystem(system, dockerReference(rest), options.called ?? "registry"));
     case "containers-storage": {
       const { store, text } = await storeNamed(rest, world);
       const names = text === "" || text.startsWith("@") ? [] : [referenceText(withDefaultTag(atDockerHub(parseReference(text))))];

@@ -155,3 +155,21 @@ test("image sign reads from the registry with --authfile and --cert-dir", () => 
   const digest = ok("image", "inspect", "--format", "{{.Digest}}", `${HOST}/plain`).replace(":", "=");
   expect(existsSync(`${folder}/${HOST}/plain@${digest}/signature-1`) || existsSync(`${folder}/plain@${digest}/signature-1`)).toBe(true);
 });
+
+test("BUILD_REGISTRY_SOURCES says which registries may be used, and which without TLS", () => {
+  const under = (sources: unknown, ...words: string[]) => run(["buildah", ...words], { env: { BUILD_REGISTRY_SOURCES: typeof sources === "string" ? sources : JSON.stringify(sources) } });
+  const other = { allowedRegistries: ["other.example.com"] };
+  const blocked = { blockedRegistries: [HOST] };
+  const pull = ["pull", "-q", "--policy", "always", "--creds", "ann:word", "--tls-verify=false", `${HOST}/plain`];
+  expect(under(blocked, ...pull)).toMatchObject({ status: 125, err: expect.stringContaining(`registry "${HOST}" denied by policy: it is in the blocked registries list`) });
+  expect(under(other, ...pull).err).toContain(`registry "${HOST}" denied by policy: not in allowed registries list`);
+  expect(under({ ...other, allowedRegistries: [HOST] }, ...pull).status).toBe(0);
+  const name = mustRun(["buildah", "from", "-q", IMAGE]);
+  expect(under(blocked, "commit", "-q", name, `docker://${HOST}/made`).err).toContain(`commit to registry at "${HOST}" denied by policy: it is in the blocked registries list`);
+  expect(under(other, "push", "-q", IMAGE, `${HOST}/plain`).err).toContain(`registry "${HOST}" denied by policy: not in allowed registries list`);
+  expect(run(["podman", "push", "-q", "--creds", "ann:word", IMAGE, `${HOST}/plain`]).err).toContain("certificate");
+  expect(under({ insecureRegistries: [HOST] }, "push", "-q", "--creds", "ann:word", IMAGE, `${HOST}/plain`).status).toBe(0);
+  expect(under({ insecureRegistries: [HOST] }, "push", "-q", "--tls-verify=true", "--creds", "ann:word", IMAGE, `${HOST}/plain`).err).toContain("certificate");
+  for (const bad of ["{", "[]", '{"blockedRegistries": "x"}']) expect(under(bad, ...pull)).toMatchObject({ status: 125, err: expect.stringContaining("parsing $BUILD_REGISTRY_SOURCES") });
+  mustRun(["buildah", "rm", "-a"]);
+});

@@ -3,7 +3,7 @@
 // Worlds: root, user.
 
 import { expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { begin, commandLines, ok, podman, run, storeListing, until } from "../fixtures/coracle.ts";
 import { newFolder } from "../fixtures/place.ts";
@@ -77,6 +77,12 @@ test("binds, read-only binds, named volumes, tmpfs and --mount are there", () =>
   expect(inside("--tmpfs", "/t:size=1m", IMAGE, "sh", "-c", "df -k /t | tail -1")).toContain("1024");
   expect(inside("-v", `${folder}:/o:O`, IMAGE, "sh", "-c", "echo throwaway > /o/f; cat /o/f")).toBe("throwaway");
   expect(readFileSync(join(folder, "f"), "utf8")).toBe("changed\n");
+  if (world === "root") {
+    mkdirSync(join(folder, "owned"));
+    chownSync(join(folder, "owned"), 7, 8);
+    chmodSync(join(folder, "owned"), 0o2750);
+    expect(inside("-v", `${folder}/owned:/o:O`, IMAGE, "stat", "-c", "%a %u %g", "/o")).toBe("2750 7 8");
+  }
   expect(podman("run", "--rm", "-v", "/no/such/folder:/m", IMAGE, "true").err).toMatch(/no such file or directory/);
 });
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
+import { GoDuration } from "../../base/duration.ts";
 import { renderTemplate } from "./evaluate.ts";
 import { Shapes } from "./value.ts";
 
@@ -12,6 +13,7 @@ const data = {
   Cmd: null,
   Gone: undefined,
   Size: 1.5,
+  Took: new GoDuration(90e9),
   Label: (name: string) => `label ${name}`,
   On: true,
 };
@@ -50,6 +52,7 @@ for (const [text, shown] of [
   ['{{range split "a,b,c" ","}}{{if eq . "b"}}{{break}}{{end}}{{.}}{{end}}', "a"],
   ['{{with ""}}x{{else with "k"}}{{.}}{{end}}', "k"],
   ['{{printf "%6.2f|%+d|%8s|%-8s|%c|%U|%o|%b|%e|%g|%%" 3.14159 5 "ab" "cd" 65 65 8 5 1.5 1.5}}', "  3.14|+5|      ab|cd      |A|U+0041|10|101|1.500000e+00|1.5|%"],
+  ['{{.Took}} {{printf "%d|%s|%q|%v|%x" .Took .Took .Took .Took .Took}}', '1m30s 90000000000|1m30s|"1m30s"|1m30s|316d333073'],
   ['{{printf "%*d" 5 3}}{{printf "%[2]d %[1]d" 1 2}}', "    32 1"],
   ['{{"\\n"}}', "\n"],
 ] as const) {

@@ -118,6 +118,8 @@ function verbText(how: Directive, value: unknown, shapes: Shapes): string | unde
   }
   if (Array.isArray(value)) return `[${value.map((item) => directive({ ...how, width: undefined }, item, shapes)).join(" ")}]`;
   if (typeof value === "string") return stringText(how, value);
+  // A number with a text of its own, as a time.Duration is.
+  if (value instanceof Number) return "sqxX".includes(verb) ? stringText(how, String(value)) : verbText(how, Number(value), shapes);
   if (typeof value === "object" && value !== null) return objectText(how, value, shapes);
   if (typeof value === "boolean") return verb === "t" ? String(value) : undefined;
   if (typeof value === "bigint" || Number.isInteger(value)) {

@@ -187,7 +187,7 @@ async function filesOf(call: VerbCall<typeof buildFlags>, scratch: ScratchWhenNe
   const bring = async (): Promise<string> => (await import("../../build/remote.ts")).bringContext(written, scratch.path, web);
   const besides = lone?.slice(0, lone.lastIndexOf("/")) || "/";
   const contextDirectory = lone !== undefined ? besides : isElsewhere ? await bring() : directoryOf(written);
-  const paths = lone !== undefined ? [lone] : await findContainerfiles(contextDirectory, flags.file);
+  const paths = lone !== undefined ? [lone] : await findContainerfiles(contextDirectory, flags.file, call.context.persona);
   const how = { context: contextDirectory, cppFlags: flags.cppFlag, scratch: () => scratch.path, web };
   const containerfiles: ReadContainerfile[] = [];
   for (const path of paths) containerfiles.push(await readContainerfile(path, how));

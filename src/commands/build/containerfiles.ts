@@ -26,12 +26,15 @@ function find(path: string): Stats | undefined {
 const isFile = (path: string): boolean => find(path)?.isFile() ?? false;
 
 /** @param written of --file; none means the usual names in the context */
-export async function findContainerfiles(context: string, written: readonly string[]): Promise<string[]> {
+export async function findContainerfiles(context: string, written: readonly string[], persona?: string): Promise<string[]> {
   if (written.length > 0) return written.map(name => findNamed(context, name));
   const found = ["Containerfile", "Dockerfile"].map(name => `${context}/${name}`).find(path => find(path) !== undefined);
   if (found !== undefined) {
     if (find(found)!.isDirectory()) throw refuse(`assumed Containerfile ${JSON.stringify(found)} is not a file`);
     return [found];
+  }
+  if (persona === "buildah") {
+    throw new Fault("system.not-found", `cannot find Containerfile or Dockerfile in context directory: stat ${context}/Dockerfile: no such file or directory`, { hint: "name one with --file" });
   }
   throw new Fault("system.not-found", `no Containerfile or Dockerfile specified or found in context directory, ${context}: no such file or directory`, {
     hint: "name one with --file",

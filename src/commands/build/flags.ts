@@ -10,7 +10,7 @@ import { securityFlags } from "../container/security-flags.ts";
 import { storageFlags } from "../container/storage-flags.ts";
 import { sbomFlags } from "./sbom-flags.ts";
 import { usersFlags } from "../working/users-flags.ts";
-import { authfile, blobCache, certDir, creds, tlsVerify } from "../shared-flags.ts";
+import { authfile, blobCache, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 
 /** Those that fill the spec of every RUN. */
 export const runFlags = {
@@ -113,8 +113,7 @@ export const buildFlags = {
   pullNever: toggle({ help: pulls, hidden: true }),
   push: toggle({ help: "push the image to the registry of its name", hidden: true }),
   quiet: toggle({ short: "q", help: "refrain from announcing build instructions and image read/write progress" }),
-  retry: natural({ help: "number of times to retry in case of failure when performing push/pull", shown: "3" }),
-  retryDelay: text({ help: "delay between retries in case of push/pull failures" }),
+  ...retryFlags("push/pull"),
   rewriteTimestamp: toggle({ help: "set timestamps in layers to no later than the value for --source-date-epoch" }),
   rm: toggle({ help: "remove intermediate containers after a successful build", fallback: true }),
   runtime: text({ value: "path", help: "path to an alternate runtime. Use BUILDAH_RUNTIME environment variable to override.", shown: '"crun"', complete: files }),

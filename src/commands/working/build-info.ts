@@ -1,7 +1,7 @@
 // What `buildah inspect` knows of a working container or an image, as its JSON and as its templates name it.
 // Source: buildah-inspect(1); OCI image-spec config.md; Docker image-spec v1.2.
 
-import { goDuration } from "../../base/duration.ts";
+import { GoDuration } from "../../base/duration.ts";
 import type { Healthcheck, History, ImageConfig, ImageDefaults } from "../../base/oci-image.ts";
 import { goTimeString } from "../../base/time.ts";
 
@@ -21,7 +21,7 @@ const map = (entries: Readonly<Record<string, unknown>> | undefined): Shown => {
   return { json: entries === undefined ? null : Object.fromEntries(sorted), go: new Map(sorted) };
 };
 const time = (written: string | undefined): Shown => ({ json: written ?? "0001-01-01T00:00:00Z", go: written ? goTimeString(written, "utc") : "0001-01-01 00:00:00 +0000 UTC" });
-const span = (ns: number | undefined): Shown => ({ json: ns ?? 0, go: goDuration(ns ?? 0) });
+const span = (ns: number | undefined): Shown => ({ json: ns ?? 0, go: new GoDuration(ns ?? 0) });
 
 const isEmpty = (value: unknown): boolean =>
   value === null || value === undefined || value === "" || value === 0 || value === false ||

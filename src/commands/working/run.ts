@@ -74,7 +74,9 @@ export default verb({
       spec: specOf(line, mounts.mounts),
       env: variablesOf(asked.env),
     }).catch((thrown: unknown) => {
-      throw thrown instanceof Fault && /^(process|runtime)\./.test(thrown.code) ? new Fault(thrown.code, thrown.message, { cause: thrown, exit: 1 }) : thrown;
+      if (!(thrown instanceof Fault) || !/^(process|runtime)\./.test(thrown.code)) throw thrown;
+      // What the runtime says ends with 1; a user is looked for before it is asked.
+      throw new Fault(thrown.code, thrown.message, { cause: thrown, exit: thrown.code === "process.no-account" ? 125 : 1 });
     });
     if (status !== 0) throw new Fault("runtime.failed", `while running runtime: exit status ${status}`, { exit: status });
     if (!wantsHistory(asked, given)) return;

@@ -17,7 +17,7 @@ import type { Host } from "../host.ts";
 import { imagePath, mountImage, unmountImage } from "../images-mount.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { isBacked, mountVolume } from "../volumes/backing.ts";
-import { fillVolume } from "../volumes/fill.ts";
+import { fillVolume, takeOwner } from "../volumes/fill.ts";
 import { getVolume } from "../volumes/volumes.ts";
 import { mapsOfSpec, rootOf, type StartUsers } from "../users/start.ts";
 import { artifactMounts } from "./artifact-mounts.ts";
@@ -40,11 +40,12 @@ function overlayDirectories(base: string): { upper: string; work: string; merged
   return places;
 }
 
-/** A throw-away overlay over `lower`; made anew at each start. */
+/** A throw-away overlay over `lower`, with its owner and mode; made anew at each start. */
 function overlayOver(base: string, lower: string, how: { options?: readonly string[]; label?: string | undefined } = {}): string {
   const given = (key: string) => how.options?.find(option => option.startsWith(`${key}=`))?.slice(key.length + 1);
   const { upper, work, merged } = overlayDirectories(base);
   if (isMountpoint(merged)) umount2(merged, detach);
+  takeOwner(lower, upper);
   mountOver({ lower: [lower], upper: given("upperdir") ?? upper, work: given("workdir") ?? work, target: merged, ...(how.label ? { options: { context: how.label } } : {}) });
   return merged;
 }

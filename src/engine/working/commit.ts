@@ -68,7 +68,7 @@ export async function sendWorking(
   const made = await makeImage(host, record, { options: quiet, lease });
   const { source, cargo } = madeSource(host.store, made);
   const isPlain = to.packing === undefined;
-  const sink = await openSink(to.name, to.world, isPlain ? {} : { packsLayers: true });
+  const sink = await openSink(to.name, to.world, { called: "commit to registry at", ...(isPlain ? {} : { packsLayers: true }) });
   const { raw } = await copyImage(source, sink, {
     ...(to.packing ? { packing: to.packing } : {}),
     ...(to.sign ? { sign: to.sign } : {}),
