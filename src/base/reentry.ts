@@ -38,3 +38,8 @@ export function settle(argv0: string): string {
 
 /** Whether this command came into the namespaces by itself, and not by being called in them. */
 export const hasEntered = (): boolean => entered;
+
+/** This very process went in. */
+export function noteEntered(): void {
+  entered = true;
+}

@@ -4,12 +4,12 @@
 import * as fs from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { log } from "../base/log.ts";
-import { hasEntered, insideMark, outerGid, outerUid, reentry } from "../base/reentry.ts";
+import { hasEntered, insideMark, noteEntered, outerGid, outerUid, reentry } from "../base/reentry.ts";
 import { scrubbed } from "../base/spawn.ts";
 import { lockFile } from "../kernel/locks.ts";
 import { kill } from "../kernel/processes.ts";
 import { lineToAdd, rangesFile, subordinateRanges, userName } from "../kernel/subordinate-ids.ts";
-import { becomeInside, isWayIn, keepNamespaces, keepNamespacesOf } from "../kernel/user-namespace.ts";
+import { becomeInside, enterHere, isWayIn, keepNamespaces, keepNamespacesOf } from "../kernel/user-namespace.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { defaultRoots } from "./host.ts";
 import { privateDirectory, userRunDirectory } from "./run-directory.ts";
@@ -18,18 +18,17 @@ import { privateDirectory, userRunDirectory } from "./run-directory.ts";
 export const isOutside = (): boolean => geteuid() !== 0;
 
 /** This process replaced by its like in the user's namespaces. @param argv as called, the program's name first */
-export async function enter(argv: readonly string[]): Promise<never> {
+export async function enter(argv: readonly string[]): Promise<void> {
   const user = rootlessUser()!;
   const runDirectory = userRunDirectory(process.env, { uid: user.uid, seen: user.uid });
   const pid = await wayIn(user, runDirectory);
-  return becomeInside(pid, [...ownProgram(), ...argv.slice(1)], {
-    ...process.env,
-    [insideMark]: "done",
-    [outerUid]: String(user.uid),
-    [outerGid]: String(user.gid),
-    XDG_RUNTIME_DIR: runDirectory,
-    ...reentry(argv[0]!, process.cwd()),
-  });
+  const more = { [insideMark]: "done", [outerUid]: String(user.uid), [outerGid]: String(user.gid), XDG_RUNTIME_DIR: runDirectory };
+  if (enterHere(pid)) {
+    Object.assign(process.env, more);
+    noteEntered();
+    return;
+  }
+  return becomeInside(pid, [...ownProgram(), ...argv.slice(1)], { ...process.env, ...more, ...reentry(argv[0]!, process.cwd()) });
 }
 
 /** The compiled program, or Bun with the source it runs. */

@@ -17,6 +17,9 @@ type Enter = (...args: [Argument, Argument, Argument, Argument, Argument, Argume
 
 const arch = process.arch === "arm64" ? 1 : 0;
 let enter: Enter | undefined;
+let page = 0;
+/** Where in the thunk's page the code lies that ends a thread. */
+const threadEndAt = 128;
 
 /** Enters the kernel; negative results are -errno. Arguments left out are 0. */
 export function call(
@@ -48,17 +51,20 @@ function makeThunk(): Enter {
   const readWrite = 3;
   const readExecute = 5;
   const privateAnonymous = 0x22;
-  const page = libc.mmap(0, 4096, readWrite, privateAnonymous, -1, 0);
-  if (page === null || Number(page) < 0) throw new Fault("system.failed", "cannot map a page for system calls");
-  new Uint8Array(toArrayBuffer(page, 0, 4096)).set(machineCode());
-  if (libc.mprotect(Number(page), 4096, readExecute) !== 0) {
+  const mapped = libc.mmap(0, 4096, readWrite, privateAnonymous, -1, 0);
+  if (mapped === null || Number(mapped) < 0) throw new Fault("system.failed", "cannot map a page for system calls");
+  const bytes = new Uint8Array(toArrayBuffer(mapped, 0, 4096));
+  bytes.set(machineCode());
+  bytes.set(threadEndCode(), threadEndAt);
+  page = Number(mapped);
+  if (libc.mprotect(page, 4096, readExecute) !== 0) {
     throw new Fault("system.denied", "cannot make the page for system calls executable", {
       hint: "allow executable memory for this program, for instance by an SELinux rule for execmem",
     });
   }
   const { i64, i64_fast: returns } = FFIType;
   const linked = linkSymbols({
-    enter: { ptr: page, args: [i64, i64, i64, i64, i64, i64, i64], returns },
+    enter: { ptr: mapped, args: [i64, i64, i64, i64, i64, i64, i64], returns },
   });
   return linked.symbols.enter as unknown as Enter;
 }
@@ -85,6 +91,31 @@ function machineCode(): Uint8Array {
     0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xd6, 0x48, 0x89, 0xca, 0x4d, 0x89, 0xc2, 0x4d, 0x89, 0xc8, 0x4c,
     0x8b, 0x4c, 0x24, 0x08, 0x0f, 0x05, 0xc3,
   ]);
+}
+
+/**
+ * The handler of a signal that ends the thread it comes to, and no other, where that thread sat in a call that waits; elsewhere it
+ * may hold a lock, and goes on. `back` is for SA_RESTORER. Undefined where we have no such code.
+ */
+export function threadEnd(): { readonly handler: number; readonly back: number } | undefined {
+  if (arch === 1) return undefined;
+  enter ??= makeThunk();
+  return { handler: page + threadEndAt, back: page + threadEndAt + threadBackAt };
+}
+
+const threadBackAt = 64;
+
+/** The third argument is the thread's context: rax is at 144 of it, rip at 168; -4 is EINTR, and 0f 05 is `syscall`. exit(2) is not exit_group(2). */
+function threadEndCode(): Uint8Array {
+  const bytes = new Uint8Array(threadBackAt + 16);
+  // cmp qword [rdx+144],-4 · jne back · mov rax,[rdx+168] · cmp word [rax-2],0x050f · jne back · mov eax,60 · xor edi,edi · syscall · back: ret
+  bytes.set([
+    0x48, 0x83, 0xba, 0x90, 0, 0, 0, 0xfc, 0x75, 24, 0x48, 0x8b, 0x82, 0xa8, 0, 0, 0, 0x66, 0x81, 0x78, 0xfe, 0x0f, 0x05, 0x75, 9,
+    0xb8, 60, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05, 0xc3,
+  ]);
+  // mov eax,15 (rt_sigreturn) · syscall
+  bytes.set([0xb8, 15, 0, 0, 0, 0x0f, 0x05], threadBackAt);
+  return bytes;
 }
 
 /** Maps `size` bytes that never move and are never collected. */

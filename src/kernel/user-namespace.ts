@@ -7,8 +7,11 @@ import { Fault } from "../base/fault.ts";
 import type { IdRange } from "../base/id-mapping.ts";
 import { findProgram, needProgram, scrubbed, spawn, spawnSync } from "../base/spawn.ts";
 import { mount, MS_BIND } from "./mount-calls.ts";
-import { bringLoopbackUp, inNetns, removeNamedNetns } from "./namespaces.ts";
+import { closeQuietly } from "./files.ts";
+import { bringLoopbackUp, CLONE_NEWNS, CLONE_NEWUSER, inNetns, openNamespace, removeNamedNetns, setns } from "./namespaces.ts";
 import { processStart } from "./processes.ts";
+import { alone } from "./sole-thread.ts";
+import { call } from "./syscall.ts";
 
 export interface Mapped {
   readonly id: number;
@@ -99,6 +102,23 @@ export function isWayIn(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Takes this very process into the user and mount namespace of another one, as root there, at the same place in the tree of files.
+ * False, and nothing has changed, where it has threads that it cannot do without.
+ */
+export function enterHere(pid: number): boolean {
+  const here = process.cwd();
+  const [users, mounts] = [openNamespace("user", pid), openNamespace("mnt", pid)];
+  try {
+    if (!alone(() => call("setns", users, CLONE_NEWUSER), "enter the user's namespaces")) return false;
+    setns(mounts, CLONE_NEWNS);
+  } finally {
+    for (const fd of [users, mounts]) closeQuietly(fd);
+  }
+  process.chdir(here);
+  return true;
 }
 
 /** Becomes `program` in the user and mount namespace of a process, as root there; does not return. */

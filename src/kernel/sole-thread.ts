@@ -1,0 +1,83 @@
+// A process of one thread again: what the kernel asks of whoever changes his user namespace.
+// Source: setns(2), clone(2) on threads, rt_sigaction(2), tgkill(2), proc_pid_task(5).
+
+import * as fs from "node:fs";
+import { scoped, take } from "./arena.ts";
+import { call, check, threadEnd } from "./syscall.ts";
+
+/**
+ * The two threads the runtime has at its start, by name: one that lays out heap blocks ahead, one that gives freed memory back.
+ * Nobody waits for either, and both may be missing, as after a fork; what they do is done later or not at all.
+ */
+const dispensable: ReadonlySet<string> = new Set(["JSCWarmUp", "mi-scavenger"]);
+
+/** The C library's own for pthread_cancel, which the runtime never uses; the one signal that neither thread blocks. */
+const SIGCANCEL = 32;
+const SA_RESTORER = 0x04000000;
+
+const restMs = 20;
+const goMs = 5000;
+
+/**
+ * Ends all threads but this one and then calls `enter`, whose answer of -EINVAL says that one is still there. False, and nothing has
+ * changed, where there is one that may be needed or that does not come to rest.
+ *
+ * @throws Fault for any other -errno
+ */
+export function alone(enter: () => number, attempt: string): boolean {
+  const own = call("gettid");
+  const code = threadEnd();
+  if (code === undefined || !onlyDispensable(own)) return false;
+  return scoped(({ base, view }) => {
+    const [before, action] = [take(actionBytes), take(actionBytes)];
+    view.setBigUint64(action, BigInt(code.handler), true);
+    view.setBigUint64(action + 8, BigInt(SA_RESTORER), true);
+    view.setBigUint64(action + 16, BigInt(code.back), true);
+    check(call("rt_sigaction", SIGCANCEL, base + action, base + before, maskBytes), attempt);
+    const entered = endAll(own, enter);
+    // A signal that found no handler would end the process, so it stays where somebody may still get one.
+    if (entered === -einval) return false;
+    call("rt_sigaction", SIGCANCEL, base + before, 0, maskBytes);
+    check(entered, attempt);
+    return true;
+  });
+}
+
+/** In the kernel's own form of an action. */
+const actionBytes = 32;
+const maskBytes = 8;
+const einval = 22;
+
+/** Again and again: who does not rest when the signal comes goes on, and a list read while threads end may lack one. */
+function endAll(own: number, enter: () => number): number {
+  for (const end = performance.now() + goMs; ; Bun.sleepSync(0.03)) {
+    const others = otherThreads(own);
+    for (const { id } of others) call("tgkill", process.pid, id, SIGCANCEL);
+    const entered = others.length > 0 ? -einval : enter();
+    if (entered !== -einval || performance.now() > end) return entered;
+  }
+}
+
+interface Thread {
+  readonly id: number;
+  readonly name: string;
+}
+
+function otherThreads(own: number): Thread[] {
+  return fs.readdirSync("/proc/self/task").flatMap((name) => {
+    if (Number(name) === own) return [];
+    try {
+      return [{ id: Number(name), name: fs.readFileSync(`/proc/self/task/${name}/comm`, "latin1").trim() }];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** A thread that has just been started has no name of its own yet. */
+function onlyDispensable(own: number): boolean {
+  for (const end = performance.now() + restMs; performance.now() < end; Bun.sleepSync(0.05)) {
+    if (otherThreads(own).every(({ name }) => dispensable.has(name))) return true;
+  }
+  return false;
+}
