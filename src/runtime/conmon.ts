@@ -169,6 +169,7 @@ class Monitor {
     const env: Environment = {
       ...baseEnvironment(asked.env),
       ...asked.conmonEnv,
+      ...runtime.env,
       _OCI_SYNCPIPE: String(first),
       _OCI_STARTPIPE: String(first + 1),
       ...(attach ? { _OCI_ATTACHPIPE: String(first + 2) } : {}),

@@ -1,9 +1,10 @@
 // Which OCI runtime runs a container, and how it is called on this host.
 // Source: runtime-spec runtime.md; on hybrid hosts crun wants the v2 tree out of sight.
 
-import { findProgram, spawn, spawnSync, type Child, type Finished, type SpawnOptions, type Stdio } from "../base/spawn.ts";
+import { findProgram, spawn, spawnSync, type Child, type Environment, type Finished, type SpawnOptions, type Stdio } from "../base/spawn.ts";
 import { Fault } from "../base/fault.ts";
 import { cgroupMode, type CgroupMode } from "./cgroups.ts";
+import { sealed } from "./sealed.ts";
 import { entranceWithoutUnified, withoutUnified } from "./unified.ts";
 
 export interface RuntimeProgram {
@@ -44,24 +45,33 @@ export function findRuntime(wish: RuntimeWish): RuntimeProgram {
   });
 }
 
+/** What is started in place of the program: itself, where nobody can write to it. */
+function started({ name, path }: RuntimeProgram): { path: string; env: Environment } {
+  return (clonesItself(name) ? sealed(path) : undefined) ?? { path, env: {} };
+}
+
+const clonesItself = (name: string): boolean => name.includes("crun") || name.includes("runc");
+
 export interface ConmonRuntime {
   readonly path: string;
   /** They stand before ours. */
   readonly args: readonly string[];
+  readonly env: Environment;
   /** To be called when the runtime has answered. */
   close(): void;
 }
 
 /** What conmon is given as its runtime. conmon and its exit command stay in the host's mount namespace. */
 export function runtimeForConmon(program: RuntimeProgram): ConmonRuntime {
-  if (!program.hidesUnified) return { path: program.path, args: program.flags, close: () => {} };
+  const { path: own, env } = started(program);
+  if (!program.hidesUnified) return { path: own, args: program.flags, env, close: () => {} };
   const { argv: [path, ...args], close } = entranceWithoutUnified();
-  return { path: path!, args: [...args, program.path, ...program.flags], close };
+  return { path: path!, args: [...args, own, ...program.flags], env, close };
 }
 
 /** Calls the runtime and waits; the caller reads status and stderr. */
 export function callRuntime(program: RuntimeProgram, args: readonly string[], options: { stdin?: string; fds?: readonly number[] } = {}): Finished {
-  return inSight(program, () => spawnSync([program.path, ...program.flags, ...args], options));
+  return inSight(program, how => spawnSync([how.path, ...program.flags, ...args], { ...options, env: how.env, argv0: program.path }));
 }
 
 export interface Answer {
@@ -73,7 +83,9 @@ const complaintBytesMax = 64 * 1024;
 
 /** Calls the runtime while we go on. */
 export async function beginRuntime(program: RuntimeProgram, args: readonly string[], how: Pick<SpawnOptions, "env" | "cwd" | "detached"> = {}): Promise<Answer> {
-  const child = inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio: ["ignore", "ignore", "pipe"], ...how }));
+  const child = inSight(program, run => spawn([run.path, ...program.flags, ...args], {
+    stdio: ["ignore", "ignore", "pipe"], ...how, env: { ...run.env, ...how.env }, argv0: program.path,
+  }));
   const decoder = new TextDecoder();
   let complaint = "";
   for await (const chunk of child.stderr ?? []) {
@@ -84,13 +96,17 @@ export async function beginRuntime(program: RuntimeProgram, args: readonly strin
 
 /** Starts the runtime, whose life and streams are the caller's. */
 export function spawnRuntime(program: RuntimeProgram, args: readonly string[], stdio: readonly Stdio[]): Child {
-  return inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio }));
+  return inSight(program, ({ path, env }) => spawn([path, ...program.flags, ...args], { stdio, env, argv0: program.path }));
 }
 
 /** Starts something as the runtime wants to see this host. */
-const inSight = <T>(program: RuntimeProgram, run: () => T): T => (program.hidesUnified ? withoutUnified(run) : run());
+function inSight<T>(program: RuntimeProgram, run: (how: { path: string; env: Environment }) => T): T {
+  const { path, env } = started(program);
+  const act = (): T => run({ path, env: { ...process.env, ...env } });
+  return program.hidesUnified ? withoutUnified(act) : act();
+}
 
 /** Starts the runtime with these descriptors as its own 0, 1, 2. */
 export function beginRuntimeWith(program: RuntimeProgram, args: readonly string[], stdio: readonly Stdio[]): Child {
-  return inSight(program, () => spawn([program.path, ...program.flags, ...args], { stdio }));
+  return inSight(program, ({ path, env }) => spawn([path, ...program.flags, ...args], { stdio, env, argv0: program.path }));
 }

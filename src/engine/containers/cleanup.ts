@@ -12,9 +12,9 @@ import { fresh, locked } from "../state/lock.ts";
 import { settleLeaving } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { choose, onEach } from "./choose.ts";
-import { finish } from "./finish.ts";
+import { finish, finishToRemove } from "./finish.ts";
 import { hasEnded, isLive } from "./observe.ts";
-import { removeRecord } from "./remove.ts";
+import { removeNoted, removeRecord } from "./remove.ts";
 import { ready, run } from "./start.ts";
 
 export interface CleanupOptions {
@@ -54,6 +54,11 @@ export async function settle(host: Host, id: string, options: Pick<CleanupOption
     const before = host.state.findById(id);
     if (!before) return;
     const justEnded = isLive(before.state) || before.state.status === "stopped";
+    const ended = (options.remove || before.spec.remove) && !before.spec.restart ? await finishToRemove(host, before, { networkLater: options.networkLater ?? false }) : undefined;
+    if (ended) {
+      gone = ended.record;
+      return removeNoted(host, ended.record, { volumes: true, isNoted: ended.leaves });
+    }
     const record = await finish(host, before, { networkLater: (options.networkLater ?? false) && (before.spec.remove ?? false) });
     if (justEnded && wantsRestart(record.spec.restart, record.state)) return again(host, record);
     if (!options.remove && (!record.spec.remove || record.state.status === "created")) return;

@@ -11,16 +11,19 @@ import type { ContainerRecord } from "../state/state.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { ended, isLive, readExitFile, noticeStart } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
+import { removalNote } from "./removal-note.ts";
 import { unmountRoot } from "./root.ts";
 
-/** Keeps the end of a live state in one step, so that a crash after it loses nothing. */
-function noteEnd(host: Host, record: ContainerRecord): ContainerRecord {
+/** Keeps the end of a live state in one step, and that its removal begins, so that a crash after it loses nothing. */
+function noteEnd(host: Host, record: ContainerRecord, isRemoved = false): ContainerRecord {
   if (!isLive(record.state)) return record;
   const exit = readExitFile(host, record.id);
   // criu ends what it has dumped by a kill, which says nothing of the program.
-  const state = record.state.checkpointed ? { ...ended(record.state, exit), exitCode: 0 } : ended(record.state, exit);
+  const end = record.state.checkpointed ? { ...ended(record.state, exit), exitCode: 0 } : ended(record.state, exit);
+  const state: ContainerState = isRemoved ? { ...end, status: "removing" } : end;
   host.state.transaction(() => {
     host.state.saveState(record.id, state);
+    if (isRemoved) host.state.noteUnfinished(removalNote(record, true));
     host.state.keepExitCode(record.id, state.exitCode ?? 0);
   });
   if (!record.state.checkpointed) containerEvent(host, record, "died", { ContainerExitCode: state.exitCode ?? 0 });
@@ -52,6 +55,38 @@ async function dropUnstarted(host: Host, record: ContainerRecord): Promise<void>
   await untilGone(record.state);
 }
 
+/** The tools of the runtime and of the network, which work side by side, and beside us. */
+async function tearDown(host: Host, record: ContainerRecord, how: { leaves: boolean; beside: () => void }): Promise<void> {
+  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), how.leaves ? undefined : disconnect(host, record, record.state)]);
+  how.beside();
+  const torn = await tearing;
+  for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
+}
+
+/**
+ * The end of a container that goes with it: what finish and the first half of a removal do, while the runtime's tool is at work.
+ * Its row stands as "removing" with a note until `removeRecord` has done the rest.
+ *
+ * @returns the record, and whether its network is noted for later; undefined for one that did not just run to its end
+ */
+export async function finishToRemove(host: Host, record: ContainerRecord, { networkLater }: { networkLater: boolean }): Promise<{ record: ContainerRecord; leaves: boolean } | undefined> {
+  const { state } = record;
+  if (state.status !== "running" || state.checkpointing || !readExitFile(host, record.id)) return undefined;
+  await untilGone(state);
+  if (state.pid !== undefined && isAlive(state.pid, state.pidStart)) return undefined;
+  const leaves = networkLater && mayLeaveLater(record);
+  let stopped = record;
+  await tearDown(host, record, { leaves, beside() {
+    stopped = noteEnd(host, record, true);
+    unmountRoot(host, record);
+    if (host.store.roots.find(record.id)) host.store.roots.remove(record.id);
+  } });
+  if (leaves) host.state.transaction(() => host.state.noteLeaving(record));
+  containerEvent(host, record, "cleanup");
+  if (state.health) (await import("../health/timer.ts")).pokeTimer(host);
+  return { record: stopped, leaves };
+}
+
 /**
  * The lock is held by the caller and the process is gone. May be called again after a crash of ours at any point.
  *
@@ -68,11 +103,7 @@ export async function finish(host: Host, record: ContainerRecord, { networkLater
   if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
   const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, state.checkpointing ? await dumped(host, record) : record);
   const leaves = networkLater && mayLeaveLater(record);
-  // The tools of the runtime and of the network work side by side, and beside us.
-  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), leaves ? undefined : disconnect(host, record, state)]);
-  unmountRoot(host, record);
-  const torn = await tearing;
-  for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
+  await tearDown(host, record, { leaves, beside: () => unmountRoot(host, record) });
   const { networkStatus: _status, networkNamespace: _namespace, mountpoint: _mountpoint, execIds: _execs, ...rest } = stopped.state;
   const done = { ...rest, status: "exited" as const };
   host.state.transaction(() => {

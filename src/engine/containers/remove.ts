@@ -21,6 +21,7 @@ import { hasEnded, isLive, observe } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
 import { hasHalfStart } from "./prepare.ts";
 import { removeFromRuntime } from "./launch.ts";
+import { removalNote } from "./removal-note.ts";
 import { unmountRoot } from "./root.ts";
 import { removeTree } from "./run-files.ts";
 import { stopRecord, unpause } from "./stop.ts";
@@ -40,12 +41,12 @@ export interface RemoveOptions {
 const manyMin = 16;
 
 /** Whether something else of it was noted already, which stays. */
-function noteRemoval(host: Host, { id, name, spec, state }: ContainerRecord, volumes: boolean): boolean {
+function noteRemoval(host: Host, record: ContainerRecord, volumes: boolean): boolean {
   return host.state.transaction(() => {
-    host.state.saveState(id, { ...state, status: "removing" });
-    const isNoted = host.state.findLeaving(id) !== undefined;
-    const { networkStatus: _network, ...rest } = state;
-    if (!isNoted) host.state.noteUnfinished({ id, name, spec: { ...spec, remove: volumes }, state: { ...rest, status: "removing" } });
+    host.state.saveState(record.id, { ...record.state, status: "removing" });
+    const isNoted = host.state.findLeaving(record.id) !== undefined;
+    const { networkStatus: _network, ...state } = record.state;
+    if (!isNoted) host.state.noteUnfinished(removalNote({ ...record, state }, volumes));
     return isNoted;
   });
 }
@@ -57,11 +58,17 @@ const endRemoval = (host: Host, id: string): void => host.state.transaction(() =
 
 /** Takes a container away that does not run; the lock is held by the caller. A crash on the way leaves it "removing". */
 export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false, trash }: { volumes?: boolean; trash?: Lease | undefined } = {}): Promise<void> {
-  const { id, spec } = record;
-  const isHalfStarted = record.state.status === "initialized" || hasHalfStart(host, record);
+  // Where a removal was interrupted, the runtime may not have been told.
+  const mayBeWithRuntime = record.state.status === "initialized" || record.state.status === "removing" || hasHalfStart(host, record);
   const isNoted = noteRemoval(host, record, volumes);
-  if (isHalfStarted) await removeFromRuntime(host, record, { quiet: true });
+  if (mayBeWithRuntime) await removeFromRuntime(host, record, { quiet: true });
   unmountRoot(host, record);
+  removeNoted(host, record, { volumes, trash, isNoted });
+}
+
+/** The rest of a removal that is noted; with `isNoted` something else of it stays noted, such as its network. */
+export function removeNoted(host: Host, record: ContainerRecord, { volumes, trash, isNoted }: { volumes: boolean; trash?: Lease | undefined; isNoted: boolean }): void {
+  const { id, spec } = record;
   for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) removeTree(directory);
   rmSync(`${host.paths.exits}/${id}`, { force: true });
   host.store.transaction(() => {

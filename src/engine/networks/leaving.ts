@@ -28,12 +28,14 @@ export function mayLeaveLater(record: ContainerRecord): boolean {
 export async function settleHeld(host: Host, id: string): Promise<void> {
   const left = host.state.findLeaving(id);
   if (!left) return;
+  // Of what was coming or going, not all need be there.
+  const isPartial = left.state.status === "created" || left.state.status === "removing";
+  if (isPartial) await removeFromRuntime(host, left, { quiet: true });
   if (left.state.status === "created") {
-    await removeFromRuntime(host, left, { quiet: true });
     if (!host.state.findById(left.id)) unmountRoot(host, left);
   }
-  await disconnect(host, left, left.state, { isPartial: left.state.status === "created" });
-  if (left.state.status === "removing" && left.spec.remove) dropAnonymousVolumes(host, left);
+  await disconnect(host, left, left.state, { isPartial });
+  if (left.spec.remove && !host.state.findById(left.id)) dropAnonymousVolumes(host, left);
   host.state.transaction(() => {
     host.state.forgetLeaving(id);
     if (!host.state.findById(left.id)) host.state.freeAddresses(left.id);
