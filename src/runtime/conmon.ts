@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
-import { spawn, needProgram, type Environment } from "../base/spawn.ts";
+import { spawn, needProgram, type Child, type Environment } from "../base/spawn.ts";
 import { close, closeQuietly, pipe2, writeAll } from "../kernel/files.ts";
 import { isSelinuxEnabled, lowestOwnContext } from "../security/labels.ts";
 import { atContext } from "../security/selinux/exec-context.ts";
@@ -101,12 +101,20 @@ function conmonLevel(level: string | undefined): string {
   return level === "trace" ? "debug" : level === "panic" ? "fatal" : level;
 }
 
-/**
- * Makes the runtime create a container, with conmon beside it; the program itself waits for `start`.
- *
- * @throws Fault "process.not-found", "process.not-executable" or "runtime.failed" with the runtime's own words
- */
-export async function launchContainer(asked: ContainerMonitored): Promise<Launched> {
+/** A conmon that has started and waits for our word. */
+export interface WaitingMonitor {
+  /**
+   * Makes the runtime create the container from the bundle, which must be whole by now; the program itself waits for `start`.
+   *
+   * @throws Fault "process.not-found", "process.not-executable" or "runtime.failed" with the runtime's own words
+   */
+  create(): Promise<Launched>;
+  /** Ends it instead. */
+  abandon(): void;
+}
+
+/** Starts conmon, which takes its time, while the container is made ready. */
+export function beginContainer(asked: ContainerMonitored): WaitingMonitor {
   const args = [
     "-c", asked.id,
     ...(asked.timeoutSeconds ? ["-T", String(asked.timeoutSeconds)] : []),
@@ -115,8 +123,8 @@ export async function launchContainer(asked: ContainerMonitored): Promise<Launch
     ...(asked.restoreFrom ? ["--restore", asked.restoreFrom, ...(asked.restoreOptions ?? []).flatMap(word => ["--runtime-opt", word])] : []),
   ];
   if (asked.cgroups === "split" && cgroupMode() === "v2") makeRoomForPayload();
-  const run = await Monitor.begin(asked, args, asked.passthrough ? "inherit" : "ignore");
-  return run.finish();
+  const run = Monitor.begin(asked, args, asked.passthrough ? "inherit" : "ignore");
+  return { create: () => run.finish(), abandon: () => run.abandon() };
 }
 
 export interface Session {
@@ -127,12 +135,12 @@ export interface Session {
 }
 
 /** One more process in a running container; `begin` after attaching, so that no output is missed. */
-export async function launchSession(asked: SessionMonitored): Promise<Session> {
+export function launchSession(asked: SessionMonitored): Session {
   const args = [
     "-c", asked.containerId, "-e", "--exec-process-spec", asked.processPath,
     ...(asked.attach ? ["--exec-attach"] : []),
   ];
-  const run = await Monitor.begin(asked, args, "ignore", asked.attach);
+  const run = Monitor.begin(asked, args, "ignore", asked.attach);
   return { listening: run.listening(), begin: () => run.finish() };
 }
 
@@ -142,19 +150,19 @@ class Monitor {
   readonly #sync: number;
   readonly #start: number;
   readonly #attach: number | undefined;
-  readonly #exited: Promise<number>;
+  readonly #child: Child;
   readonly #closeRuntime: () => void;
 
-  private constructor(asked: Monitored, fds: { sync: number; start: number; attach: number | undefined }, run: { exited: Promise<number>; closeRuntime: () => void }) {
+  private constructor(asked: Monitored, fds: { sync: number; start: number; attach: number | undefined }, run: { child: Child; closeRuntime: () => void }) {
     this.#asked = asked;
     this.#sync = fds.sync;
     this.#start = fds.start;
     this.#attach = fds.attach;
-    this.#exited = run.exited;
+    this.#child = run.child;
     this.#closeRuntime = run.closeRuntime;
   }
 
-  static async begin(asked: Monitored & Pick<ContainerMonitored, "heldFds">, args: readonly string[], streams: "ignore" | "inherit", withAttach = false): Promise<Monitor> {
+  static begin(asked: Monitored & Pick<ContainerMonitored, "heldFds">, args: readonly string[], streams: "ignore" | "inherit", withAttach = false): Monitor {
     mkdirSync(asked.exitDirectory, { recursive: true, mode: 0o700 });
     mkdirSync(asked.persistDirectory, { recursive: true, mode: 0o700 });
     rmSync(`${asked.bundle}/oci-log`, { force: true });
@@ -181,7 +189,7 @@ class Monitor {
         env,
         cwd: asked.bundle,
       }));
-      return new Monitor(asked, { sync: syncOurs, start: startOurs, attach: attach?.[0] }, { exited: child.exited, closeRuntime: runtime.close });
+      return new Monitor(asked, { sync: syncOurs, start: startOurs, attach: attach?.[0] }, { child, closeRuntime: runtime.close });
     } catch (thrown) {
       runtime.close();
       for (const fd of [syncOurs, startOurs, ...(attach ? [attach[0]] : [])]) closeQuietly(fd);
@@ -207,15 +215,25 @@ class Monitor {
     try {
       this.#go();
       const line = await readLine(this.#sync);
-      await this.#exited;
+      await this.#child.exited;
       const pid = readPid(line);
       if (pid > 0) return { pid, conmonPid: readNumber(this.#asked.conmonPidfile) };
       throw this.#fault(line);
     } finally {
-      closeQuietly(this.#sync);
-      closeQuietly(this.#start);
-      this.#closeRuntime();
+      this.#close();
     }
+  }
+
+  /** Closing the pipe alone would be taken for our word. */
+  abandon(): void {
+    this.#child.kill("SIGKILL");
+    this.#close();
+  }
+
+  #close(): void {
+    closeQuietly(this.#sync);
+    closeQuietly(this.#start);
+    this.#closeRuntime();
   }
 
   #fault(line: string): Fault {

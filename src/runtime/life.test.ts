@@ -12,7 +12,7 @@ import { geteuid } from "../kernel/users.ts";
 import { seccompOf } from "../security/seccomp.ts";
 import { writeBundle, writeProcess } from "./bundle.ts";
 import { cgroupDirectories, cgroupMode, cgroupPathOf } from "./cgroups.ts";
-import { launchContainer, launchSession, type Launched } from "./conmon.ts";
+import { beginContainer, launchSession, type Launched } from "./conmon.ts";
 import type { ConfigFacts } from "./facts.ts";
 import { identityOf } from "./identity.ts";
 import { execProcess, ociConfig, seccompCapabilities } from "./oci-config.ts";
@@ -77,7 +77,7 @@ class Life {
     mkdirSync(this.directory, { recursive: true });
     writeBundle(this.directory, ociConfig(this.spec, await factsOf(this.spec, this.id)));
     const { terminal = false, stdin = false, cgroups } = this.spec;
-    this.launched = await launchContainer({ ...this.#monitored(this.id, this.directory), terminal, stdin, ...(cgroups ? { cgroups } : {}) });
+    this.launched = await beginContainer({ ...this.#monitored(this.id, this.directory), terminal, stdin, ...(cgroups ? { cgroups } : {}) }).create();
     return this;
   }
 
@@ -100,7 +100,7 @@ class Life {
     const monitored = this.#monitored(id, directory);
     const facts = await factsOf(this.spec, this.id);
     writeProcess(`${directory}/process.json`, execProcess(this.spec, facts, { args, env: ["PATH=/bin"], cwd: "/", terminal: false, privileged: false }));
-    const session = await launchSession({ ...monitored, containerId: this.id, processPath: `${directory}/process.json`, attach: true, log: "none", terminal: false, stdin: false });
+    const session = launchSession({ ...monitored, containerId: this.id, processPath: `${directory}/process.json`, attach: true, log: "none", terminal: false, stdin: false });
     await session.listening;
     const socket = connectUnix(`${directory}/attach`, "seqpacket");
     const launched = await session.begin();

@@ -32,8 +32,6 @@ export interface Readied {
   readonly shownRoot?: string;
   readonly users?: Pick<StartUsers, "maps" | "path">;
   readonly namespace?: string;
-  /** Sockets of published ports, for the monitor to keep. */
-  readonly heldFds?: readonly number[];
   /** The container whose /dev/shm is shared. */
   readonly ipcOwner?: string;
 }

@@ -104,7 +104,7 @@ async function open(host: Host, containerId: string, asked: ExecSpec, attach: bo
   const processPath = `${bundle}/process.json`;
   try {
     writeProcess(processPath, processFor(host, record, asked));
-    const session = await launchSession({
+    const session = launchSession({
       id, containerId, name: record.name, runtime: runtimeOf(host, record.spec), bundle, processPath, attach,
       pidfile: pidfileOf(host, containerId, id), conmonPidfile: `${bundle}/conmon.pid`,
       exitDirectory: `${bundle}/exit`, persistDirectory: `${bundle}/persist`,

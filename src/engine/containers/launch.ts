@@ -1,12 +1,12 @@
 // The engine's one way to the runtime room: config, bundle and monitor of a container, and the runtime's verbs on it.
 
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { needProgram, type Environment } from "../../base/spawn.ts";
 import { connectUnix } from "../../kernel/sockets.ts";
 import { writeBundle } from "../../runtime/bundle.ts";
-import { launchContainer, type Launched } from "../../runtime/conmon.ts";
+import { beginContainer, type ContainerMonitored, type Launched, type WaitingMonitor } from "../../runtime/conmon.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import type { RuntimeProgram } from "../../runtime/program.ts";
 import { containerStatus, deleteContainer, killContainer, pauseContainer, resumeContainer, startContainer } from "../../runtime/oci-runtime.ts";
@@ -99,17 +99,12 @@ export interface RestoreLaunch {
   readonly env: Environment;
 }
 
-/** From ready parts to a container that the runtime has made. @throws Fault with the runtime's own words */
-export async function launch(host: Host, record: ContainerRecord, readied: Readied, restoring?: RestoreLaunch): Promise<LaunchedContainer> {
+/** How conmon is to watch it. */
+function monitoringOf(host: Host, record: ContainerRecord, { heldFds, restoring }: BeginLaunch): ContainerMonitored {
   const { id, name, spec } = record;
   const runDir = host.paths.runDir(id);
-  const bundle = bundleOf(host, id);
-  const hooks = hooksOf(host, record);
-  const config = ociConfig(spec, await gatherFacts(host, record, readied));
-  const watched = spec.security?.learn ? (await import("./learn.ts")).withWatching(host, record, config) : config;
-  writeBundle(bundle, { ...watched, ...(hooks ? { hooks } : {}) });
-  const { pid, conmonPid } = await launchFresh(host, record, {
-    id, name, bundle,
+  return {
+    id, name, bundle: bundleOf(host, id),
     runtime: restoring?.program ?? runtimeOf(host, spec),
     ...(restoring ? { restoreFrom: restoring.images, restoreOptions: restoring.options, env: restoring.env } : {}),
     pidfile: `${runDir}/pidfile`,
@@ -128,22 +123,55 @@ export async function launch(host: Host, record: ContainerRecord, readied: Readi
     ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     ...(spec.timeout ? { timeoutSeconds: spec.timeout } : {}),
     ...(host.conf.engine.no_pivot_root ? { noPivot: true } : {}),
-    ...(readied.heldFds ? { heldFds: readied.heldFds } : {}),
+    heldFds,
     preservedFds: spec.preserveFd ?? Array.from({ length: spec.preserveFds ?? 0 }, (_, index) => 3 + index),
-  });
-  if (conmonPid === undefined) throw new Fault("component.failed", `cannot start container ${id}: conmon did not say which process it is`);
-  return { pid, conmonPid, bundle };
+  };
+}
+
+export interface BeginLaunch {
+  /** Sockets of published ports, for the monitor to keep. */
+  readonly heldFds: readonly number[];
+  readonly restoring?: RestoreLaunch | undefined;
+}
+
+export interface BegunLaunch {
+  /** From ready parts to a container that the runtime has made. @throws Fault with the runtime's own words */
+  complete(record: ContainerRecord, readied: Readied): Promise<LaunchedContainer>;
+  abandon(): void;
+}
+
+/** Starts the monitor, which waits while the parts are made ready. */
+export function beginLaunch(host: Host, begun: ContainerRecord, how: BeginLaunch): BegunLaunch {
+  const asked = monitoringOf(host, begun, how);
+  mkdirSync(asked.bundle, { recursive: true, mode: 0o700 });
+  // Where the runtime gets a mount namespace of its own, that is a copy of ours as it is when the monitor starts.
+  let monitor = asked.runtime.hidesUnified ? undefined : beginContainer(asked);
+  return {
+    async complete(record, readied) {
+      const hooks = hooksOf(host, record);
+      const config = ociConfig(record.spec, await gatherFacts(host, record, readied));
+      const watched = record.spec.security?.learn ? (await import("./learn.ts")).withWatching(host, record, config) : config;
+      writeBundle(asked.bundle, { ...watched, ...(hooks ? { hooks } : {}) });
+      monitor ??= beginContainer(asked);
+      const waiting = monitor;
+      monitor = undefined;
+      const { pid, conmonPid } = await createFresh(host, record, { asked, waiting });
+      if (conmonPid === undefined) throw new Fault("component.failed", `cannot start container ${record.id}: conmon did not say which process it is`);
+      return { pid, conmonPid, bundle: asked.bundle };
+    },
+    abandon: () => monitor?.abandon(),
+  };
 }
 
 /** What a crash or a killed cleanup left with the runtime under this ID goes first, where it is in the way. */
-async function launchFresh(host: Host, record: ContainerRecord, asked: Parameters<typeof launchContainer>[0]): Promise<Launched> {
+async function createFresh(host: Host, record: ContainerRecord, { asked, waiting }: { asked: ContainerMonitored; waiting: WaitingMonitor }): Promise<Launched> {
   try {
-    return await launchContainer(asked);
+    return await waiting.create();
   } catch (thrown) {
     const isRefused = thrown instanceof Fault && thrown.code === "runtime.failed";
     if (!isRefused || containerStatus(asked.runtime, record.id)?.status !== "stopped") throw thrown;
     await removeFromRuntime(host, record);
-    return launchContainer(asked);
+    return beginContainer(asked).create();
   }
 }
 

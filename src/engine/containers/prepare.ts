@@ -21,7 +21,7 @@ import { copyDefaultMounts } from "./default-mounts.ts";
 import { writeEtcFiles } from "./etc-files.ts";
 import { writeUserFiles } from "./user-files.ts";
 import { labelFiles } from "./labels.ts";
-import { launch, removeFromRuntime, type RestoreLaunch } from "./launch.ts";
+import { beginLaunch, removeFromRuntime, type BegunLaunch, type RestoreLaunch } from "./launch.ts";
 import { removeTree } from "./run-files.ts";
 import { mountRoot, unmountRoot, type MountedRoot } from "./root.ts";
 import { isLive } from "./observe.ts";
@@ -101,6 +101,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
   let networkStatus: Record<string, NetworkStatus> | undefined;
   let networking: Promise<void> = Promise.resolve();
   let heldFds: number[] = [];
+  let launching: BegunLaunch | undefined;
   try {
     refuseUnreachable(host, record);
     heldFds = reservePorts(host, record);
@@ -117,6 +118,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
       networking.catch(() => {});
     }
     if (restoring) await networking;
+    launching = beginLaunch(host, record, { heldFds, restoring });
     const root = mountRoot(host, record, users);
     restoring?.fill(root);
     const defaults = copyDefaultMounts(host, record);
@@ -131,8 +133,8 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
       for (const [target, source] of Object.entries(bindMounts)) if (target.startsWith("/etc/")) bindMounts[`${directory.replace(/\/$/, "")}${target}`] = source;
     }
     const whole = withSecretEnvironment(host, withPaths(host, record));
-    const readied = { root: root.path, shownRoot: root.shown, mounts: root.mounts, bindMounts, heldFds, users, ...(namespace ? { namespace } : {}) };
-    const launched = launch(host, whole, readied, restoring);
+    const readied = { root: root.path, shownRoot: root.shown, mounts: root.mounts, bindMounts, users, ...(namespace ? { namespace } : {}) };
+    const launched = launching.complete(whole, readied);
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;
     if (made.status === "rejected") throw made.reason;
@@ -146,6 +148,7 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
       },
     };
   } catch (thrown) {
+    launching?.abandon();
     await networking.catch(() => {});
     await undo(host, record, networkStatus);
     host.state.forgetLeaving(record.id);
