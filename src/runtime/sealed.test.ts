@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import { findProgram, spawn, spawnSync } from "../base/spawn.ts";
 import { errnoOf } from "../base/fault.ts";
 import { sealed } from "./sealed.ts";
@@ -16,16 +17,21 @@ function refusal(act: () => unknown): string | undefined {
 }
 
 test.if(isRoot)("runs what lies there, and nobody writes to it through a process of it", async () => {
-  const own = sealed(findProgram("sleep")!)!;
+  // Nobody else runs it meanwhile.
+  const folder = fs.mkdtempSync(`${os.tmpdir()}/sealed-`);
+  const program = `${folder}/sleep`;
+  fs.copyFileSync(findProgram("sleep")!, program);
+  const own = sealed(program)!;
   const child = spawn([own.path, "100"], {});
   const exe = `/proc/${child.pid}/exe`;
-  while (fs.statSync(exe).ino !== fs.statSync(findProgram("sleep")!).ino) await Bun.sleep(5);
+  while (fs.statSync(exe).ino !== fs.statSync(program).ino) await Bun.sleep(5);
   // As the attack does: the handle is taken while it runs, and written through when it is no longer busy.
   const handle = fs.openSync(exe, "r");
   child.kill("SIGKILL");
   await child.exited;
   expect(refusal(() => fs.openSync(`/proc/self/fd/${handle}`, "r+"))).toBe("EROFS");
   fs.closeSync(handle);
+  fs.rmSync(folder, { recursive: true });
 });
 
 test.if(isRoot)("is one handle for a whole command", () => {
