@@ -63,13 +63,19 @@ async function tearDown(host: Host, record: ContainerRecord, how: { leaves: bool
   for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
 }
 
+/** A container that ended and is half removed; `leaves`: its network is noted for later. */
+export interface HalfRemoved {
+  readonly record: ContainerRecord;
+  readonly leaves: boolean;
+}
+
 /**
  * The end of a container that goes with it: what finish and the first half of a removal do, while the runtime's tool is at work.
  * Its row stands as "removing" with a note until `removeRecord` has done the rest.
  *
- * @returns the record, and whether its network is noted for later; undefined for one that did not just run to its end
+ * @returns undefined for one that did not just run to its end
  */
-export async function finishToRemove(host: Host, record: ContainerRecord, { networkLater }: { networkLater: boolean }): Promise<{ record: ContainerRecord; leaves: boolean } | undefined> {
+export async function finishToRemove(host: Host, record: ContainerRecord, { networkLater }: { networkLater: boolean }): Promise<HalfRemoved | undefined> {
   const { state } = record;
   if (state.status !== "running" || state.checkpointing || !readExitFile(host, record.id)) return undefined;
   await untilGone(state);
