@@ -70,6 +70,19 @@ export interface DeviceSpec {
   readonly target: string;
   /** Some of "rwm". */
   readonly access: string;
+  /** In place of what the host's device has. */
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** A program that the runtime starts at a stage of the container's life. */
+export interface InjectedHook {
+  readonly stage: string;
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  readonly timeout?: number;
 }
 
 export interface Ulimit {
@@ -279,7 +292,12 @@ export interface ContainerSpec {
   devices?: DeviceSpec[];
   deviceCgroupRules?: string[];
   hostDevices?: string[];
-  gpus?: string[];
+  /** Whole names of devices that vendors describe, such as nvidia.com/gpu=all. */
+  cdiDevices?: string[];
+  /** Where their descriptions are looked for, where not in the host's places. */
+  cdiSpecDirs?: string[];
+  /** Of those devices; never stored. */
+  injectedHooks?: InjectedHook[];
   shmBytes?: number;
   shmSystemdBytes?: number;
   initContainer?: string;

@@ -121,6 +121,7 @@ export function hostOptions(options: Values<Globals>, given: ReadonlySet<string>
     cgroupManager: oneOf("cgroup-manager", options.cgroupManager, ["systemd", "cgroupfs"]),
     eventsBackend: oneOf("events-backend", options.eventsBackend, ["file", "none", "journald"]),
     hooksDirs: list("hooksDir", options.hooksDir),
+    cdiSpecDirs: list("cdiSpecDir", options.cdiSpecDir),
     defaultMountsFile: options.defaultMountsFile,
     modules: list("module", options.module),
     logLevel: given.has("logLevel") ? options.logLevel : undefined,

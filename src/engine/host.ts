@@ -30,6 +30,7 @@ export interface HostOptions {
   readonly cgroupManager?: "systemd" | "cgroupfs";
   readonly eventsBackend?: "file" | "none" | "journald";
   readonly hooksDirs?: readonly string[];
+  readonly cdiSpecDirs?: readonly string[];
   readonly defaultMountsFile?: string;
   readonly modules?: readonly string[];
   readonly logLevel?: string;

@@ -56,7 +56,7 @@ function statOf(path: string): { isDirectory(): boolean } {
 
 /** @throws Fault "usage.invalid" for what is not there or no device */
 export function devicesOf(spec: ContainerSpec): HostDevice[] {
-  const asked = (spec.devices ?? []).flatMap(({ source, target }) => devicesAt(source, target));
+  const asked = (spec.devices ?? []).flatMap(({ source, target, access: _, ...own }) => devicesAt(source, target).map(device => ({ ...device, ...own })));
   if (!spec.security?.privileged) return asked;
   const host = hostDevices("/dev", (spec.terminal ?? false) || spec.systemd === "always");
   return [...host.filter(({ path }) => !asked.some(device => device.path === path)), ...asked];

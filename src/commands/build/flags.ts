@@ -9,6 +9,7 @@ import { processFlags } from "../container/process-flags.ts";
 import { securityFlags } from "../container/security-flags.ts";
 import { storageFlags } from "../container/storage-flags.ts";
 import { sbomFlags } from "./sbom-flags.ts";
+import { cdiConfigDir } from "../working/run-flags.ts";
 import { usersFlags } from "../working/users-flags.ts";
 import { authfile, blobCache, certDir, creds, retryFlags, tlsVerify } from "../shared-flags.ts";
 
@@ -16,6 +17,7 @@ import { authfile, blobCache, certDir, creds, retryFlags, tlsVerify } from "../s
 export const runFlags = {
   addHost: networkFlags.addHost,
   capAdd: securityFlags.capAdd,
+  cdiConfigDir,
   capDrop: securityFlags.capDrop,
   cgroupParent: limitFlags.cgroupParent,
   cgroupns: securityFlags.cgroupns,

@@ -6,7 +6,7 @@ import type { LogSpec } from "../../base/container-spec.ts";
 import { parseDecimalSize } from "../../base/bytes.ts";
 import { readMount } from "./written/mount-option.ts";
 import { cut, refuse } from "./written/refuse.ts";
-import { checkDeviceRule, readDevice } from "./written/security.ts";
+import { checkDeviceRule, isCdiName, readDevice, readGpu } from "./written/security.ts";
 import { readTmpfs, readVolume } from "./written/volumes.ts";
 import { field } from "./spec-flag.ts";
 
@@ -28,13 +28,15 @@ export const storageFlags = {
     spec.chrootDirs = [...paths];
   }),
   device: field(texts({ help: "Add a host device to the container" }), (spec, written) => {
-    spec.devices = written.map(readDevice);
+    spec.devices = written.filter(name => !isCdiName(name)).map(readDevice);
+    const described = written.filter(isCdiName);
+    if (described.length > 0) spec.cdiDevices = [...spec.cdiDevices ?? [], ...described];
   }),
   deviceCgroupRule: field(list({ help: "Add a rule to the cgroup allowed devices list" }), (spec, rules) => {
     spec.deviceCgroupRules = rules.map(checkDeviceRule);
   }),
-  gpus: field(list({ value: "string", refused: "GPUs are not built yet", help: "GPU devices to add to the container ('all' to pass all GPUs)" }), (spec, gpus) => {
-    spec.gpus = [...gpus];
+  gpus: field(list({ value: "string", help: "GPU devices to add to the container ('all' to pass all GPUs)" }), (spec, gpus) => {
+    spec.cdiDevices = [...spec.cdiDevices ?? [], ...gpus.map(readGpu)];
   }),
   logDriver: field(text({ help: "Logging driver for the container", shown: '"k8s-file"', complete: () => [...logDrivers] }), (spec, name) => {
     const driver = name === "syslog" ? "journald" : name === "" ? "k8s-file" : logDrivers.find((known) => known === name);

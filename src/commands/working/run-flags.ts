@@ -40,6 +40,11 @@ function readHostVolume(written: string): NonNullable<ContainerSpec["mounts"]>[n
   throw refuse(`invalid volume ${JSON.stringify(written)}: the source must be an absolute path of the host`);
 }
 
+/** Kept with the container, for whatever runs in it later. */
+export const cdiConfigDir = field(texts({ value: "directory", help: "directory of CDI configuration files", hidden: true }), (spec, directories) => {
+  spec.cdiSpecDirs = [...directories];
+});
+
 export const namespaceFlags = {
   cgroupns: namespace("cgroup", "'private', or 'host'"),
   ipc: namespace("ipc", "'private', path of IPC namespace to join, or 'host'"),
@@ -55,7 +60,7 @@ export const namespaceFlags = {
 export const capabilityFlags = {
   capAdd: securityFlags.capAdd,
   capDrop: securityFlags.capDrop,
-  cdiConfigDir: text({ value: "directory", help: "directory of CDI configuration files", hidden: true }),
+  cdiConfigDir,
   device: storageFlags.device,
 } as const;
 

@@ -94,5 +94,10 @@ export function hooksOf(host: Host, record: ContainerRecord): Partial<Record<Sta
   for (const file of hookFiles(host)) {
     if (applies(file, record)) for (const stage of file.stages) (found[stage] ??= []).push(readsFirst(file.hook, stage));
   }
+  for (const { stage: named, ...hook } of record.spec.injectedHooks ?? []) {
+    const stage = stages.find(one => one === named);
+    if (!stage) throw new Fault("config.invalid", `setting up CDI devices: unknown stage ${JSON.stringify(named)} of a hook`);
+    (found[stage] ??= []).push(readsFirst(hook, stage));
+  }
   return Object.keys(found).length > 0 ? found : undefined;
 }

@@ -70,6 +70,7 @@ export function selfCommand(host: Host, ...rest: readonly string[]): string[] {
     ...flag("--events-backend", options.eventsBackend), ...flag("--tmpdir", options.tmpdir),
     ...(options.runtimeFlags ?? []).flatMap(value => ["--runtime-flag", value]),
     ...(options.hooksDirs ?? []).flatMap(value => ["--hooks-dir", value]),
+    ...(options.cdiSpecDirs ?? []).flatMap(value => ["--cdi-spec-dir", value]),
     ...(options.storageOptions ?? []).flatMap(value => ["--storage-opt", value]),
     ...(options.modules ?? []).flatMap(value => ["--module", value]),
     ...(options.syslog ? ["--syslog"] : []),

@@ -13,6 +13,7 @@ import { connect, connectOutward, disconnect, hasOwnNamespace, isBridged, join, 
 import type { Joined } from "../networks/netavark.ts";
 import { reservePorts } from "../networks/held-ports.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
+import { withCdiDevices } from "../cdi/devices.ts";
 import { openUsers, rootOf } from "../users/start.ts";
 import { settleAbandoned, settleHeld } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -97,7 +98,8 @@ export interface Restoring extends RestoreLaunch {
   fill(root: MountedRoot): void;
 }
 
-async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?: Restoring): Promise<Launching> {
+async function connectAndLaunch(host: Host, stored: ContainerRecord, restoring?: Restoring): Promise<Launching> {
+  const record = withCdiDevices(host, stored);
   let networkStatus: Record<string, NetworkStatus> | undefined;
   let networking: Promise<void> = Promise.resolve();
   let heldFds: number[] = [];

@@ -14,6 +14,7 @@ import type { OciConfig } from "../../runtime/oci.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
 import { deleteContainer } from "../../runtime/oci-runtime.ts";
 import { spawnRuntime } from "../../runtime/program.ts";
+import { withCdiDevices } from "../cdi/devices.ts";
 import { cgroupManagerOf, gatherFacts } from "../containers/config-facts.ts";
 import { copyDefaultMounts } from "../containers/default-mounts.ts";
 import { writeEtcFiles } from "../containers/etc-files.ts";
@@ -65,7 +66,7 @@ export interface RootRun {
  * @throws Fault "process.not-found", "process.not-executable", "runtime.failed" where it could not be started
  */
 export async function runInRoot(host: Host, run: RootRun): Promise<number> {
-  const record = recordOf(host, run);
+  const record = withCdiDevices(host, recordOf(host, run));
   return noted(host, record, () => runRecord(host, record, run));
 }
 

@@ -55,6 +55,15 @@ export function readDevice(written: string): DeviceSpec {
   return { source, target: second ?? source, access: third ?? "rwm" };
 }
 
+/** VENDOR/CLASS=NAME, as the Container Device Interface calls a device. */
+export const isCdiName = (written: string): boolean => /^[A-Za-z][\w.-]*\/[A-Za-z][\w-]*=[A-Za-z0-9][\w.:-]*$/.test(written);
+
+export function readGpu(written: string): string {
+  const name = `nvidia.com/gpu=${written}`;
+  if (isCdiName(name)) return name;
+  throw refuse(`invalid GPU: ${JSON.stringify(written)}`, "write --gpus all, or the number of one");
+}
+
 const ruleNumber = (text: string): void => {
   if (!/^(\*|\d+)$/.test(text)) throw refuse(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
 };
