@@ -129,7 +129,13 @@ function note(known: Map<string, Found>, name: string, found: Found): void {
   else known.set(name, found);
 }
 
-function unresolvable(lost: readonly string[], { known, broken, directories }: { readonly known: ReadonlyMap<string, Found>; readonly broken: readonly string[]; readonly directories: readonly string[] }): Fault {
+interface Looked {
+  readonly known: ReadonlyMap<string, Found>;
+  readonly broken: readonly string[];
+  readonly directories: readonly string[];
+}
+
+function unresolvable(lost: readonly string[], { known, broken, directories }: Looked): Fault {
   const doubled = lost.filter(name => known.get(name)?.isDoubled);
   const why = doubled.length > 0 ? `: two files of one directory describe ${doubled.join(", ")}` : broken.length > 0 ? `: cannot read ${broken[0]}` : "";
   return new Fault("runtime.failed", `setting up CDI devices: unresolvable CDI devices ${lost.join(", ")}${why}`, {

@@ -98,8 +98,7 @@ export interface Restoring extends RestoreLaunch {
   fill(root: MountedRoot): void;
 }
 
-async function connectAndLaunch(host: Host, stored: ContainerRecord, restoring?: Restoring): Promise<Launching> {
-  const record = withCdiDevices(host, stored);
+async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?: Restoring): Promise<Launching> {
   let networkStatus: Record<string, NetworkStatus> | undefined;
   let networking: Promise<void> = Promise.resolve();
   let heldFds: number[] = [];
@@ -184,7 +183,7 @@ export async function prepare(host: Host, record: ContainerRecord, restoring?: R
   }
   try {
     if (record.spec.security?.learn) (await import("./learn.ts")).startLearner(host, record);
-    const { state } = await connectAndLaunch(host, record, restoring);
+    const { state } = await connectAndLaunch(host, withCdiDevices(host, record), restoring);
     host.state.transaction(() => {
       host.state.saveState(record.id, state);
       host.state.forgetLeaving(record.id);
