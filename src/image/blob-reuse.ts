@@ -5,8 +5,8 @@ import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { log } from "../base/log.ts";
 import type { RegistryClient } from "../registry/client.ts";
-import { digestNotes } from "./digest-notes.ts";
-import type { DigestNotes } from "./digest-notes.ts";
+import { notesOf } from "../registry/notes.ts";
+import type { Notes } from "../registry/notes.ts";
 
 /** A repository of a registry, and who speaks to it. */
 export interface Shelf {
@@ -33,7 +33,7 @@ const refusalsMax = 2;
 const allRefusalsMax = 6;
 
 /** In which repositories of a registry blobs were seen. */
-export const seenBlobs = (host: string): DigestNotes => digestNotes("registries", host);
+export const seenBlobs = (host: string): Notes => notesOf("registries", host);
 
 export function blobReuse({ client, host, repository }: Shelf): BlobReuse {
   const seen = seenBlobs(host);

@@ -4,8 +4,8 @@ import { isDigest } from "../base/digest.ts";
 import type { Digest } from "../base/digest.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import type { Descriptor } from "../base/oci-image.ts";
-import { digestNotes } from "./digest-notes.ts";
-import type { DigestNotes } from "./digest-notes.ts";
+import { notesOf } from "../registry/notes.ts";
+import type { Notes } from "../registry/notes.ts";
 import type { PackFormat } from "./pack.ts";
 import type { Cargo, Sink, Source } from "./source.ts";
 
@@ -16,7 +16,7 @@ export interface Wanted {
 }
 
 /** What a layer became, as "FORMAT DIGEST SIZE". */
-const forms = (): DigestNotes => digestNotes("packed", "layers");
+const forms = (): Notes => notesOf("packed", "layers");
 
 /** Those of `wanted` of which the sink has a packed form; a zstd:chunked one has annotations, which are not remembered. */
 export async function packedBefore(wanted: readonly Wanted[], { cargo, source, sink }: { cargo: Cargo; source: Source; sink: Sink }): Promise<ReadonlyMap<Digest, Descriptor>> {

@@ -37,6 +37,10 @@ export interface RegistryClientOptions {
   readonly host: string;
   /** Absent: https, and http after it when `insecure`. */
   readonly scheme?: "https" | "http";
+  /** Spoke plain HTTP the last time: with `insecure` it is asked so first. */
+  readonly wasPlain?: boolean;
+  /** Told once by which scheme an insecure registry answers. */
+  readonly onScheme?: (scheme: "https" | "http") => void;
   /** Certificates are not verified and plain HTTP is tried (--tls-verify=false, insecure = true). */
   readonly insecure?: boolean;
   /** The directory with *.crt, *.cert and *.key itself (--cert-dir). Absent: the host's in certs.d. */
@@ -145,7 +149,7 @@ export function newRegistryClient(options: RegistryClientOptions): RegistryClien
     get scheme() {
       return session.scheme;
     },
-    ping: async () => void (await session.open()),
+    ping: async () => void (await session.greet()),
     login: () => checkLogin(session),
     manifest: (repository, reference, accept) => fetchManifest(session, { repository, reference, ...(accept && { accept }) }),
     headManifest: (repository, reference, accept) =>

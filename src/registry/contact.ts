@@ -5,7 +5,6 @@ import { limits } from "../base/limits.ts";
 import { log } from "../base/log.ts";
 import { readStart } from "./body.ts";
 import { readChallenges } from "./challenge.ts";
-import { speaksPlainly } from "./hello.ts";
 import { proxyFor } from "./proxy.ts";
 import { readRefusal, refusalFault } from "./refusal.ts";
 import { repeated } from "./repeat.ts";
@@ -13,7 +12,12 @@ import { headMs, type Contact, type Session } from "./session.ts";
 
 /** Pings; an insecure registry by https, then by http. */
 export async function makeContact(session: Session, apiHost: string, scheme?: "https" | "http"): Promise<Contact> {
-  const schemes = scheme ? [scheme] : session.wire.insecure ? await insecureSchemes(session, apiHost) : (["https"] as const);
+  const plain = scheme === undefined && session.wire.insecure ? await findPlain(session, apiHost) : undefined;
+  if (plain) {
+    session.scheme = "http";
+    return plain;
+  }
+  const schemes = scheme ? [scheme] : session.wire.insecure ? (["https", "http"] as const) : (["https"] as const);
   let first: unknown;
   for (const tried of schemes) {
     try {
@@ -30,12 +34,29 @@ export async function makeContact(session: Session, apiHost: string, scheme?: "h
   throw first;
 }
 
-/** https first, unless its port says at once that it speaks nothing but http: setting TLS up costs more than asking. */
-async function insecureSchemes(session: Session, apiHost: string): Promise<readonly ("https" | "http")[]> {
-  const url = new URL(`https://${apiHost}/v2/`);
-  const isDirect = url.port !== "" && proxyFor(url, session.environment) === undefined;
-  return isDirect && (await speaksPlainly(url, session.signal)) ? ["http"] : ["https", "http"];
+const plainAnswerMs = 1_000;
+
+/** Of a port of its own, which speaks one of both: asked in plain HTTP first, since setting TLS up in vain costs more. */
+async function findPlain(session: Session, apiHost: string): Promise<Contact | undefined> {
+  const url = new URL(`http://${apiHost}/v2/`);
+  if (url.port === "" || proxyFor(url, session.environment) !== undefined) return undefined;
+  try {
+    const answer = await session.wire.send(url, { method: "GET", headers: { "User-Agent": session.userAgent }, headMs: plainAnswerMs });
+    const { status } = answer.response;
+    if (answer.url.protocol !== "http:" || (status !== 200 && status !== 401)) return void answer.abort();
+    await readStart(answer, limits.errorBodyBytesMax, session.stallMs);
+    return contactOf(url, answer.response.headers);
+  } catch (thrown) {
+    session.signal?.throwIfAborted();
+    log.debug(`Ping ${url}: ${(thrown as Error).message}`);
+    return undefined;
+  }
 }
+
+const contactOf = (base: URL, headers: Headers): Contact => {
+  const header = headers.get("www-authenticate");
+  return { base, challenges: header ? readChallenges(header) : [] };
+};
 
 async function ping(session: Session, url: URL): Promise<Contact> {
   const doing = `pinging container registry ${url.host}`;
@@ -45,6 +66,5 @@ async function ping(session: Session, url: URL): Promise<Contact> {
   const { status, statusText, headers } = answer.response;
   const text = await readStart(answer, limits.errorBodyBytesMax, session.stallMs);
   if (status !== 200 && status !== 401) throw refusalFault(doing, readRefusal(status, statusText, text));
-  const header = headers.get("www-authenticate");
-  return { base: url, challenges: header ? readChallenges(header) : [] };
+  return contactOf(url, headers);
 }

@@ -11,13 +11,15 @@ export interface Trying {
   readonly method: string;
   readonly url: URL;
   readonly once?: boolean;
+  /** How often it was already sent. */
+  readonly tried?: number;
   readonly signal?: AbortSignal;
 }
 
 /** Runs `send` until it gives an answer worth giving on: drops and transient statuses are tried again. */
 export async function repeated(session: Session, trying: Trying, send: () => Promise<WireAnswer>): Promise<WireAnswer> {
   const attemptsMax = trying.once ? 1 : session.retry.attemptsMax;
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1 + (trying.tried ?? 0); ; attempt++) {
     let after: string | null = null;
     try {
       const answer = await send();

@@ -9,7 +9,7 @@ import type { RegistryClientOptions, RetryPolicy } from "./client.ts";
 import { makeContact } from "./contact.ts";
 import { readRefusal, refusalFault } from "./refusal.ts";
 import { repeated, unreachable } from "./repeat.ts";
-import { delayBefore, pause, retryDefaults } from "./retry.ts";
+import { delayBefore, isTransientStatus, pause, retryDefaults } from "./retry.ts";
 import { newTokens, type Scope, type Tokens } from "./token.ts";
 import { newWire, type Body, type Environment, type Wire, type WireAnswer } from "./wire.ts";
 
@@ -20,8 +20,10 @@ export interface Session {
   readonly retry: RetryPolicy;
   readonly stallMs: number;
   scheme: "https" | "http" | undefined;
-  /** Pings once; everyone waits for the one ping. */
+  /** Where requests go: known by configuration and not tried yet, or greeted. */
   open(): Promise<Contact>;
+  /** Pings once; everyone waits for the one ping. */
+  greet(): Promise<Contact>;
   readonly wire: Wire;
   readonly tokens: Tokens;
   readonly userAgent: string;
@@ -35,6 +37,8 @@ export interface Contact {
   readonly base: URL;
   /** Of the ping; of the first 401 where a registry lets everyone ping. */
   challenges: readonly Challenge[];
+  /** Nothing has answered there yet, and no credentials are kept for it: the first request is the greeting. */
+  isPresumed?: boolean;
 }
 
 /** One request, and what is expected of its answer. */
@@ -79,6 +83,7 @@ export function newSession(options: RegistryClientOptions): Session {
     ...(options.signal && { signal: options.signal }),
   });
   let contact: Promise<Contact> | undefined;
+  let greeting: Promise<Contact> | undefined;
   const warned = new Set<string>();
   const session: Session = {
     host, wire, userAgent, environment,
@@ -93,12 +98,19 @@ export function newSession(options: RegistryClientOptions): Session {
       isPlain: () => session.scheme === "http",
       ...(options.registryToken && { registryToken: options.registryToken }),
     }),
-    open() {
-      contact ??= makeContact(session, apiHost, options.scheme).catch((thrown: unknown) => {
-        contact = undefined;
+    async open() {
+      contact ??= presumedContact(options, apiHost) ?? session.greet();
+      return contact;
+    },
+    greet() {
+      greeting ??= makeContact(session, apiHost, options.scheme).then(made => {
+        if (insecure && options.scheme === undefined) options.onScheme?.(session.scheme!);
+        return made;
+      }).catch((thrown: unknown) => {
+        greeting = contact = undefined;
         throw thrown;
       });
-      return contact;
+      return (contact = greeting);
     },
     warn(text) {
       if (warned.size >= 100 || warned.has(text)) return;
@@ -109,17 +121,63 @@ export function newSession(options: RegistryClientOptions): Session {
   return session;
 }
 
+/** Who has credentials greets first: a registry may show less to strangers without saying so. So does who may ask only once. */
+function presumedContact({ scheme, insecure, wasPlain, credentials, registryToken, retry }: RegistryClientOptions, apiHost: string): Promise<Contact> | undefined {
+  if (credentials?.username || credentials?.identityToken || registryToken || (retry?.attemptsMax ?? 2) < 2) return undefined;
+  const known = scheme ?? (insecure ? (wasPlain ? "http" : undefined) : "https");
+  if (known === undefined) return undefined;
+  return Promise.resolve({ base: new URL(`${known}://${apiHost}/v2/`), challenges: [], isPresumed: true });
+}
+
+const isReplayable = ({ once, body }: Ask): boolean => !once && (body === undefined || body instanceof Uint8Array);
+
 /** Sends `ask` with authorization; gives an answer whose status is among `ok`, its body unread. */
 export async function request(session: Session, ask: Ask): Promise<Reply> {
   const contact = await session.open();
+  if (!contact.isPresumed) return requestAt(session, ask, contact);
+  const reply = isReplayable(ask) ? await greetByAsking(session, ask, contact) : undefined;
+  return reply ?? requestAt(session, ask, contact.isPresumed ? await session.greet() : contact);
+}
+
+/** The first request as the greeting; undefined where its answer leaves open what is there, or asks for proof. */
+async function greetByAsking(session: Session, ask: Ask, contact: Contact): Promise<Reply | undefined> {
   const url = ask.target instanceof URL ? ask.target : new URL(ask.target, contact.base);
-  const isReplayable = !ask.once && (ask.body === undefined || ask.body instanceof Uint8Array);
-  const trying = { doing: ask.doing, method: ask.method, url, once: !isReplayable, ...(ask.signal && { signal: ask.signal }) };
+  let answer: WireAnswer;
+  try {
+    answer = await sendAuthorized(session, { ask, url, contact, scopes: [] });
+  } catch (thrown) {
+    session.signal?.throwIfAborted();
+    ask.signal?.throwIfAborted();
+    if (thrown instanceof Fault) throw await unreachable(session, { doing: ask.doing, method: ask.method, url }, thrown);
+    return undefined;
+  }
+  const { status, headers } = answer.response;
+  const isTaken = status < 300 && ask.ok.includes(status);
+  const challenge = status === 401 ? headers.get("www-authenticate") : null;
+  if (isTaken || challenge) {
+    session.scheme = contact.base.protocol === "http:" ? "http" : "https";
+    contact.isPresumed = false;
+  }
+  if (isTaken) {
+    noteWarning(session, answer.response);
+    return { ...answer, status, headers };
+  }
+  if (challenge) contact.challenges = readChallenges(challenge);
+  answer.abort();
+  if (!isTransientStatus(status)) return undefined;
+  await pause(delayBefore(2, session.retry, headers.get("retry-after")), ask.signal ?? session.signal);
+  return requestAt(session, ask, await session.greet(), 1);
+}
+
+/** @param tried how often it was already sent */
+async function requestAt(session: Session, ask: Ask, contact: Contact, tried = 0): Promise<Reply> {
+  const url = ask.target instanceof URL ? ask.target : new URL(ask.target, contact.base);
+  const trying = { doing: ask.doing, method: ask.method, url, tried, once: !isReplayable(ask), ...(ask.signal && { signal: ask.signal }) };
   let scopes = ask.scopes;
   for (let round = 1; ; round++) {
     const answer = await repeated(session, trying, () => sendAuthorized(session, { ask, url, contact, scopes }));
     noteWarning(session, answer.response);
-    const mayAskAgain = answer.response.status === 401 && isReplayable && round === 1;
+    const mayAskAgain = answer.response.status === 401 && isReplayable(ask) && round === 1;
     const wider = mayAskAgain && retryScopes(session, answer.response, { contact, scopes });
     if (wider) {
       answer.abort();

@@ -3,9 +3,10 @@
 import type { Digest } from "../../base/digest.ts";
 import { manifestMediaTypes } from "../../base/media-types.ts";
 import { newRegistryClient } from "../../registry/client.ts";
-import type { RegistryClient } from "../../registry/client.ts";
+import type { RegistryClient, RegistryClientOptions } from "../../registry/client.ts";
 import { findCredentials } from "../../registry/credentials.ts";
 import { firstThatAnswers } from "../../registry/mirrors.ts";
+import { notesOf } from "../../registry/notes.ts";
 import { endpointsFor } from "../../registry/registries-conf.ts";
 import type { PullEndpoint } from "../../registry/registries-conf.ts";
 import { Fault } from "../../base/fault.ts";
@@ -38,9 +39,11 @@ export async function clientFor(
   const key = JSON.stringify([endpoint.host, endpoint.insecure, intent, credentials]);
   const kept = system.clients?.get(key);
   if (kept) return kept;
+  const insecure = system.tlsVerify === undefined ? endpoint.insecure : !system.tlsVerify;
   const client = newRegistryClient({
     host: endpoint.host,
-    insecure: system.tlsVerify === undefined ? endpoint.insecure : !system.tlsVerify,
+    insecure,
+    ...(insecure ? schemeMemory(endpoint.host) : {}),
     credentials,
     intent,
     ...(system.certDir === undefined ? {} : { certDir: system.certDir }),
@@ -54,6 +57,19 @@ export async function clientFor(
   });
   system.clients?.set(key, client);
   return client;
+}
+
+/** By which scheme an insecure registry answered the last time. */
+function schemeMemory(host: string): Pick<RegistryClientOptions, "wasPlain" | "onScheme"> {
+  const schemes = notesOf("hosts", "schemes");
+  return {
+    wasPlain: schemes.values(host).includes("http"),
+    onScheme(scheme) {
+      if (scheme === "http") schemes.note(host, scheme);
+      else schemes.forget(host, "http");
+      schemes.keep();
+    },
+  };
 }
 
 export const whatOf = (reference: Reference): string => reference.digest ?? reference.tag ?? "latest";

@@ -1,18 +1,18 @@
-// What was learned about digests, kept from one command to the next: one text file a subject, a line "SECONDS DIGEST VALUE" each.
+// What was learned from registries, kept from one command to the next: one text file a subject, a line "SECONDS KEY VALUE" each.
 // It is a memory and no truth: whoever goes by it asks again, and what is lost, old or damaged here costs only time.
 
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Digest } from "../base/digest.ts";
 import { log } from "../base/log.ts";
-import { cacheDirectory } from "../registry/cache-directory.ts";
+import { cacheDirectory } from "./cache-directory.ts";
+import type { Environment } from "./wire.ts";
 
-export interface DigestNotes {
-  /** What is known of the digest, newest first, at most `valuesMax`. */
-  values(digest: Digest): readonly string[];
+export interface Notes {
+  /** What is known of a key (a key, a host), newest first, at most `valuesMax`. Keys hold no spaces. */
+  values(key: string): readonly string[];
   /** @param value one line of printable characters */
-  note(digest: Digest, value: string): void;
-  forget(digest: Digest, value: string): void;
+  note(key: string, value: string): void;
+  forget(key: string, value: string): void;
   /** Writes down what is new. Never fails: a command works without a memory as well. */
   keep(): void;
 }
@@ -26,14 +26,14 @@ const renewalSeconds = 24 * 3600;
 
 interface Line {
   readonly seconds: number;
-  readonly digest: string;
+  readonly key: string;
   readonly value: string;
 }
 
-const opened = new Map<string, DigestNotes>();
+const opened = new Map<string, Notes>();
 
 /** @param subject what the file is named by, such as a registry's host; one of a process for each */
-export function digestNotes(kind: string, subject: string, environment: Readonly<Record<string, string | undefined>> = process.env): DigestNotes {
+export function notesOf(kind: string, subject: string, environment: Environment = process.env): Notes {
   const file = join(cacheDirectory(environment), "coracle-notes", kind, subject.replace(/[^A-Za-z0-9._:-]/g, "_").slice(0, 200).replace(/^\./, "_"));
   const known = opened.get(file);
   if (known) return known;
@@ -42,25 +42,25 @@ export function digestNotes(kind: string, subject: string, environment: Readonly
   return made;
 }
 
-function newNotes(file: string): DigestNotes {
+function newNotes(file: string): Notes {
   let text: string | undefined;
   const known = (): string => (text ??= readText(file));
   const fresh: Line[] = [];
   const gone = new Set<string>();
   const now = (): number => Math.floor(Date.now() / 1000);
-  const linesOf = (digest: string): Line[] =>
-    [...fresh.filter(line => line.digest === digest).reverse(), ...linesIn(known(), digest)]
-      .filter(({ seconds, value }) => seconds > now() - ageSecondsMax && !gone.has(`${digest} ${value}`));
+  const linesOf = (key: string): Line[] =>
+    [...fresh.filter(line => line.key === key).reverse(), ...linesIn(known(), key)]
+      .filter(({ seconds, value }) => seconds > now() - ageSecondsMax && !gone.has(`${key} ${value}`));
   return {
-    values: digest => [...new Set(linesOf(digest).map(line => line.value))].slice(0, valuesMax),
-    note(digest, value) {
-      if (!/^[\x20-\x7e]{1,400}$/.test(value) || linesOf(digest).some(line => line.value === value && line.seconds > now() - renewalSeconds)) return;
-      gone.delete(`${digest} ${value}`);
-      fresh.push({ seconds: now(), digest, value });
+    values: key => [...new Set(linesOf(key).map(line => line.value))].slice(0, valuesMax),
+    note(key, value) {
+      if (!/^[\x20-\x7e]{1,400}$/.test(value) || linesOf(key).some(line => line.value === value && line.seconds > now() - renewalSeconds)) return;
+      gone.delete(`${key} ${value}`);
+      fresh.push({ seconds: now(), key, value });
     },
-    forget(digest, value) {
-      for (let at = fresh.length - 1; at >= 0; at--) if (fresh[at]!.digest === digest && fresh[at]!.value === value) fresh.splice(at, 1);
-      gone.add(`${digest} ${value}`);
+    forget(key, value) {
+      for (let at = fresh.length - 1; at >= 0; at--) if (fresh[at]!.key === key && fresh[at]!.value === value) fresh.splice(at, 1);
+      gone.add(`${key} ${value}`);
     },
     keep() {
       if (fresh.length === 0 && gone.size === 0) return;
@@ -86,22 +86,22 @@ function readText(file: string): string {
 }
 
 /** Newest first. The text is searched and not parsed: a command wants to know of a few digests among thousands. */
-function linesIn(text: string, digest: string): Line[] {
+function linesIn(text: string, key: string): Line[] {
   const found: Line[] = [];
-  for (let at = text.lastIndexOf(digest); at >= 0 && found.length < 4 * valuesMax; at = at === 0 ? -1 : text.lastIndexOf(digest, at - 1)) {
+  for (let at = text.lastIndexOf(key); at >= 0 && found.length < 4 * valuesMax; at = at === 0 ? -1 : text.lastIndexOf(key, at - 1)) {
     const end = text.indexOf("\n", at);
     const line = end < 0 ? undefined : readLine(text.slice(text.lastIndexOf("\n", at) + 1, end));
-    if (line?.digest === digest) found.push(line);
+    if (line?.key === key) found.push(line);
   }
   return found;
 }
 
 function readLine(text: string): Line | undefined {
-  const match = /^(\d{1,12}) ([a-z0-9]+:[0-9a-f]{64,128}) ([\x20-\x7e]{1,400})$/.exec(text);
-  return match ? { seconds: Number(match[1]), digest: match[2]!, value: match[3]! } : undefined;
+  const match = /^(\d{1,12}) ([\x21-\x7e]{1,400}) ([\x20-\x7e]{1,400})$/.exec(text);
+  return match ? { seconds: Number(match[1]), key: match[2]!, value: match[3]! } : undefined;
 }
 
-const textOf = (lines: readonly Line[]): string => lines.map(({ seconds, digest, value }) => `${seconds} ${digest} ${value}\n`).join("");
+const textOf = (lines: readonly Line[]): string => lines.map(({ seconds, key, value }) => `${seconds} ${key} ${value}\n`).join("");
 
 interface News {
   readonly fresh: readonly Line[];
@@ -120,7 +120,7 @@ function write(file: string, { fresh, gone, oldestSeconds }: News): string {
   }
   const kept = readText(file).split("\n").flatMap(text => {
     const line = readLine(text);
-    return line === undefined || line.seconds <= oldestSeconds || gone.has(`${line.digest} ${line.value}`) ? [] : [line];
+    return line === undefined || line.seconds <= oldestSeconds || gone.has(`${line.key} ${line.value}`) ? [] : [line];
   });
   let all = textOf([...kept, ...fresh]);
   if (all.length > bytesMax) all = all.slice(all.indexOf("\n", all.length - bytesMax / 2) + 1);
