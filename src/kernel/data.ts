@@ -128,6 +128,11 @@ export function fdatasync(fd: number): void {
   check(call("fdatasync", fd), "write a file back");
 }
 
+/** Makes `to` another handle on what `fd` is, for programs we become or start too. */
+export function duplicate(fd: number, to: number): void {
+  check(call("dup3", fd, to, 0), "duplicate a file handle");
+}
+
 export function close(fd: number): void {
   const result = call("close", fd);
   if (result !== -eintr) check(result, "close a file");

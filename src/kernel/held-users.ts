@@ -6,6 +6,7 @@ import type { IdMaps } from "../base/id-mapping.ts";
 import type { IdMapping } from "../base/container-spec.ts";
 import { Fault } from "../base/fault.ts";
 import { needProgram, spawn, spawnSync } from "../base/spawn.ts";
+import { ownIdMaps, type IdMap } from "./users.ts";
 
 /** Its namespaces are there as long as it is not disposed, or a process or mount is in them. */
 export interface HeldUsers extends Disposable {
@@ -66,12 +67,30 @@ function untilWaits(pid: number): void {
   });
 }
 
+/**
+ * The lines of a map as the kernel takes them: each within one line of our own map. What reaches over several is cut there; what is
+ * in none stays, for the kernel to refuse.
+ */
+export function cutAt(maps: readonly IdMapping[], own: readonly IdMap[]): IdMapping[] {
+  return maps.flatMap(({ containerId, hostId, size }) => {
+    const parts: IdMapping[] = [];
+    for (let done = 0; done < size;) {
+      const at = hostId + done;
+      const line = own.find(({ inside, count }) => at >= inside && at < inside + count);
+      const length = Math.min(size - done, line === undefined ? size : line.inside + line.count - at);
+      parts.push({ containerId: containerId + done, hostId: at, size: length });
+      done += length;
+    }
+    return parts;
+  });
+}
+
 const text = (maps: readonly IdMapping[]): string => maps.map(({ containerId, hostId, size }) => `${containerId} ${hostId} ${size}\n`).join("");
 
 function writeMaps(pid: number, { uid, gid }: IdMaps): void {
   for (const [kind, maps] of [["uid", uid], ["gid", gid]] as const) {
     try {
-      fs.writeFileSync(`/proc/${pid}/${kind}_map`, text(maps));
+      fs.writeFileSync(`/proc/${pid}/${kind}_map`, text(cutAt(maps, ownIdMaps(kind))));
     } catch (cause) {
       const lines = maps.map(({ containerId, hostId, size }) => `${containerId}:${hostId}:${size}`).join(",");
       throw new Fault("system.denied", `cannot map ${kind.toUpperCase()}s by ${lines}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {

@@ -1,6 +1,7 @@
 // Who this process is: its ids, its capabilities, whether it is in a user namespace.
 // Source: capget(2), capabilities(7), user_namespaces(7).
 
+import { readlinkSync } from "node:fs";
 import { insideMark, outerGid, outerUid } from "../base/reentry.ts";
 import { scoped, take } from "./arena.ts";
 import { AT_FDCWD, closeQuietly, O_RDONLY, openat2, readAll } from "./files.ts";
@@ -61,8 +62,16 @@ export interface IdMap {
 }
 
 /** The ids of this process's user namespace and what they are outside. */
-export function ownIdMaps(kind: "uid" | "gid"): IdMap[] {
-  const fd = openat2(AT_FDCWD, `/proc/self/${kind}_map`, { flags: O_RDONLY });
+export const ownIdMaps = (kind: "uid" | "gid"): IdMap[] => readIdMaps("self", kind);
+
+/** The ids of a process's user namespace and what they are in ours; undefined where that is the same one. */
+export function idMapsWithin(pid: number, kind: "uid" | "gid"): IdMap[] | undefined {
+  const space = (owner: string): string => readlinkSync(`/proc/${owner}/ns/user`);
+  return space(String(pid)) === space("self") ? undefined : readIdMaps(String(pid), kind);
+}
+
+function readIdMaps(owner: string, kind: "uid" | "gid"): IdMap[] {
+  const fd = openat2(AT_FDCWD, `/proc/${owner}/${kind}_map`, { flags: O_RDONLY });
   try {
     const lines = new TextDecoder().decode(readAll(fd, 64 * 1024)).trim().split("\n");
     return lines.flatMap((line) => {

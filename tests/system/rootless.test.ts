@@ -67,6 +67,27 @@ test("the directory we are called in and our name stay", () => {
   expect(ann.run(["buildah", "--version"]).out).toContain("buildah");
 });
 
+test("what unshare's command prints goes where --out says", () => {
+  const file = `${ann.home}/printed`;
+  expect(ann.podman("--noout", "unshare", "echo", "lost").out).toBe("");
+  expect(ann.podman("--out", file, "unshare", "echo", "kept").out).toBe("");
+  expect(readFileSync(file, "utf8")).toBe("kept\n");
+});
+
+test("users of the machine are shown by the machine's own numbers and names", () => {
+  ann.ok("run", "-d", "--name", "mapped", "--network", "none", "--userns", "nomap", IMAGE, "sleep", "100");
+  ann.ok("run", "-d", "--name", "plain", "--network", "none", IMAGE, "sleep", "100");
+  expect(ann.ok("top", "mapped", "huser", "hgroup", "user").split("\n")[1]?.split(/\s+/)).toEqual(["200100000", "200100000", "root"]);
+  expect(ann.ok("top", "plain", "huser", "hgroup", "user").split("\n")[1]?.split(/\s+/)).toEqual(["ann", "ann", "root"]);
+  ann.ok("rm", "-f", "-t0", "mapped", "plain");
+});
+
+test("a map that reaches over the user's own number and his ranges works, and one beyond them is refused", () => {
+  const maps = (...words: string[]) => ann.podman("run", "--rm", "--network", "none", ...words, IMAGE, "sh", "-c", "cat /proc/self/gid_map | wc -l");
+  expect(maps("--uidmap", "0:1:1000", "--gidmap", "0:0:1000")).toMatchObject({ status: 0, out: "2\n" });
+  expect(maps("--uidmap", "0:1:1000", "--gidmap", "0:65000:1000").status).toBe(125);
+});
+
 test("a container runs as root of the namespace, writes, and is gone", () => {
   expect(ann.ok("run", "--rm", "--network", "none", IMAGE, "sh", "-c", "id -u; touch /x; rm /bin/true; ls /x")).toBe("0\n/x");
   expect(ann.ok("ps", "-aq")).toBe("");

@@ -3,6 +3,7 @@
 
 import { toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
+import { outputDescriptor } from "../../cli/output.ts";
 import { runInRootlessNetns, runUnshared } from "../../engine/unshare.ts";
 import { verb } from "../verb.ts";
 
@@ -16,7 +17,7 @@ export default verb({
   interspersed: false,
   examples: ["podman unshare id", "podman unshare cat /proc/self/uid_map,", "podman unshare podman-script.sh"],
   async run({ context, flags, operands }) {
-    if (flags.rootlessNetns) return runInRootlessNetns(context.host, operands);
-    return runUnshared(context.host, operands);
+    if (flags.rootlessNetns) return runInRootlessNetns(context.host, operands, outputDescriptor());
+    return runUnshared(context.host, operands, outputDescriptor());
   },
 });

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync, readlinkSync, statSync } from "node:fs";
 import { goDuration } from "../../base/duration.ts";
 import { Fault } from "../../base/fault.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
+import { idMapsWithin, ownIdMaps } from "../../kernel/users.ts";
 import { capabilityNames } from "../../security/capabilities.ts";
 import { readInside } from "../../runtime/identity.ts";
 import type { Host } from "../host.ts";
@@ -25,10 +26,12 @@ interface Scene {
   readonly processes: readonly Process[];
   /** Host process ID to the ID inside. */
   readonly inside: ReadonlyMap<number, number>;
-  readonly users: ReadonlyMap<number, string>;
-  readonly groups: ReadonlyMap<number, string>;
-  readonly hostUsers: ReadonlyMap<number, string>;
-  readonly hostGroups: ReadonlyMap<number, string>;
+  /** By the container's own numbers and files. */
+  readonly user: (id: number) => string;
+  readonly group: (id: number) => string;
+  /** By the machine's own numbers, which are not ours where an ordinary user calls. */
+  readonly hostUser: (id: number) => string;
+  readonly hostGroup: (id: number) => string;
   readonly uptimeSeconds: number;
 }
 
@@ -91,6 +94,22 @@ function names(text: string): Map<number, string> {
 const insidePid = ({ status, hostPid }: Process): number => Number(status.NSpid?.split(/\s+/).at(-1) ?? hostPid);
 const idOf = (text: string | undefined, column: number): number => Number(text?.split(/\s+/)[column] ?? 0);
 const nameOf = (known: ReadonlyMap<number, string>, id: number): string => known.get(id) ?? String(id);
+function namesOutside(kind: "uid" | "gid", file: string): (id: number) => string {
+  const [known, maps] = [names(readText(file) ?? ""), ownIdMaps(kind)];
+  return id => {
+    const map = maps.find(({ inside, count }) => id >= inside && id < inside + count);
+    return nameOf(known, map === undefined ? id : map.outside + (id - map.inside));
+  };
+}
+
+function namesInside(pid: number, kind: "uid" | "gid", file: string): (id: number) => string {
+  const [known, maps] = [names(file), idMapsWithin(pid, kind)];
+  return id => {
+    const map = maps?.find(({ outside, count }) => id >= outside && id < outside + count);
+    return nameOf(known, map === undefined ? id : map.inside + (id - map.outside));
+  };
+}
+
 const groupList = (process: Process): number[] => (process.status.Groups ?? "").split(/\s+/).filter(Boolean).map(Number);
 
 function elapsedSeconds({ stat }: Process, { uptimeSeconds }: Scene): number {
@@ -143,27 +162,27 @@ const descriptors: Readonly<Record<string, readonly [heading: string, show: Show
   cgroup: ["CGROUP", ({ hostPid }) => readText(`/proc/${hostPid}/cgroup`)?.split("\n").at(-2)?.split(":").at(-1) ?? "?"],
   comm: ["COMMAND", ({ name }) => name],
   etime: ["ELAPSED", (process, scene) => duration(elapsedSeconds(process, scene))],
-  group: ["GROUP", ({ status }, { groups }) => nameOf(groups, idOf(status.Gid, 1))],
-  groups: ["GROUPS", (process, { groups }) => groupList(process).map(id => nameOf(groups, id)).join(",")],
-  hgroup: ["HGROUP", ({ status }, { hostGroups }) => nameOf(hostGroups, idOf(status.Gid, 1))],
-  hgroups: ["HGROUPS", (process, { hostGroups }) => groupList(process).map(id => nameOf(hostGroups, id)).join(",")],
+  group: ["GROUP", ({ status }, { group }) => group(idOf(status.Gid, 1))],
+  groups: ["GROUPS", (process, { group }) => groupList(process).map(group).join(",")],
+  hgroup: ["HGROUP", ({ status }, { hostGroup }) => hostGroup(idOf(status.Gid, 1))],
+  hgroups: ["HGROUPS", (process, { hostGroup }) => groupList(process).map(hostGroup).join(",")],
   hpid: ["HPID", ({ hostPid }) => String(hostPid)],
-  huser: ["HUSER", ({ status }, { hostUsers }) => nameOf(hostUsers, idOf(status.Uid, 1))],
+  huser: ["HUSER", ({ status }, { hostUser }) => hostUser(idOf(status.Uid, 1))],
   label: ["LABEL", ({ hostPid }) => readText(`/proc/${hostPid}/attr/current`)?.replace(/\0+$/, "").trim() || "?"],
   nice: ["NI", ({ stat }) => stat[16] ?? "0"],
   pcpu: ["%CPU", (process, scene) => (100 * cpuSeconds(process) / Math.max(elapsedSeconds(process, scene), 0.001)).toFixed(3)],
   pgid: ["PGID", ({ stat }, { inside }) => String(inside.get(Number(stat[2])) ?? 0)],
   pid: ["PID", process => String(insidePid(process))],
   ppid: ["PPID", parentOf],
-  rgroup: ["RGROUP", ({ status }, { groups }) => nameOf(groups, idOf(status.Gid, 0))],
-  ruser: ["RUSER", ({ status }, { users }) => nameOf(users, idOf(status.Uid, 0))],
+  rgroup: ["RGROUP", ({ status }, { group }) => group(idOf(status.Gid, 0))],
+  ruser: ["RUSER", ({ status }, { user }) => user(idOf(status.Uid, 0))],
   rss: ["RSS", ({ status }) => idOf(status.VmRSS, 0).toString()],
   seccomp: ["SECCOMP", ({ status }) => seccompModes[Number(status.Seccomp ?? 0)] ?? "?"],
   state: ["STATE", ({ stat }) => stat[0] ?? "?"],
   stime: ["STIME", startOf],
   time: ["TIME", process => duration(cpuSeconds(process))],
   tty: ["TTY", terminalOf],
-  user: ["USER", ({ status }, { users }) => nameOf(users, idOf(status.Uid, 1))],
+  user: ["USER", ({ status }, { user }) => user(idOf(status.Uid, 1))],
   vsz: ["VSZ", ({ status }) => idOf(status.VmSize, 0).toString()],
 };
 
@@ -185,10 +204,10 @@ function sceneOf(pid: number): Scene {
   return {
     processes,
     inside: new Map(processes.map(process => [process.hostPid, insidePid(process)])),
-    users: names(readInside(root, "/etc/passwd")),
-    groups: names(readInside(root, "/etc/group")),
-    hostUsers: names(readText("/etc/passwd") ?? ""),
-    hostGroups: names(readText("/etc/group") ?? ""),
+    user: namesInside(pid, "uid", readInside(root, "/etc/passwd")),
+    group: namesInside(pid, "gid", readInside(root, "/etc/group")),
+    hostUser: namesOutside("uid", "/etc/passwd"),
+    hostGroup: namesOutside("gid", "/etc/group"),
     uptimeSeconds: Number(readText("/proc/uptime")?.split(" ")[0] ?? 0),
   };
 }
