@@ -30,6 +30,8 @@ export async function build(host: Host, request: BuildRequest): Promise<StoredIm
   const plan = planBuild(files, request);
   for (const file of files) for (const warning of file.warnings) request.warn(warning);
   for (const name of plan.missingArguments) request.warn(`missing ${JSON.stringify(name)} build argument. Try adding ${JSON.stringify(`--build-arg ${name}=<VALUE>`)} to the command line`);
+  // What it holds meanwhile; images and names it makes are to last.
+  host.store.passing();
   const { sbom } = request;
   // Named once the bill of materials is there.
   const shared = new Shared(host, sbom === undefined ? request : { ...request, tags: [] }, plan);

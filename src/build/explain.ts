@@ -67,14 +67,25 @@ type Note = Readonly<Record<string, string>>;
 /** Kept beside the store; without it a change is told without names. */
 export function noteCopy(host: Host, { summary, listing }: CopyOutcome): void {
   const file = noteFile(host, summary);
+  const text = JSON.stringify(Object.fromEntries(listing));
+  if (noteText(host, summary) === text) return;
   mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify(Object.fromEntries(listing)), { mode: 0o600 });
+  writeFileSync(`${file}.${process.pid}`, text, { mode: 0o600 });
   renameSync(`${file}.${process.pid}`, file);
 }
 
-function readNote(host: Host, summary: string): Note | undefined {
+function noteText(host: Host, summary: string): string | undefined {
   try {
-    return JSON.parse(readFileSync(noteFile(host, summary), "utf8")) as Note;
+    return readFileSync(noteFile(host, summary), "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function readNote(host: Host, summary: string): Note | undefined {
+  const text = noteText(host, summary);
+  try {
+    return text === undefined ? undefined : JSON.parse(text) as Note;
   } catch {
     return undefined;
   }

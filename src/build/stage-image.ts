@@ -2,7 +2,7 @@
 // Source: OCI image-spec config.md, annotations.md; buildah-build(1).
 
 import { nowNs, rfc3339Nano } from "../base/time.ts";
-import type { History, ImageConfig, ImageDefaults } from "../base/oci-image.ts";
+import type { History, ImageConfig, ImageDefaults, Manifest } from "../base/oci-image.ts";
 import type { Host } from "../engine/host.ts";
 import { assembleImage, type MadeLayer } from "../image/assemble.ts";
 import { layerCompression } from "../image/manifest.ts";
@@ -25,26 +25,27 @@ export interface Standing {
 
 const identity = "io.buildah.version";
 
-export function layersOfImage(host: Host, image: StoredImage): MadeLayer[] {
-  const { layers } = storedManifest(host.store, image);
-  const { diff_ids: diffIds } = storedConfig(host.store, image).rootfs;
+export const layersOfImage = (host: Host, image: StoredImage): MadeLayer[] => layersIn(image, storedManifest(host.store, image), storedConfig(host.store, image));
+
+function layersIn(image: StoredImage, { layers }: Manifest, { rootfs: { diff_ids: diffIds } }: ImageConfig): MadeLayer[] {
   if (layers.length !== diffIds.length) throw new Fault("store.damaged", `cannot build on image ${image.id}: it has other layers than its config says`);
   return layers.map(({ digest, size, mediaType }, at) => ({ diffId: diffIds[at]!, blob: digest, size, compression: layerCompression(mediaType) }));
 }
 
 export function standingOf(host: Host, image: StoredImage): Standing {
   const config = storedConfig(host.store, image);
+  const manifest = storedManifest(host.store, image);
   const { os, architecture, variant } = config;
   return {
     image,
-    layers: layersOfImage(host, image),
+    layers: layersIn(image, manifest, config),
     history: config.history ?? [],
     platform: {
       os, architecture, ...(variant ? { variant } : {}),
       ...(config["os.version"] ? { "os.version": config["os.version"] } : {}),
       ...(config["os.features"] ? { "os.features": config["os.features"] } : {}),
     },
-    annotations: storedManifest(host.store, image).annotations ?? {},
+    annotations: manifest.annotations ?? {},
   };
 }
 

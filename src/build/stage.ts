@@ -190,7 +190,10 @@ export class StageRun {
   }
 
   #tag(image: StoredImage): StoredImage {
-    for (const name of this.#request.tags) this.#shared.host.store.images.tag(image.id, name);
+    const added = this.#request.tags.filter(name => !image.names.includes(name));
+    if (added.length === 0) return image;
+    for (const name of added) this.#shared.host.store.images.tag(image.id, name);
+    this.#shared.host.store.lasting();
     return this.#shared.host.store.images.get(image.id) ?? image;
   }
 
