@@ -45,6 +45,8 @@ interface Monitored {
 export interface ContainerMonitored extends Monitored {
   readonly timeoutSeconds?: number;
   readonly noPivot?: boolean;
+  /** The container shares our kernel keyring instead of getting one. */
+  readonly noKeyring?: boolean;
   readonly sdnotifySocket?: string;
   /** A directory of criu's images: the runtime restores instead of creating, and the program runs at once. */
   readonly restoreFrom?: string;
@@ -119,6 +121,7 @@ export function beginContainer(asked: ContainerMonitored): WaitingMonitor {
     "-c", asked.id,
     ...(asked.timeoutSeconds ? ["-T", String(asked.timeoutSeconds)] : []),
     ...(asked.noPivot ? ["--no-pivot"] : []),
+    ...(asked.noKeyring ? ["--runtime-opt", "--no-new-keyring"] : []),
     ...(asked.sdnotifySocket ? ["--sdnotify-socket", asked.sdnotifySocket] : []),
     ...(asked.restoreFrom ? ["--restore", asked.restoreFrom, ...(asked.restoreOptions ?? []).flatMap(word => ["--runtime-opt", word])] : []),
   ];

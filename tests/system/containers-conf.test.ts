@@ -125,3 +125,42 @@ test("events of the file lie in tmp_dir, and --tmpdir wins; the clean-up's too",
   await until("the clean-up to be told", () => readFileSync(`${folder}/other/events/events.log`, "utf8").includes('"cleanup"'));
   expect(mustRun(["podman", "--tmpdir", `${folder}/other`, "events", "--stream=false", "--filter", "event=died"], saying(conf)).split("\n")).toHaveLength(1);
 });
+
+test("volumes and devices are given to containers, builds and working containers; the line's own for the same place win", () => {
+  writeFileSync(`${folder}/one`, "one");
+  writeFileSync(`${folder}/two`, "two");
+  writeFileSync(`${folder}/toy.yaml`, "kind: vendor.com/toy\ndevices: [{name: a, containerEdits: {env: [TOY=a]}}]");
+  const conf = `[containers]\nvolumes = ["${folder}/one:/there"]\ndevices = ["/dev/kmsg:/dev/made:r", "vendor.com/toy=a"]\n[engine]\ncdi_spec_dirs = ["${folder}"]\n`;
+  const look = "cat /there; ls /dev/made; echo $TOY";
+  expect(sure(conf, "run", "--rm", "--network", "none", IMAGE, "sh", "-c", look)).toBe("one/dev/made\na");
+  expect(sure(conf, "run", "--rm", "--network", "none", "-v", `${folder}/two:/there`, IMAGE, "cat", "/there")).toBe("two");
+  writeFileSync(`${folder}/Containerfile`, `FROM ${IMAGE}\nRUN ${look}\n`);
+  expect(sure(conf, "build", "--no-cache", "--network", "none", folder)).toContain("one/dev/made\na");
+  const name = mustRun(["buildah", "from", "-q", IMAGE], saying(conf));
+  expect(mustRun(["buildah", "run", "--network", "none", name, "sh", "-c", look], saying(conf))).toBe("one/dev/made\na");
+  mustRun(["buildah", "rm", name]);
+  expect(under('[containers]\ndevices = [":"]\n', "create", IMAGE).err).toContain("parsing containers.conf devices:");
+});
+
+test("keyring = false leaves containers the keyring that is there", () => {
+  writeFileSync(`${folder}/crun`, `#!/bin/sh\necho "$@" >>${folder}/calls\nexec $(command -v crun) "$@"\n`, { mode: 0o755 });
+  const creates = (conf: string): string[] => {
+    rmSync(`${folder}/calls`, { force: true });
+    mustRun(["podman", "--runtime", `${folder}/crun`, "run", "--rm", "--network", "none", IMAGE, "true"], saying(conf));
+    return readFileSync(`${folder}/calls`, "utf8").split("\n").filter(line => / create /.test(` ${line} `));
+  };
+  expect(creates("[containers]\nkeyring = false\n")).toEqual([expect.stringContaining("--no-new-keyring")]);
+  expect(creates("")).toEqual([expect.not.stringContaining("--no-new-keyring")]);
+});
+
+test("interface_name = device calls the interface of a macvlan as its parent, and no other", () => {
+  const conf = '[containers]\ninterface_name = "device"\n';
+  mustRun(["ip", "link", "add", "parent9", "type", "veth", "peer", "name", "peer9"]);
+  mustRun(["ip", "link", "set", "parent9", "up"]);
+  ok("network", "create", "-d", "macvlan", "-o", "parent=parent9", "--subnet", "10.99.0.0/24", "over");
+  expect(sure(conf, "run", "--rm", "--network", "over", IMAGE, "ls", "/sys/class/net")).toContain("parent9");
+  expect(ok("run", "--rm", "--network", "over", IMAGE, "ls", "/sys/class/net")).toContain("eth0");
+  expect(sure(conf, "run", "--rm", IMAGE, "ls", "/sys/class/net")).toContain("eth0");
+  ok("network", "rm", "over");
+  mustRun(["ip", "link", "del", "parent9"]);
+});

@@ -20,6 +20,7 @@ import { hostPlatform, isArchitecture, normalArchitecture, parsePlatform, type P
 import { plainProgress } from "../../image/progress.ts";
 import { findImageName } from "../../image/transport.ts";
 import { nameToGive, referenceText } from "../../image/reference.ts";
+import { addConfiguredForSteps } from "../container/configured.ts";
 import { readVariables } from "../container/written/environment.ts";
 import { readNetworks } from "../container/written/networks.ts";
 import { cut, refuse } from "../container/written/refuse.ts";
@@ -273,7 +274,7 @@ function readSsh(written: readonly string[]): Map<string, BuildSsh> {
 }
 
 /** What every RUN has. */
-function specOf({ flags, given }: BuildLine): ContainerSpec {
+function specOf({ context, flags, given }: BuildLine): ContainerSpec {
   const spec: ContainerSpec = {};
   checkNetwork(flags, given);
   if (flags.noHosts && given.has("addHost")) throw refuse("--no-hosts and --add-host conflict, can not be used together");
@@ -281,6 +282,7 @@ function specOf({ flags, given }: BuildLine): ContainerSpec {
   // A network that no container has yet is a new one.
   if (flags.network.length > 0) spec.network = readNetworks(flags.network.map(one => (one === "container" ? "private" : one)));
   if (flags.volume.length > 0) spec.mounts = flags.volume.map(written => readVolume(written));
+  addConfiguredForSteps(spec, context.host);
   const isolation = flags.isolation ?? process.env["BUILDAH_ISOLATION"] ?? "oci";
   if (!["oci", "rootless", "chroot", "default", ""].includes(isolation)) throw refuse(`unrecognized isolation type ${JSON.stringify(isolation)}`);
   // A chroot shares all of the host's namespaces but that of mounts.

@@ -10,12 +10,11 @@ import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import type { Invocation } from "../verb.ts";
 import { warn } from "../warnings.ts";
+import { addConfigured } from "./configured.ts";
 import { createFlags, type CreateFlags } from "./create-flags.ts";
-import { readMount } from "./written/mount-option.ts";
 import { withStatic } from "./written/networks.ts";
 import { refuse } from "./written/refuse.ts";
-import { readDevice } from "./written/security.ts";
-import { absolute, checkTargets, readVolume } from "./written/volumes.ts";
+import { absolute, checkTargets } from "./written/volumes.ts";
 
 export interface CreateLine {
   readonly context: Invocation;
@@ -40,27 +39,8 @@ export function specOf(line: CreateLine): ContainerSpec {
     spec.namespaces = { ...spec.namespaces, user: { kind: "private" } };
   }
   checkTargets(spec.mounts ?? []);
-  addConfigured(spec, context);
+  addConfigured(spec, context.host);
   return spec;
-}
-
-/** mounts and volumes of containers.conf; the person's own for the same place win. */
-function addConfigured(spec: ContainerSpec, { host }: Invocation): void {
-  const { mounts = [], volumes = [], devices = [] } = host.conf.containers;
-  if (mounts.length + volumes.length + devices.length === 0) return;
-  const read = <T>(what: string, written: readonly string[], reader: (text: string) => T): T[] => written.map((text) => {
-    try {
-      return reader(text);
-    } catch (cause) {
-      throw refuse(`parsing containers.conf ${what}: ${(cause as Error).message}`);
-    }
-  });
-  const taken = new Set((spec.mounts ?? []).map(({ target }) => target));
-  const more = [...read("mounts", mounts, readMount), ...read("volumes", volumes, readVolume)].filter(({ target }) => !taken.has(target));
-  if (more.length > 0) spec.mounts = [...(spec.mounts ?? []), ...more];
-  const own = new Set((spec.devices ?? []).map(({ target }) => target));
-  const added = read("devices", devices, readDevice).filter(({ target }) => !own.has(target));
-  if (added.length > 0) spec.devices = [...(spec.devices ?? []), ...added];
 }
 
 function setNetwork(spec: ContainerSpec, flags: CreateFlags, given: ReadonlySet<string>): void {

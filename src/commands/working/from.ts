@@ -12,6 +12,7 @@ import { progressOf } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
 import { imageNames } from "../suggest.ts";
 import { verb, type VerbCall } from "../verb.ts";
+import { addConfiguredForSteps } from "../container/configured.ts";
 import { blobCache } from "../shared-flags.ts";
 import { ordered } from "./operands.ts";
 import { decryptionKey, formatOf, platformFlags, pullPolicyOf, registryFlags, retryFlags, systemOf } from "./registry-flags.ts";
@@ -77,5 +78,6 @@ function specOf({ context, flags: asked, given }: VerbCall<typeof flags>): Conta
   if (asked.dns.includes("none") && given.has("dnsSearch")) throw refuse("invalid --dns-search, --dns-search may not be used with --dns=none");
   if (asked.dns.includes("none") && given.has("dnsOption")) throw refuse("invalid --dns-option, --dns-option may not be used with --dns=none");
   fill(flags, { flags: asked, given }, spec);
+  addConfiguredForSteps(spec, context.host);
   return settleUsers(context.host, spec);
 }

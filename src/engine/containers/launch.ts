@@ -124,6 +124,7 @@ function monitoringOf(host: Host, record: ContainerRecord, { heldFds, restoring 
     ...(host.options.logLevel ? { logLevel: host.options.logLevel } : {}),
     ...(spec.timeout ? { timeoutSeconds: spec.timeout } : {}),
     ...(host.conf.engine.no_pivot_root ? { noPivot: true } : {}),
+    ...(host.conf.containers.keyring === false ? { noKeyring: true } : {}),
     heldFds,
     preservedFds: spec.preserveFd ?? Array.from({ length: spec.preserveFds ?? 0 }, (_, index) => 3 + index),
   };

@@ -126,6 +126,12 @@ function addressesFor(host: Host, network: Network, attachment: NetworkAttachmen
   return [...wanted, ...free];
 }
 
+/** With interface_name = "device" in containers.conf an interface is called as the one it stands on. */
+export function deviceName({ conf }: Host, { driver, network_interface: parent }: Network): string | undefined {
+  const isNamed = conf.containers.interface_name === "device" && (driver === "macvlan" || driver === "ipvlan");
+  return isNamed ? parent : undefined;
+}
+
 /** The networks of a container with an address in each; kept in the state until `disconnect`. */
 export function join(host: Host, { id, spec }: ContainerRecord): Joined[] {
   const attachments = spec.network?.networks ?? [];
@@ -133,7 +139,7 @@ export function join(host: Host, { id, spec }: ContainerRecord): Joined[] {
     const network = getNetwork(host, attachment.network);
     return {
       network,
-      interfaceName: attachment.interfaceName ?? `eth${index}`,
+      interfaceName: attachment.interfaceName ?? deviceName(host, network) ?? `eth${index}`,
       ips: addressesFor(host, network, attachment, id),
       ...(attachment.mac ? { mac: attachment.mac } : {}),
       aliases: [...(attachment.aliases ?? []), id.slice(0, 12), ...(spec.hostname ? [spec.hostname] : [])],

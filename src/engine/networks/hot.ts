@@ -13,7 +13,7 @@ import { writeEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
-import { connect, join, leave, plannedStatus } from "./connect.ts";
+import { connect, deviceName, join, leave, plannedStatus } from "./connect.ts";
 import { getNetwork } from "./networks.ts";
 
 const interfacesMax = 1000;
@@ -58,14 +58,15 @@ export async function connectContainer(host: Host, networkName: string, containe
   await locked(host, id, async () => {
     const record = observe(host, fresh(host, id));
     const attachments = needBridge(record.spec);
-    const network = getNetwork(host, networkName).name;
+    const found = getNetwork(host, networkName);
+    const network = found.name;
     const isRunning = isUp(record);
     if (attachments.some(attachment => attachment.network === network)) {
       if (!isRunning && record.state.status !== "created") return;
       throw new Fault("network.exists", `container ${id} is already connected to network ${network}: network is already connected`);
     }
     const status = record.state.networkStatus ?? {};
-    const attachment = { network, ...asked, interfaceName: asked.interfaceName ?? freeName(attachments, status) };
+    const attachment = { network, ...asked, interfaceName: asked.interfaceName ?? deviceName(host, found) ?? freeName(attachments, status) };
     const after = withNetworks(record, [...attachments, attachment]);
     if (isRunning) {
       saveStatus(host, after, { ...status, ...await connectNoted(host, record, { after, attachment }) });
