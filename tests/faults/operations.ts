@@ -79,6 +79,10 @@ function operationsIn(folder: string): Operation[] {
     { name: "run", prepare: withBase(() => {}), argv: ["run", "--rm", "--network", "none", "-v", "/data", base, "true"], isDone: () => true },
     { name: "run with a network", prepare: withBase(() => {}), argv: ["run", "--rm", "-v", "/data", base, "true"], isDone: () => true },
     { name: "run -d", prepare: withBase(web), argv: ["run", "-d", "--name", "web", "-p", "127.0.0.1:8080:80", base, "sleep", "1000"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "" },
+    {
+      name: "start", argv: ["start", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "",
+      prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); ok("stop", "-t", "0", "web"); }),
+    },
     { name: "stop", prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); }), argv: ["stop", "-t", "0", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") === "" },
     { name: "rm", prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80", "-v", "/data"); }), argv: ["rm", "-f", "-v", "-t", "0", "web"], isDone: () => !has("container", "exists", "web") },
     {

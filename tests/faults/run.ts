@@ -1,5 +1,5 @@
 // make faults: kills commands at every call that changes anything, and by chance, as often as is asked for; prints what it found.
-// run.ts [KILLS] [OPERATION]     In a world of its own; writes out/faults/kills.json.
+// run.ts [KILLS] [OPERATION] [SHARE of kills at any moment]     In a world of its own; writes out/faults/kills.json.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,9 +10,9 @@ import { killAfter, killAt, leakedBytes, pointsOf, type Killed } from "./kills.t
 import { makeOperations, type Operation } from "./operations.ts";
 import { traces } from "./traces.ts";
 
-const [wanted = "1000", only = ""] = process.argv.slice(2);
+const [wanted = "1000", only = "", share = "0.1"] = process.argv.slice(2);
 /** By chance rather than at a call. */
-const chanceShare = 0.1;
+const chanceShare = Number(share);
 
 interface Found {
   readonly operation: string;

@@ -51,11 +51,14 @@ export const attendantFile = (host: Host, id: string): string => `${host.paths.r
 const standBack = 'n=0; while [ $n -lt 40 ] && { read -r pid start <"$0"; } 2>/dev/null && [ -d "/proc/$pid" ]; do sleep 0.05; n=$((n+1)); done; '
   + '[ -e "${0%/*}" ] || [ -e "$1" ] || exit 0; shift; cd /; exec "$@"';
 
+/** Tells the exit command of a container from its other processes. */
+export const afterAttendant = "--after-attendant";
+
 /** What conmon runs when the container has ended; it stands back while an attendant is at it. */
 function containerExitCommand(host: Host, id: string): string[] {
   const own = host.options.self ?? ownProgram();
   const shell = ["/bin/sh", "-c", standBack, attendantFile(host, id), namespacePath(host, id)];
-  return [...shell, ...own, "--after-attendant", attendantFile(host, id), namespacePath(host, id), ...exitCommand(host, id).slice(own.length)];
+  return [...shell, ...own, afterAttendant, attendantFile(host, id), namespacePath(host, id), ...exitCommand(host, id).slice(own.length)];
 }
 
 /** This program once more, with the same store. */

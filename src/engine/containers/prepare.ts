@@ -1,7 +1,7 @@
 // Everything between a created container and one that the runtime has made: root, network, files, bundle, monitor.
 // The steps that do not need each other run side by side.
 
-import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { ContainerState, NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import type { IdMaps } from "../../base/id-mapping.ts";
@@ -20,17 +20,13 @@ import type { ContainerRecord } from "../state/state.ts";
 import { containerEvent } from "./container-event.ts";
 import { copyDefaultMounts } from "./default-mounts.ts";
 import { writeEtcFiles } from "./etc-files.ts";
+import { endHalfStart, hasHalfStart } from "./half-start.ts";
 import { writeUserFiles } from "./user-files.ts";
 import { labelFiles } from "./labels.ts";
 import { beginLaunch, removeFromRuntime, type BegunLaunch, type RestoreLaunch } from "./launch.ts";
 import { removeTree } from "./run-files.ts";
 import { mountRoot, unmountRoot, type MountedRoot } from "./root.ts";
 import { isLive } from "./observe.ts";
-
-/** We were killed between the runtime's making of it and our writing that down: it still waits, with its monitor. */
-export function hasHalfStart(host: Host, { id, state }: ContainerRecord): boolean {
-  return state.status === "created" && existsSync(`${host.paths.runDir(id)}/bundle`);
-}
 
 function clearLeavings(host: Host, id: string): void {
   rmSync(`${host.paths.exits}/${id}`, { force: true });
@@ -83,7 +79,7 @@ export function giveToRoot(host: Host, { id }: ContainerRecord, files: readonly 
 function joinNoted(host: Host, record: ContainerRecord): Joined[] {
   return host.state.transaction(() => {
     const joined = join(host, record);
-    host.state.noteUnfinished({ ...record, state: { ...record.state, networkStatus: plannedStatus(joined) } });
+    host.state.noteUnfinished({ ...record, state: { ...record.state, status: "created", networkStatus: plannedStatus(joined) } });
     return joined;
   });
 }
@@ -171,11 +167,8 @@ function lasting(state: ContainerState): ContainerState {
  * @throws Fault, "process.not-found" and "process.not-executable" among them
  */
 export async function prepare(host: Host, record: ContainerRecord, restoring?: Restoring): Promise<ContainerRecord> {
-  if (hasHalfStart(host, record)) {
-    await removeFromRuntime(host, record, { quiet: true });
-    // Its conmon writes an exit file still, which must not be taken for that of the new run.
-    for (let tries = 0; tries < 100 && !existsSync(`${host.paths.exits}/${record.id}`); tries++) await Bun.sleep(5);
-  }
+  // Its conmon writes an exit file still, which must not be taken for that of the new run.
+  if (hasHalfStart(host, record)) await endHalfStart(host, record);
   clearLeavings(host, record.id);
   if (isBridged(record)) {
     await settleHeld(host, record.id);

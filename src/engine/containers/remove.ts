@@ -17,9 +17,9 @@ import { findWorking } from "../working/records.ts";
 import { removeWorking } from "../working/remove.ts";
 import { apart, choose, onEach } from "./choose.ts";
 import { finish } from "./finish.ts";
+import { endHalfStart, hasHalfStart } from "./half-start.ts";
 import { hasEnded, isLive, observe } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
-import { hasHalfStart } from "./prepare.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { removalNote } from "./removal-note.ts";
 import { unmountRoot } from "./root.ts";
@@ -58,10 +58,11 @@ const endRemoval = (host: Host, id: string): void => host.state.transaction(() =
 
 /** Takes a container away that does not run; the lock is held by the caller. A crash on the way leaves it "removing". */
 export async function removeRecord(host: Host, record: ContainerRecord, { volumes = false, trash }: { volumes?: boolean; trash?: Lease | undefined } = {}): Promise<void> {
-  // Where a removal was interrupted, the runtime may not have been told.
-  const mayBeWithRuntime = record.state.status === "initialized" || record.state.status === "removing" || hasHalfStart(host, record);
+  const isHalfStarted = hasHalfStart(host, record);
   const isNoted = noteRemoval(host, record, volumes);
-  if (mayBeWithRuntime) await removeFromRuntime(host, record, { quiet: true });
+  if (isHalfStarted) await endHalfStart(host, record);
+  // Where a removal was interrupted, the runtime may not have been told.
+  else if (record.state.status === "initialized" || record.state.status === "removing") await removeFromRuntime(host, record, { quiet: true });
   unmountRoot(host, record);
   removeNoted(host, record, { volumes, trash, isNoted });
 }

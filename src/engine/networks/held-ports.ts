@@ -1,11 +1,11 @@
 // Published ports: no two containers have the same one, and a socket keeps each from the host's other programs.
 // Source: podman-run(1), "--publish"; containers.conf(5), "enable_port_reservation".
 
-import { readFileSync, readdirSync } from "node:fs";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { closeQuietly } from "../../kernel/files.ts";
 import { bindPort } from "../../kernel/inet-sockets.ts";
+import { findMonitor } from "../containers/half-start.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { addressBytes, parseAddress } from "./addresses.ts";
@@ -39,18 +39,6 @@ function takeRows(host: Host, id: string, ports: readonly SinglePort[]): void {
   }
 }
 
-/** Whether the monitor of the last run is still at its end, where it waits for the clean-up that starts this one. */
-function hasMonitor(id: string): boolean {
-  return readdirSync("/proc").some(pid => {
-    if (!/^\d+$/.test(pid)) return false;
-    try {
-      return readFileSync(`/proc/${pid}/comm`, "utf8") === "conmon\n" && readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(id);
-    } catch {
-      return false;
-    }
-  });
-}
-
 function hold(wanted: SinglePort, id: string): number | undefined {
   const { protocol, hostIp, port } = wanted;
   const address = parseAddress(hostIp === "" ? "0.0.0.0" : hostIp);
@@ -59,7 +47,8 @@ function hold(wanted: SinglePort, id: string): number | undefined {
     return bindPort({ protocol, version: address.version, address: addressBytes(address), port });
   } catch (thrown) {
     const errno = errnoOf(thrown);
-    if (errno === "EADDRINUSE" && hasMonitor(id)) return undefined;
+    // The monitor of the last run may still be at its end, where it waits for the clean-up that starts this one.
+    if (errno === "EADDRINUSE" && findMonitor(id) !== undefined) return undefined;
     if (errno === "EADDRINUSE") throw refusePort(wanted, "address already in use");
     if (errno === "EADDRNOTAVAIL") throw refusePort(wanted, "cannot assign requested address");
     log.debug(`holding port ${port}/${protocol}: ${String(thrown)}`);

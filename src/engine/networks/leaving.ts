@@ -6,6 +6,7 @@ import type { Host } from "../host.ts";
 import { forgetLock, locked, lockedIfFree } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { unmountRoot } from "../containers/root.ts";
+import { endHalfStart, isStartUnderWay } from "../containers/half-start.ts";
 import { removeFromRuntime } from "../containers/launch.ts";
 import { settleVolume, volumeNote } from "../volumes/volumes.ts";
 import { dropAnonymousVolumes } from "../volumes/anonymous.ts";
@@ -30,8 +31,9 @@ export async function settleHeld(host: Host, id: string): Promise<void> {
   if (!left) return;
   // Of what was coming or going, not all need be there.
   const isPartial = left.state.status === "created" || left.state.status === "removing";
-  if (isPartial) await removeFromRuntime(host, left, { quiet: true });
+  if (left.state.status === "removing") await removeFromRuntime(host, left, { quiet: true });
   if (left.state.status === "created") {
+    await endHalfStart(host, left);
     if (!host.state.findById(left.id)) unmountRoot(host, left);
   }
   await disconnect(host, left, left.state, { isPartial });
@@ -66,9 +68,15 @@ export async function settleLeavings(host: Host): Promise<void> {
   }
 }
 
+/** Its runtime outlived the command that started it, and is busy: whoever needs the container waits for it, others do not. */
+function isUnderWay(host: Host, id: string): boolean {
+  const left = host.state.findLeaving(id);
+  return left?.state.status === "created" && isStartUnderWay(host, left);
+}
+
 /** What nobody came for, and what those who died had begun; never waits. */
 export async function settleAbandoned(host: Host): Promise<void> {
   for (const { id, at } of host.state.leavings()) {
-    if (Date.now() - at > abandonedMs) await lockedIfFree(host, id, () => settle(host, id));
+    if (Date.now() - at > abandonedMs) await lockedIfFree(host, id, () => (isUnderWay(host, id) ? undefined : settle(host, id)));
   }
 }
