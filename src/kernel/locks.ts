@@ -37,14 +37,19 @@ export interface HeldLock extends Disposable {
 
 /** Makes the file where it is missing and locks it; undefined when it is taken and `wait` is false. */
 export function lockFile(path: Path, kind: LockKind): HeldLock | undefined {
-  const fd = openat2(AT_FDCWD, path, { flags: O_RDWR | O_CREAT, mode: 0o600 });
+  const file = openLockFile(path);
   let held = false;
   try {
-    held = flock(fd, kind);
+    held = flock(file.fd, kind);
   } finally {
-    if (!held) call("close", fd);
+    if (!held) file.release();
   }
-  if (!held) return undefined;
+  return held ? file : undefined;
+}
+
+/** The same, not locked yet. */
+export function openLockFile(path: Path): HeldLock {
+  const fd = openat2(AT_FDCWD, path, { flags: O_RDWR | O_CREAT, mode: 0o600 });
   let open = true;
   const release = (): void => {
     if (open) call("close", fd);

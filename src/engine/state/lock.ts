@@ -2,30 +2,61 @@
 
 import { mkdirSync, statSync, unlinkSync } from "node:fs";
 import { Fault } from "../../base/fault.ts";
+import { log } from "../../base/log.ts";
+import { findProgram, spawn } from "../../base/spawn.ts";
 import { fstat } from "../../kernel/files.ts";
-import { lockFile } from "../../kernel/locks.ts";
+import { lockFile, openLockFile } from "../../kernel/locks.ts";
 import type { HeldLock } from "../../kernel/locks.ts";
 import { noticeStart } from "../containers/observe.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "./state.ts";
 
-const pauseMsMax = 25;
+/** Most are held for a moment only. */
+const quickTries = 3;
+const pauseMs = 25;
 
 function tryLock(path: string): HeldLock | undefined {
   const held = lockFile(path, { exclusive: true, wait: false });
-  if (!held) return undefined;
+  return held && unlessGone(path, held);
+}
+
+/** Its last holder may have removed the file meanwhile. */
+function unlessGone(path: string, held: HeldLock): HeldLock | undefined {
   const onDisk = statSync(path, { throwIfNoEntry: false });
   if (onDisk && BigInt(onDisk.ino) === fstat(held.fd).ino) return held;
   held.release();
   return undefined;
 }
 
+/**
+ * The kernel serves those who wait in the order in which they came. flock(1) waits in our place, on a handle that it has in common with us: a call
+ * of our own would hold up our other tasks, among which may be the holder. Should we die, it takes the lock for a moment and lets go.
+ */
+async function queueFor(path: string): Promise<HeldLock | undefined> {
+  const program = findProgram("flock");
+  if (program === undefined) return tryLater(path);
+  const file = openLockFile(path);
+  try {
+    const status = await spawn([program, "-x", "3"], { stdio: ["ignore", "ignore", "ignore", file.fd] }).exited;
+    if (status === 0) return unlessGone(path, file);
+  } catch (thrown) {
+    log.debug(`waiting for a lock in another way: ${(thrown as Error).message}`);
+  }
+  file.release();
+  return tryLater(path);
+}
+
+async function tryLater(path: string): Promise<HeldLock | undefined> {
+  await Bun.sleep(pauseMs);
+  return tryLock(path);
+}
+
 /** Waits without blocking our own event loop, so two of our tasks cannot lock each other out. */
 async function acquire(path: string): Promise<HeldLock> {
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, pauseMsMax)) {
-    const held = tryLock(path);
+  for (let tries = 0; ; tries++) {
+    const held = tries < quickTries ? tryLock(path) : await queueFor(path);
     if (held) return held;
-    await Bun.sleep(pauseMs);
+    if (tries < quickTries) await Bun.sleep(1 + tries);
   }
 }
 
