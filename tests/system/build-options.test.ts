@@ -97,9 +97,11 @@ test("what cannot be reached is tried again where --retry asks for it", () => {
   expect(podman("build", directory).err).not.toContain("retrying");
   const conf = `${newFolder("conf")}/retry.conf`;
   writeFileSync(conf, "[engine]\nretry = 10\n");
-  const help = (env: Record<string, string>): string => run(["podman", "build", "--help"], { env }).out;
-  expect(help({ CONTAINERS_CONF_OVERRIDE: conf })).toMatch(/--retry .*\(default 10\)/);
-  expect(help({})).toMatch(/--retry .*\(default 3\)/);
+  for (const verb of ["podman build", "podman manifest push", "buildah from", "buildah pull", "buildah push", "buildah add"]) {
+    const help = (env: Record<string, string>): string => run([...verb.split(" "), "--help"], { env }).out;
+    expect(help({ CONTAINERS_CONF_OVERRIDE: conf })).toMatch(/--retry .*\(default 10\)/);
+    expect(help({})).toMatch(/--retry .*\(default 3\)/);
+  }
 });
 
 test("--sign-by keeps a signature with the image, by build and by commit, that goes where it is pushed", () => {

@@ -2,7 +2,7 @@
 // Source: podman-manifest-push(1), buildah-manifest-push(1).
 
 import { writeFileSync } from "node:fs";
-import { list, natural, text, toggle, whole } from "../../cli/flag.ts";
+import { list, text, toggle, whole } from "../../cli/flag.ts";
 import { files } from "../../cli/complete.ts";
 import { between } from "../../cli/operands.ts";
 import { removeImagesOf } from "../../engine/images.ts";
@@ -11,7 +11,7 @@ import { packingFormat, type Packing } from "../../image/pack.ts";
 import { push } from "../../image/push.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, progressOf } from "../pulling.ts";
-import { authfile, certDir, creds } from "../shared-flags.ts";
+import { authfile, certDir, creds, retryFlags } from "../shared-flags.ts";
 import { signerOf, signingFlags } from "../signing.ts";
 import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
@@ -36,8 +36,7 @@ export default verb({
     insecure: toggle({ help: "neither require HTTPS nor verify certificates when accessing the registry", hidden: true }),
     quiet: toggle({ short: "q", help: "don't output progress information when pushing lists" }),
     removeSignatures: toggle({ help: "don't copy signatures when pushing images" }),
-    retry: natural({ help: "number of times to retry in case of failure when performing push", shown: "3" }),
-    retryDelay: text({ help: "delay between retries in case of push failures" }),
+    ...retryFlags("push"),
     rm: toggle({ short: "p", help: "remove the manifest list if push succeeds", aliases: ["purge"] }),
     signBy: text({ value: "FINGERPRINT", help: "sign the image using a GPG key with the specified FINGERPRINT" }),
     signaturePolicy: text({ help: "Path to a signature-policy file", hidden: true }),

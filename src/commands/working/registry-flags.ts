@@ -10,6 +10,7 @@ import type { PullPolicy } from "../../image/pull.ts";
 import type { ImageSystem } from "../../image/system.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem, readCredentials } from "../pulling.ts";
+import { retryFlags as retryFlagsFor } from "../shared-flags.ts";
 import type { Invocation } from "../verb.ts";
 
 export const registryFlags = {
@@ -20,10 +21,7 @@ export const registryFlags = {
   tlsVerify: toggle({ help: "require HTTPS and verify certificates when accessing the registry. TLS verification cannot be used when talking to an insecure registry.", fallback: true }),
 } as const;
 
-export const retryFlags = {
-  retry: whole({ help: "number of times to retry in case of failure when performing push/pull", shown: "3" }),
-  retryDelay: text({ help: "delay between retries in case of push/pull failures" }),
-} as const;
+export const retryFlags = retryFlagsFor("push/pull");
 
 export const platformFlags = {
   arch: text({ help: "set the ARCH of the image to the provided value instead of the architecture of the host" }),
