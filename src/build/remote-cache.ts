@@ -35,6 +35,7 @@ export function cacheRepository(written: string): string {
 export class RemoteCache {
   readonly #host: Host;
   readonly #request: BuildRequest;
+  readonly #sent = new Map<string, Promise<void>>();
 
   constructor(host: Host, request: BuildRequest) {
     this.#host = host;
@@ -64,10 +65,19 @@ export class RemoteCache {
     return undefined;
   }
 
-  async store(image: StoredImage, key: StepKey, say: (text: string) => void): Promise<void> {
+  /** A step that several stages have is sent once. */
+  store(image: StoredImage, key: StepKey, say: (text: string) => void): Promise<void> {
     const tag = tagOf(key, this.#request);
+    const before = this.#sent.get(tag);
+    if (before !== undefined) return before;
+    const sending = this.#send(image, tag, say);
+    this.#sent.set(tag, sending);
+    return sending;
+  }
+
+  async #send(image: StoredImage, tag: string, say: (text: string) => void): Promise<void> {
+    say(`--> Pushing cache [${this.#request.cacheTo.join(" ")}]:${tag}\n`);
     for (const repository of this.#request.cacheTo) {
-      say(`--> Pushing cache [${this.#request.cacheTo.join(" ")}]:${tag}\n`);
       await push(image.id, `docker://${repository}:${tag}`, { store: this.#host.store, system: this.#request.system });
     }
   }

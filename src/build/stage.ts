@@ -363,6 +363,7 @@ export class StageRun {
     if (!remoteCache.isUsed || this.#request.planOnly) return undefined;
     const image = await remoteCache.find({ base, createdBy: text, addsLayer }, line => this.#say(line));
     this.#pulled = image?.id;
+    if (image !== undefined) cache.add(image);
     return image;
   }
 

@@ -233,6 +233,13 @@ test("a cache in a registry serves a store that has nothing", () => {
   expect(second.match(/--> Cache pulled from remote 127\.0\.0\.1:5000\/cache\/of:[0-9a-f]{64}/g)).toHaveLength(2);
   expect(second.match(/--> Using cache/g)).toHaveLength(2);
   expect(inImage("cached", "cat /once")).toBe("once");
+  const twice = context(`FROM ${IMAGE} AS one\nRUN echo same >/same\nFROM ${IMAGE}\nRUN echo same >/same\nCOPY --from=one /same /other\n`);
+  const places = ["127.0.0.1:5000/cache/two", "127.0.0.1:5000/cache/three"];
+  const sent = build(twice, "--jobs", "1", ...places.flatMap(place => ["--cache-to", place]), "-t", "twice");
+  expect(sent.match(/--> Pushing cache \[127\.0\.0\.1:5000\/cache\/two 127\.0\.0\.1:5000\/cache\/three\]/g)).toHaveLength(2);
+  ok("rmi", "-fa");
+  ok("pull", "-q", IMAGE);
+  expect(build(twice, "--jobs", "1", "--cache-from", places[1]!, "-t", "twice").match(/--> Cache pulled from remote/g)).toHaveLength(2);
   expect(podman("build", "--cache-from", "127.0.0.1:5000/cache/of:tag", directory).err).toContain("repository must contain neither a tag nor digest");
 });
 
