@@ -6,15 +6,20 @@ import { Fault } from "../base/fault.ts";
 
 const logBytesMax = 1024 * 1024;
 
+function linesOf(logPath: string): string[] {
+  try {
+    return readFileSync(logPath, "utf8").slice(-logBytesMax).split("\n").filter(Boolean);
+  } catch {
+    return [];
+  }
+}
+
+/** All that a runtime's JSON log says, a line each. */
+export const allSaid = (logPath: string): string[] => linesOf(logPath).flatMap(line => parse(line)?.msg ?? []);
+
 /** The last error in a runtime's JSON log, "" when there is none. */
 export function lastError(logPath: string): string {
-  let text: string;
-  try {
-    text = readFileSync(logPath, "utf8").slice(-logBytesMax);
-  } catch {
-    return "";
-  }
-  const lines = text.split("\n").filter(Boolean);
+  const lines = linesOf(logPath);
   for (const line of lines.reverse()) {
     const entry = parse(line);
     if (entry && (entry.level === "error" || entry.level === "fatal")) return String(entry.msg ?? "");

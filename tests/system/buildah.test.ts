@@ -68,6 +68,10 @@ test("a command's exit status is ours, and what cannot start is 1", () => {
   done("from", "--name", "c", "ubi8");
   expect(buildah("run", "--network", "none", "c", "sh", "-c", "exit 42")).toMatchObject({ status: 42, err: expect.stringContaining("exit status 42") });
   expect(buildah("run", "--network", "none", "c", "/etc").status).toBe(1);
+  if (world === "root" && run(["sh", "-c", "command -v runc"]).status === 0) {
+    expect(buildah("run", "--runtime", "runc", "--runtime-flag", "debug", "--network", "none", "c", "true").err).toContain("nsexec");
+  }
+  expect(buildah("run", "--network", "none", "c", "true").err).toBe("");
   expect(buildah("run", "--user", "nobody-here", "c", "id")).toMatchObject({ status: 125, err: expect.stringContaining("nobody-here") });
   expect(buildah("run", "c").err).toBe("Error: command must be specified\n");
 });

@@ -6,9 +6,9 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import type { Stdio } from "../../base/spawn.ts";
-import { closeQuietly, pipe2 } from "../../kernel/files.ts";
+import { closeQuietly, pipe2, writeAll } from "../../kernel/files.ts";
 import { writeBundle } from "../../runtime/bundle.ts";
-import { lastError, runtimeFault } from "../../runtime/complaint.ts";
+import { allSaid, lastError, runtimeFault } from "../../runtime/complaint.ts";
 import type { ConfigFacts } from "../../runtime/facts.ts";
 import type { OciConfig } from "../../runtime/oci.ts";
 import { ociConfig } from "../../runtime/oci-config.ts";
@@ -178,6 +178,8 @@ async function runBundle(host: Host, { record, bundle, run }: BundleRun): Promis
   run.signal?.addEventListener("abort", stop, { once: true });
   try {
     const [status] = await Promise.all([child.exited, ...outputs.map(output => output.pump())]);
+    // Whoever gives the runtime options of its own, such as --debug, wants to see what it says.
+    if (host.options.runtimeFlags?.length) tell(stderr, allSaid(logFile));
     if (status !== 0) throwComplaint(program.name, { logFile, pidFile });
     return status;
   } finally {
@@ -185,6 +187,12 @@ async function runBundle(host: Host, { record, bundle, run }: BundleRun): Promis
     // Asked only where something may be left: after an orderly end the runtime has deleted it itself.
     if (run.signal?.aborted) await deleteContainer(program, record.id, { force: true }).catch((thrown: Error) => log.debug(thrown.message));
   }
+}
+
+function tell(stderr: "inherit" | Sink, lines: readonly string[]): void {
+  const bytes = new TextEncoder().encode(lines.map(line => `${line}\n`).join(""));
+  if (stderr === "inherit") writeAll(2, bytes);
+  else if (bytes.length > 0) stderr(bytes);
 }
 
 /** A real pipe, which the program may open again as /dev/stdout. */
