@@ -1,9 +1,9 @@
 // rm: takes a container away: its row, its root, its files, and what depends on it when asked.
 // Source: podman-rm(1).
 
-import { rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import type { ContainerState } from "../../base/container-state.ts";
-import { Fault } from "../../base/fault.ts";
+import { errnoOf, Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import type { Choice, Outcome } from "../batch.ts";
 import type { Lease } from "../../storage/store.ts";
@@ -12,7 +12,7 @@ import { forgetLock, fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { removeNamedNetns } from "../../kernel/namespaces.ts";
 import { namespacePath } from "../networks/connect.ts";
-import { dropAnonymousVolumes } from "../volumes/anonymous.ts";
+import { dropAnonymousVolumes, hasAnonymousVolumes } from "../volumes/anonymous.ts";
 import { findWorking } from "../working/records.ts";
 import { removeWorking } from "../working/remove.ts";
 import { apart, choose, onEach } from "./choose.ts";
@@ -70,19 +70,32 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
 /** The rest of a removal that is noted; with `isNoted` something else of it stays noted, such as its network. */
 export function removeNoted(host: Host, record: ContainerRecord, { volumes, trash, isNoted }: { volumes: boolean; trash?: Lease | undefined; isNoted: boolean }): void {
   const { id, spec } = record;
-  for (const directory of [host.paths.runDir(id), host.paths.staticDir(id)]) removeTree(directory);
+  removeTree(host.paths.runDir(id));
+  removeKept(host.paths.staticDir(id), spec.rootfs ? undefined : trash);
   rmSync(`${host.paths.exits}/${id}`, { force: true });
+  // What is noted still needs it.
+  if (!isNoted) removeNamedNetns(namespacePath(host, id));
+  const dropsVolumes = volumes && hasAnonymousVolumes(record);
   host.store.transaction(() => {
     if (host.store.roots.find(id)) host.store.roots.remove(id, trash);
     host.state.remove(id);
+    if (!isNoted && !dropsVolumes) endRemoval(host, id);
   });
-  // What is noted still needs it.
-  if (!isNoted) removeNamedNetns(namespacePath(host, id));
-  if (volumes) dropAnonymousVolumes(host, record);
-  if (!isNoted) endRemoval(host, id);
+  if (dropsVolumes) dropAnonymousVolumes(host, record);
+  if (!isNoted && dropsVolumes) endRemoval(host, id);
   if (spec.cidfile) rmSync(spec.cidfile, { force: true });
   forgetLock(host, id);
   containerEvent(host, record, "remove");
+}
+
+/** By one rename where there is a place for it. */
+function removeKept(directory: string, trash: Lease | undefined): void {
+  if (!trash) return removeTree(directory);
+  try {
+    renameSync(directory, `${trash.directory}/${directory.slice(directory.lastIndexOf("/") + 1)}`);
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "ENOENT") removeTree(directory);
+  }
 }
 
 const dependents = (host: Host, id: string): ContainerRecord[] =>

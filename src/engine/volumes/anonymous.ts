@@ -4,6 +4,8 @@ import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { dropVolume } from "./volumes.ts";
 
+export const hasAnonymousVolumes = ({ spec }: ContainerRecord): boolean => (spec.mounts ?? []).some(({ kind, anonymous }) => kind === "volume" && anonymous === true);
+
 export function dropAnonymousVolumes(host: Host, { spec }: ContainerRecord): void {
   for (const { kind, source, anonymous } of spec.mounts ?? []) {
     if (kind !== "volume" || !anonymous) continue;
