@@ -15,7 +15,7 @@ const dispensable: ReadonlySet<string> = new Set(["JSCWarmUp", "mi-scavenger"]);
 const SIGCANCEL = 32;
 const SA_RESTORER = 0x04000000;
 
-const restMs = 20;
+const nameMs = 500;
 const goMs = 5000;
 
 /**
@@ -74,10 +74,13 @@ function otherThreads(own: number): Thread[] {
   });
 }
 
-/** A thread that has just been started has no name of its own yet. */
+/** A thread that has just been started has the process's name still: on a busy machine it may take its time to its own. */
 function onlyDispensable(own: number): boolean {
-  for (const end = performance.now() + restMs; performance.now() < end; Bun.sleepSync(0.05)) {
-    if (otherThreads(own).every(({ name }) => dispensable.has(name))) return true;
+  const unnamed = fs.readFileSync("/proc/self/comm", "latin1").trim();
+  for (const end = performance.now() + nameMs; performance.now() < end; Bun.sleepSync(0.05)) {
+    const others = otherThreads(own).filter(({ name }) => !dispensable.has(name));
+    if (others.length === 0) return true;
+    if (others.some(({ name }) => name !== unnamed)) return false;
   }
   return false;
 }

@@ -55,23 +55,23 @@ function statOf(path: string): { isDirectory(): boolean } {
 }
 
 /** @throws Fault "usage.invalid" for what is not there or no device */
-export function devicesOf(spec: ContainerSpec): HostDevice[] {
+export function devicesOf(spec: ContainerSpec, rootless = false): HostDevice[] {
   const asked = (spec.devices ?? []).flatMap(({ source, target, access: _, ...own }) => devicesAt(source, target).map(device => ({ ...device, ...own })));
   if (!spec.security?.privileged) return asked;
-  const host = hostDevices("/dev", (spec.terminal ?? false) || spec.systemd === "always");
+  const host = hostDevices("/dev", !rootless && !spec.terminal && spec.systemd !== "always");
   return [...host.filter(({ path }) => !asked.some(device => device.path === path)), ...asked];
 }
 
-function hostDevices(directory: string, withTerminal: boolean): HostDevice[] {
+function hostDevices(directory: string, withConsoles: boolean): HostDevice[] {
   const found: HostDevice[] = [];
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = `${directory}/${entry.name}`;
     if (leftOut.has(entry.name) && directory === "/dev") continue;
-    if (entry.isDirectory()) found.push(...hostDevices(path, withTerminal));
+    if (entry.isDirectory()) found.push(...hostDevices(path, withConsoles));
     else if (entry.isCharacterDevice() || entry.isBlockDevice()) {
       const device = findDevice(path, path);
-      // Virtual consoles are not for a container that gets a terminal of its own.
-      if (device && !(withTerminal && /^\/dev\/tty\d+$/.test(path))) found.push(device);
+      // Virtual consoles are not for a container that gets a terminal of its own, nor for an ordinary user's.
+      if (device && (withConsoles || !/^\/dev\/tty\d+$/.test(path))) found.push(device);
     }
     if (found.length > devicesMax) break;
   }

@@ -37,7 +37,7 @@ const cases: [written: string, extra: string[], uid: number, gid: number, others
 ];
 for (const [written, extra, uid, gid, additionalGids, home] of cases) {
   test(`--user ${JSON.stringify(written)} with groups ${JSON.stringify(extra)}`, () => {
-    expect(identityOf(root, written, extra)).toMatchObject({ uid, gid, additionalGids, home });
+    expect(identityOf(root, written, { groups: extra })).toMatchObject({ uid, gid, additionalGids, home });
   });
 }
 

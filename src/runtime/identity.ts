@@ -64,15 +64,22 @@ function checked(id: number): number {
   throw new Fault("usage.invalid", `uids and gids must be in range 0-${idMax}`);
 }
 
+export interface Accounts {
+  /** Names and numbers of --group-add. */
+  readonly groups?: readonly string[];
+  /** Texts in the place of what the tree has. */
+  readonly passwd?: string;
+  readonly group?: string;
+}
+
 /**
  * @param written "user", "uid", "user:group", …; "" is root
- * @param extra names and numbers of --group-add
  * @throws Fault "usage.invalid", worded as scripts know it
  */
-export function identityOf(rootPath: string, written = "", extra: readonly string[] = []): Identity {
+export function identityOf(rootPath: string, written = "", { groups: extra = [], passwd, group: groupText }: Accounts = {}): Identity {
   const [user = "", group] = written.split(":") as [string, string | undefined];
-  const all = accounts(readInside(rootPath, "/etc/passwd"));
-  const allGroups = groups(readInside(rootPath, "/etc/group"));
+  const all = accounts(passwd ?? readInside(rootPath, "/etc/passwd"));
+  const allGroups = groups(groupText ?? readInside(rootPath, "/etc/group"));
   const account = findAccount(all, user === "" ? "0" : user);
   const gidOf = (name: string): number => {
     const known = allGroups.find(one => one.name === name);

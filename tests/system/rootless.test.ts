@@ -115,6 +115,37 @@ test("a limit is refused by one clear message where cgroups give a user none", (
   expect([ran.status, ran.err.startsWith("Error: cannot limit a container's resources")]).toEqual([125, true]);
 });
 
+test("figures of containers are refused where cgroups keep none for each", () => {
+  if (existsSync("/sys/fs/cgroup/cgroup.controllers")) return;
+  expect(ann.podman("stats", "--no-stream").err).toStartWith("Error: stats is not supported in rootless mode without cgroups v2\n");
+});
+
+test("what is no limit is not refused, and a clone takes none over", () => {
+  expect(ann.ok("run", "--rm", "--network", "none", "--memory", "0", "--pids-limit", "-1", IMAGE, "echo", "free")).toBe("free");
+  ann.ok("create", "--name", "mother", "--network", "none", IMAGE, "true");
+  ann.ok("container", "clone", "--run", "mother");
+  ann.ok("rm", "-f", "mother", "mother-clone");
+  const ruled = ann.podman("run", "--rm", "--device-cgroup-rule", "b 7:* rmw", IMAGE, "true");
+  expect([ruled.status, ruled.err.split("\n")[0]]).toEqual([125, "Error: device cgroup rules are not supported in rootless mode or in a user namespace"]);
+});
+
+test("a score below the user's own becomes his own, with a warning", () => {
+  const own = ann.run(["cat", "/proc/self/oom_score_adj"]).out.trim();
+  const ran = ann.podman("run", "--rm", "--network", "none", "--oom-score-adj", "-1000", IMAGE, "cat", "/proc/self/oom_score_adj");
+  expect(ran.out.trim()).toBe(own);
+  expect(ran.err).toContain("Requested oom_score_adj=-1000 is lower than the current one, changing to " + own);
+});
+
+test("a privileged container has no consoles of the machine", () => {
+  expect(ann.ok("run", "--rm", "--privileged", "--network", "none", IMAGE, "sh", "-c", "ls /dev | grep -c '^tty[0-9]' || true")).toBe("0");
+});
+
+test("users that are added for a container are its users by name, and have their homes", () => {
+  expect(ann.ok("run", "--rm", "--network", "none", "--hostuser", "ann", "--user", "ann", IMAGE, "sh", "-c", "id -u; id -un")).toBe("2001\nann");
+  expect(ann.ok("run", "--rm", "--network", "none", "--userns", "keep-id", "--workdir", "/tmp", IMAGE, "sh", "-c", "id -un; echo $HOME")).toBe("ann\n/tmp");
+  expect(ann.podman("run", "--rm", "--network", "none", "--hostuser", "ann", "--user", "bob", IMAGE, "true").status).toBe(126);
+});
+
 test("mount needs unshare", () => {
   const ran = ann.podman("mount", "x");
   expect(ran.err).toContain('cannot run command "podman mount" in rootless mode, must execute `podman unshare` first');

@@ -1,6 +1,8 @@
 // update and clone: limits, health checks and policies of containers that are there.
+// Worlds: root, user.
 
 import { expect, test } from "bun:test";
+import { world } from "../fixtures/caller.ts";
 import { begin, ok, podman } from "../fixtures/coracle.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
 
@@ -8,7 +10,7 @@ withRegistry();
 
 const inspect = (name: string, format: string): string => ok("inspect", "--format", format, name);
 
-test("limits reach the running container and stay, others are left alone", () => {
+test.if(world === "root")("limits reach the running container and stay, others are left alone", () => {
   ok("run", "-d", "--network", "none", "--name", "limited", "--pids-limit", "100", IMAGE, "sleep", "100");
   ok("update", "--memory", "64m", "--cpus", "0.5", "limited");
   expect(inspect("limited", "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.CpuQuota}}")).toBe("67108864 100 50000");
@@ -38,7 +40,7 @@ test("health checks are changed, added and taken away", () => {
   ok("rm", "-f", "-t", "0", "healthy");
 });
 
-test("a clone has the settings, a name of its own, and limits where they were given", () => {
+test.if(world === "root")("a clone has the settings, a name of its own, and limits where they were given", () => {
   ok("create", "--name", "mother", "--env", "A=b", "--label", "x=y", "--memory", "64m", IMAGE, "sh", "-c", "echo $A");
   const id = ok("container", "clone", "--memory", "128m", "mother");
   expect(inspect(id, "{{.Name}} {{.HostConfig.Memory}} {{.Config.Labels.x}}")).toBe("mother-clone 134217728 y");

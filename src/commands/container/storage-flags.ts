@@ -40,7 +40,7 @@ export const storageFlags = {
   }),
   logDriver: field(text({ help: "Logging driver for the container", shown: '"k8s-file"', complete: () => [...logDrivers] }), (spec, name) => {
     const driver = name === "syslog" ? "journald" : name === "" ? "k8s-file" : logDrivers.find((known) => known === name);
-    if (!driver) throw refuse(`running container create option: log driver must be one of k8s-file, json-file, journald, none, passthrough: invalid argument`, "choose one of k8s-file, json-file, journald, none, passthrough");
+    if (!driver) throw refuse(`running container create option: invalid log driver: invalid argument`, "choose one of k8s-file, json-file, journald, none, passthrough");
     spec.log = { ...spec.log, driver };
   }),
   logOpt: field(texts({ help: "Logging driver options" }), (spec, lines) => {

@@ -1,6 +1,6 @@
 // ConfigFacts gathered: what the runtime room's pure config needs to know of this container and this host.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { ContainerSpec, IdMapping, NamespaceMode } from "../../base/container-spec.ts";
 import { errnoOf, Fault } from "../../base/fault.ts";
 import type { IdMaps } from "../../base/id-mapping.ts";
@@ -12,7 +12,7 @@ import type { CgroupManager } from "../../runtime/cgroups.ts";
 import { devicesOf } from "../../runtime/devices.ts";
 import type { ConfigFacts, NamespacePlan, ResolvedMount } from "../../runtime/facts.ts";
 import { identityOf } from "../../runtime/identity.ts";
-import type { Identity } from "../../runtime/identity.ts";
+import type { Accounts, Identity } from "../../runtime/identity.ts";
 import { seccompCapabilities } from "../../runtime/oci-config.ts";
 import { seccompOf } from "../../security/seccomp.ts";
 import type { Host } from "../host.ts";
@@ -128,12 +128,18 @@ export function hardLimits(): ConfigFacts["hardLimits"] {
   };
 }
 
+/** The files of users as we show them, where they are not the image's. */
+function writtenAccounts(shown: Readonly<Record<string, string>>): Pick<Accounts, "passwd" | "group"> {
+  const [passwd, group] = ["/etc/passwd", "/etc/group"].map(target => shown[target]);
+  return { ...(passwd ? { passwd: readFileSync(passwd, "utf8") } : {}), ...(group ? { group: readFileSync(group, "utf8") } : {}) };
+}
+
 /** @throws Fault for users, devices and profiles that are not there */
 export async function gatherFacts(host: Host, record: ContainerRecord, readied: Readied): Promise<ConfigFacts> {
   const { id, spec } = record;
   checkWorkdir(record, readied.root, readied.mounts);
   if (!spec.rootfs && !spec.security?.readOnlyRoot) linkMtab(readied.root);
-  const identity = identityOf(readied.root, spec.user, spec.groupAdd);
+  const identity = identityOf(readied.root, spec.user, { groups: spec.groupAdd ?? [], ...writtenAccounts(readied.bindMounts) });
   const defaults = host.conf.containers.default_capabilities;
   const profile = spec.security?.seccomp ?? (spec.security?.privileged ? "unconfined" : undefined);
   const seccomp = await seccompOf({ ...(profile ? { profile } : {}), capabilities: seccompCapabilities(spec, defaults) });
@@ -154,7 +160,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
     rootless: host.rootless,
     ...(seccomp ? { seccomp } : {}),
     ...(host.conf.containers.apparmor_profile ? { apparmorConfigured: host.conf.containers.apparmor_profile } : {}),
-    devices: devicesOf(spec),
+    devices: devicesOf(spec, host.rootless),
     ...(spec.initPath ? { initPath: spec.initPath } : {}),
     hostname: spec.hostname ?? "",
     ...(hasGroup(ttyGroup) ? { ttyGroup } : {}),

@@ -69,7 +69,7 @@ function running(host: Host, id: string): ContainerRecord {
 export function processFor(host: Host, record: ContainerRecord, asked: ExecSpec): ReturnType<typeof execProcess> {
   const { spec, state } = record;
   const user = asked.user ?? spec.user ?? "";
-  const identity = identityOf(`/proc/${state.pid}/root`, user, spec.groupAdd ?? []);
+  const identity = identityOf(`/proc/${state.pid}/root`, user, { groups: spec.groupAdd ?? [] });
   const secrets = startedSecretEnvironment(host, record);
   const env: Record<string, string> = { ...spec.env, ...secrets,
     ...(asked.terminal && spec.env?.TERM === undefined ? { TERM: "xterm" } : {}),

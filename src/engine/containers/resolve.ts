@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { parseSize } from "../../base/bytes.ts";
 import type { ContainerSpec, LogSpec, MountSpec, NamespaceMode, Ulimit } from "../../base/container-spec.ts";
+import { log } from "../../base/log.ts";
 import { Fault } from "../../base/fault.ts";
 import type { ImageDefaults } from "../../base/oci-image.ts";
 import { parseSignal } from "../../base/signals.ts";
@@ -168,9 +169,11 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   if (spec.cgroups === "disabled") return { ...spec.resources };
   const asked = spec.resources?.pidsLimit;
   const pidsLimit = asked === undefined ? host.conf.containers.pids_limit ?? 2048 : asked === 0 ? -1 : asked;
-  refuseLimits(host, spec);
-  const { memoryBytes, ...rest } = spec.resources ?? {};
-  return { ...rest, ...(memoryBytes ? { memoryBytes } : {}), pidsLimit };
+  const { memoryBytes, pidsLimit: _asked, ...rest } = spec.resources ?? {};
+  const found = { ...rest, ...(memoryBytes ? { memoryBytes } : {}) };
+  if (canLimit(host)) return { ...found, pidsLimit };
+  refuseLimits(spec);
+  return found;
 }
 
 /** Files of cgroups v2, by name. @throws Fault "config.invalid" for a line of containers.conf that is not NAME=VALUE */
@@ -181,10 +184,29 @@ function cgroupFilesOf(host: Host, asked: ContainerSpec): Pick<ContainerSpec, "c
   return lines.length > 0 ? { cgroupConf: { ...variables(lines), ...asked.cgroupConf } } : {};
 }
 
+/** Nobody but root may go below where he is. */
+function oomScoreOf(host: Host, asked: ContainerSpec): Pick<ContainerSpec, "oomScoreAdj"> {
+  const score = asked.oomScoreAdj ?? host.conf.containers.oom_score_adj;
+  if (score === undefined) return {};
+  const own = host.rootless ? Number(readFileSync("/proc/self/oom_score_adj", "utf8")) : score;
+  if (score < own) log.warn(`Requested oom_score_adj=${score} is lower than the current one, changing to ${own}`);
+  return { oomScoreAdj: Math.max(score, own) };
+}
+
+function refuseDeviceRules(host: Host, { deviceCgroupRules = [], namespaces }: ContainerSpec): void {
+  const hasUsers = namespaces?.user !== undefined && namespaces.user.kind !== "host";
+  if (deviceCgroupRules.length === 0 || (!host.rootless && !hasUsers)) return;
+  throw new Fault("usage.unsupported", "device cgroup rules are not supported in rootless mode or in a user namespace", {
+    hint: "run it as root and without --userns, or show the device itself with --device",
+  });
+}
+
 /** Without v2 no part of the cgroups can be given to an ordinary user, so a limit would hold nothing. */
-function refuseLimits(host: Host, { resources = {} }: ContainerSpec): void {
-  if (!host.rootless || cgroupMode() === "v2") return;
-  const asked = Object.entries(resources).filter(([, value]) => value !== undefined).map(([name]) => name);
+const canLimit = (host: Host): boolean => !host.rootless || cgroupMode() === "v2";
+
+/** Nothing and -1 are no limits. */
+function refuseLimits({ resources = {} }: ContainerSpec): void {
+  const asked = Object.entries(resources).filter(([, value]) => value !== undefined && value !== 0 && value !== -1).map(([name]) => name);
   if (asked.length === 0) return;
   throw new Fault("usage.unsupported", `cannot limit a container's resources (${asked.join(", ")}): cgroups v1 gives ordinary users none`, {
     hint: "run it as root, or start the machine with cgroups v2: systemd.unified_cgroup_hierarchy=1",
@@ -241,6 +263,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
   const { entrypoint, command } = argvOf(asked, defaults);
   const systemd = runsSystemd(asked, [...entrypoint, ...command]);
   const expose = exposeOf(asked, defaults);
+  refuseDeviceRules(host, asked);
   const { ports, warnings } = portsOf(host, asked, network, expose);
   const namespaces = namespacesOf(host, asked);
   const users = usersOf(host, asked, namespaces.user);
@@ -274,7 +297,7 @@ export function resolve(host: Host, asked: ContainerSpec, resolving: Resolving):
     ...cgroupFilesOf(host, asked),
     log: logOf(host, asked, id),
     sysctl: sysctlOf(host, asked),
-    ...(asked.oomScoreAdj ?? conf.containers.oom_score_adj) === undefined ? {} : { oomScoreAdj: asked.oomScoreAdj ?? conf.containers.oom_score_adj },
+    ...oomScoreOf(host, asked),
     ...(asked.cgroups ?? conf.containers.cgroups ? { cgroups: (asked.cgroups ?? conf.containers.cgroups) as "enabled" } : {}),
     ...healthOf(asked, defaults),
     noHosts: asked.noHosts ?? conf.containers.no_hosts ?? false,

@@ -3,8 +3,10 @@
 
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
+import { Fault } from "../../base/fault.ts";
 import { momentMs } from "../../base/time.ts";
 import { cgroupUsage } from "../../runtime/cgroup-usage.ts";
+import { cgroupMode } from "../../runtime/cgroups.ts";
 import type { Choice } from "../batch.ts";
 import type { Host } from "../host.ts";
 import { choose } from "./choose.ts";
@@ -92,8 +94,14 @@ function useOf({ id, name, state }: ReturnType<typeof observe>, { network }: { n
   };
 }
 
-/** One round; those that run, or with names or --all those that were asked for. @throws Fault "container.not-found" */
+/** One round; those that run, or with names or --all those that were asked for. @throws Fault "container.not-found", "usage.unsupported" */
 export function stats(host: Host, choice: Choice, before: ReadonlyMap<string, ContainerUse> = new Map()): ContainerUse[] {
+  // His containers are in a group that they share with whatever else he started.
+  if (host.rootless && cgroupMode() !== "v2") {
+    throw new Fault("usage.unsupported", "stats is not supported in rootless mode without cgroups v2", {
+      hint: "run it as root, or start the machine with cgroups v2: systemd.unified_cgroup_hierarchy=1",
+    });
+  }
   const wantsRunning = !choice.names?.length && !choice.all && !choice.latest;
   const chosen = choose(host, wantsRunning ? { ...choice, all: true } : choice);
   const records = chosen.map(({ record }) => observe(host, record));

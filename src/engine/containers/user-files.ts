@@ -56,7 +56,7 @@ function linesFor(host: Host, spec: ContainerSpec, root: string): Accounts {
   const [passwd, group] = [inside(root, "/etc/passwd"), inside(root, "/etc/group")];
   const kept = keptLine(host, spec).filter(line => !fieldsOf(passwd).some(fields => fields[2] === line.split(":")[2]));
   const users = [...hostLines(spec, passwd), ...kept];
-  const identity = identityOf(root, spec.user ?? "", []);
+  const identity = identityOf(root, spec.user ?? "", { passwd: `${ended(passwd)}${users.join("\n")}` });
   const uid = String(identity.uid);
   const gid = String(identity.gid);
   const knows = (text: string, id: string): boolean => fieldsOf(text).some(fields => fields[2] === id);
