@@ -111,5 +111,5 @@ export function readCredentials(text: string): NonNullable<ImageSystem["credenti
 
 /** Lines on standard error, none when quiet. */
 export function progressOf(context: Invocation, quiet: boolean): OnProgress {
-  return quiet ? () => {} : plainProgress((line) => context.err(line));
+  return plainProgress(quiet ? () => {} : (line) => context.err(line));
 }

@@ -422,7 +422,9 @@ async function copyLayer({ original, cargo, position, source, sink, stop, onProg
     return undefined;
   }
   say("start", 0);
+  const path = (onProgress === undefined || onProgress.passesBytes) && descriptor.digest === from.digest ? source.file?.(from) : undefined;
   const bytes = await sink.put(descriptor, place, cargo, {
+    ...(path === undefined ? {} : { file: { path, signal: stop } }),
     onBytes: bytes => say("bytes", bytes),
     open: async offset => {
       const { stream } = await source.blob(from, descriptor.digest === from.digest ? offset : 0);

@@ -159,6 +159,7 @@ async function compressor(format: "gzip" | "zstd", level: number | undefined): P
 export function withFiles(source: Source, files: ReadonlyMap<Digest, string>): Source {
   return {
     ...source,
+    file: descriptor => files.get(descriptor.digest) ?? source.file?.(descriptor),
     async blob(descriptor, offset = 0) {
       const file = files.get(descriptor.digest);
       if (file === undefined) return source.blob(descriptor, offset);

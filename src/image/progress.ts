@@ -21,14 +21,19 @@ export type Progress =
   | { readonly kind: "referrer"; readonly digest: string; readonly subject: string }
   | { readonly kind: "warning"; readonly text: string };
 
-export type OnProgress = (event: Progress) => void;
+export interface OnProgress {
+  (event: Progress): void;
+  /** Bytes on their way need not be told. */
+  readonly passesBytes?: boolean;
+}
 
 /** One line a step, as podman prints without a terminal; `write` gets lines without their newline. */
 export function plainProgress(write: (line: string) => void): OnProgress {
-  return event => {
+  const tell = (event: Progress): void => {
     const line = plainLine(event);
     if (line !== undefined) write(line);
   };
+  return Object.assign(tell, { passesBytes: true });
 }
 
 /** The line for an event, or undefined for those that only move a bar. */

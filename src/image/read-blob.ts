@@ -1,5 +1,6 @@
 // One small blob of a source, such as an image's config.
 
+import { lstatSync } from "node:fs";
 import { newHasher } from "../base/digest.ts";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
@@ -11,6 +12,12 @@ export const mismatch = (digest: Digest, what: string): Fault =>
   new Fault("digest.mismatch", `cannot read ${what} "${digest}": its bytes have another digest`, {
     hint: "try again, or ask the registry's owner",
   });
+
+/** `path`, where a regular file of the blob's size is there; links are not followed. */
+export function blobFile(path: string | undefined, { size }: Descriptor): string | undefined {
+  const stat = path === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() && stat.size === size ? path : undefined;
+}
 
 /** A small blob, whole and verified. */
 export async function readBlob(source: Source, descriptor: Descriptor, bytesMax: number = limits.configBytesMax): Promise<Uint8Array> {

@@ -20,6 +20,8 @@ export interface Source {
   /** Without a digest: what the name leads to. */
   manifest(instance?: Digest): Promise<RawManifest>;
   blob(descriptor: Descriptor, offset?: number): Promise<BlobStream>;
+  /** A regular file that is the blob, where there is one of that size. */
+  file?(descriptor: Descriptor): string | undefined;
   /** Bytes of a layer's plain tar, where that is known without reading it. */
   plainSize?(diffId: Digest): number | undefined;
   /** Whether the manifest was made up on reading, so that its digest is nobody's to keep. */
@@ -52,6 +54,8 @@ export type BlobPlace = { readonly kind: "config" } | { readonly kind: "layer"; 
 export interface BlobContent {
   /** The bytes from `offset` on; a sink that kept some of an interrupted attempt starts there. Called again only where what came was of no use. */
   open(offset: number): Promise<AsyncIterable<Uint8Array>>;
+  /** The blob as a file, to be sent without passing through this process; given where nobody follows the bytes. */
+  readonly file?: { readonly path: string; readonly signal: AbortSignal };
   /** To be told the bytes so far, those kept included, where the sink does not read `open` from the start. */
   onBytes(bytes: number): void;
 }

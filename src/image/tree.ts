@@ -11,6 +11,8 @@ export interface Tree {
   has(name: string): boolean;
   /** Bytes of a file; undefined where there is none. */
   size(name: string): number | undefined;
+  /** Where the file lies by itself. Absent: it is a part of an archive. */
+  pathOf?(name: string): string;
   /** @throws Fault "image.malformed" where it is missing or larger than `bytesMax` */
   read(name: string, bytesMax: number): Uint8Array;
   stream(name: string, offset?: number): AsyncIterable<Uint8Array>;
@@ -93,6 +95,7 @@ export function directoryTree(path: string): Tree {
     path,
     has: name => size(name) !== undefined,
     size,
+    pathOf: name => join(path, name),
     read(name, bytesMax) {
       const bytes = need(name);
       bounded(bytes, bytesMax, { path, name });

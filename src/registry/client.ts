@@ -101,6 +101,8 @@ export interface PushWish {
   /** Absent: computed while streaming. */
   readonly digest?: Digest;
   readonly size?: number;
+  /** Holds the same, of known digest and size: sent by the system where that is possible, and nothing is counted. */
+  readonly file?: string;
   /** Bytes of one PATCH; absent: one request for all. Chunks are sent again after a drop, a stream is not. */
   readonly chunkBytes?: number;
   readonly signal?: AbortSignal;

@@ -7,6 +7,7 @@ import { log } from "../base/log.ts";
 import type { BlobSource, PushAnswer, PushWish } from "./client.ts";
 import { nameOf } from "./manifest.ts";
 import { checkedDigest, checkedRepository, pushScope } from "./names.ts";
+import { proxyFor } from "./proxy.ts";
 import { refusalOf } from "./refusal.ts";
 import { delayBefore, isTransientStatus, pause } from "./retry.ts";
 import { requestHead, type Reply, type Session } from "./session.ts";
@@ -70,6 +71,8 @@ async function sendOnce(upload: Upload, source: Uint8Array | AsyncIterable<Uint8
   const { session, repository, wish } = upload;
   let address = await startUpload(upload);
   try {
+    const file = await wholeFile(upload, address);
+    if (file) return await finish(upload, address, file);
     if (source instanceof Uint8Array && !wish.chunkBytes) return await finish(upload, address, { bytes: counted(upload, source), size: source.length });
     const chunks = source instanceof Uint8Array ? single(source) : source;
     const { digest, size, chunkBytes } = wish;
@@ -80,6 +83,18 @@ async function sendOnce(upload: Upload, source: Uint8Array | AsyncIterable<Uint8
     await cancelUpload(session, repository, address);
     throw thrown;
   }
+}
+
+/** The blob as the system sends it by itself, which it does in plain HTTP; elsewhere it would be read into memory. */
+async function wholeFile({ session, wish, tally }: Upload, address: URL): Promise<{ readonly bytes: Body; readonly size: number } | undefined> {
+  const { file, digest, size, chunkBytes } = wish;
+  const isPlain = "Bun" in globalThis && address.protocol === "http:" && proxyFor(address, session.environment) === undefined;
+  if (!isPlain || file === undefined || digest === undefined || size === undefined || chunkBytes) return undefined;
+  // What cannot be opened is met again where the blob is streamed, and reported there.
+  const bytes = await (await import("node:fs")).openAsBlob(file).catch(() => undefined);
+  if (bytes?.size !== size) return undefined;
+  tally.size = size;
+  return { bytes, size };
 }
 
 async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {

@@ -20,7 +20,7 @@ export interface WireOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Body = Uint8Array | ReadableStream<Uint8Array>;
+export type Body = Uint8Array | ReadableStream<Uint8Array> | Blob;
 
 export interface WireRequest {
   readonly method: string;

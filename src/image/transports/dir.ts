@@ -10,6 +10,7 @@ import { limits } from "../../base/limits.ts";
 import type { Descriptor } from "../../base/oci-image.ts";
 import { writeBlobFile } from "../blob-file.ts";
 import { rawManifest, readManifest } from "../manifest.ts";
+import { blobFile } from "../read-blob.ts";
 import { referrerOf } from "../referrers.ts";
 import type { RawManifest } from "../manifest.ts";
 import type { Sink, Source } from "../source.ts";
@@ -29,6 +30,7 @@ export function dirSource(path: string): Source {
     name: `dir:${path}`,
     manifest: async (instance?: Digest) => rawManifest(tree.read(manifestName(instance), limits.manifestBytesMax)),
     blob: async ({ digest }, offset = 0) => ({ stream: tree.stream(nameOf(digest), offset), size: tree.size(nameOf(digest)) }),
+    file: blob => blobFile(tree.pathOf?.(nameOf(blob.digest)), blob),
     referrers: async subject => referrersIn(path).filter(one => one.subject === subject).map(one => one.descriptor),
     async signatures(instance) {
       const found: Uint8Array[] = [];

@@ -13,6 +13,7 @@ import { asRecord, findList, parseJson } from "../../base/shape.ts";
 import { writeBlobFile } from "../blob-file.ts";
 import { rawManifest, readDescriptor, readManifest } from "../manifest.ts";
 import type { RawManifest } from "../manifest.ts";
+import { blobFile } from "../read-blob.ts";
 import { referrerOf } from "../referrers.ts";
 import type { Sink, Source } from "../source.ts";
 import { directoryTree, fileFault } from "../tree.ts";
@@ -77,6 +78,7 @@ export function layoutSource(
       const file = blobName(digest, blobs !== tree);
       return { stream: blobs.stream(file, offset), size: blobs.size(file) };
     },
+    file: blob => blobFile(blobs.pathOf?.(blobName(blob.digest, blobs !== tree)), blob),
     referrers: async subject => layoutEntries(tree).filter(one => referrerOf(read(one.digest, one.mediaType))?.subject === subject),
     close: async () => tree.close(),
   };

@@ -170,7 +170,10 @@ export async function registrySink(reference: Reference, system: ImageSystem = {
       return reuse.has(digest, isNeighbour ? source.endpoint.repository : undefined);
     },
     async put({ digest, size }, _place, _cargo, content) {
-      const pushed = await client.pushBlob(repository, () => content.open(0), size < 0 ? { digest } : { digest, size });
+      const { file } = content;
+      const pushed = await client.pushBlob(repository, () => content.open(0), {
+        digest, ...(size < 0 ? {} : { size }), ...(file ? { file: file.path, signal: file.signal } : {}),
+      });
       reuse.note(digest);
       return pushed.size;
     },

@@ -9,6 +9,7 @@ import type { Lease, Store, StoredImage } from "../../storage/store.ts";
 import { layerCompression, rawManifest } from "../manifest.ts";
 import { imagePlatform } from "../stored-config.ts";
 import type { PlatformChoice } from "../platform.ts";
+import { blobFile } from "../read-blob.ts";
 import type { BlobContent, BlobPlace, BlobStream, Cargo, Sink, Source } from "../source.ts";
 
 /** @param name what messages call it; default the ID */
@@ -23,6 +24,7 @@ export function storageSource(store: Store, image: StoredImage, name = image.nam
       return rawManifest(store.blobs.read(wanted.digest), wanted.mediaType);
     },
     blob: async ({ digest }, offset = 0) => storedBlob(store, digest, offset),
+    file: blob => blobFile(store.blobs.path(blob.digest), blob),
     plainSize: diffId => store.layers.findByDiffId(diffId)[0]?.size,
     signatures: async (instance?: Digest) => store.images.signatures(image.id, instance ?? image.manifest.digest),
     async close() {},
