@@ -292,6 +292,8 @@ export interface ContainerSpec {
   devices?: DeviceSpec[];
   deviceCgroupRules?: string[];
   hostDevices?: string[];
+  /** In place of the host's mounts.conf. */
+  defaultMountsFile?: string;
   /** Whole names of devices that vendors describe, such as nvidia.com/gpu=all. */
   cdiDevices?: string[];
   /** Where their descriptions are looked for, where not in the host's places. */

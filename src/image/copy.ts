@@ -259,6 +259,11 @@ async function copyOne(image: ParsedManifest & { kind: "image" }, trip: Trip): P
   }
 }
 
+function withoutUsualPacking(trip: Trip): Trip {
+  const { packing, ...options } = trip.options;
+  return packing?.isUsual ? { ...trip, options } : trip;
+}
+
 interface Origin {
   /** As the source has it. */
   readonly from: RawManifest;
@@ -268,7 +273,7 @@ interface Origin {
 async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, { from, signatures }: Origin): Promise<Copied> {
   const { sink, options } = trip;
   const original = await loadCargo(image, trip);
-  const { cargo: packed, layers } = await withPackedLayers(original, trip);
+  const { cargo: packed, layers } = await withPackedLayers(original, signatures.length > 0 ? withoutUsualPacking(trip) : trip);
   let locked: LockedCargo | undefined;
   try {
     const adapted = adapt(packed, trip);

@@ -22,6 +22,8 @@ export interface Packing {
   readonly level?: number;
   /** Plain layers are packed even where the source's digests would hold otherwise. */
   readonly isForced?: boolean;
+  /** Nobody asked for it: what is signed stays as it was signed. */
+  readonly isUsual?: boolean;
 }
 
 /** Says of a layer that it has a table of contents. */

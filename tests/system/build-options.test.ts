@@ -119,5 +119,11 @@ test("--sign-by keeps a signature with the image, by build and by commit, that g
   const name = mustRun(["buildah", "from", IMAGE]);
   mustRun(["buildah", "commit", "-q", "--sign-by", keys.address("alice"), name, "127.0.0.1:5000/committed"], { env: keys.env });
   expect(signed("127.0.0.1:5000/committed")).toBe(true);
+  const sent = newFolder("sent");
+  mustRun(["buildah", "push", "-q", "127.0.0.1:5000/committed", `dir:${sent}`]);
+  expect(existsSync(`${sent}/signature-1`)).toBe(true);
+  for (const asked of [["--compression-format", "zstd"], ["--compression-level", "9"]]) {
+    expect(run(["buildah", "push", "-q", ...asked, "127.0.0.1:5000/committed", `dir:${newFolder("sent")}`]).err).toContain("cannot copy signatures");
+  }
   mustRun(["buildah", "rm", name]);
 });

@@ -72,6 +72,11 @@ test("a command's exit status is ours, and what cannot start is 1", () => {
     expect(buildah("run", "--runtime", "runc", "--runtime-flag", "debug", "--network", "none", "c", "true").err).toContain("nsexec");
   }
   expect(buildah("run", "--network", "none", "c", "true").err).toBe("");
+  mkdirSync(`${tmp}/given`, { recursive: true });
+  writeFileSync(`${tmp}/given/file`, "a subscription");
+  writeFileSync(`${tmp}/mounts.conf`, `${tmp}/given:/run/given\n`);
+  done("--default-mounts-file", `${tmp}/mounts.conf`, "from", "--name", "g", "ubi8");
+  expect(done("run", "--network", "none", "g", "cat", "/run/given/file")).toBe("a subscription");
   expect(buildah("run", "--user", "nobody-here", "c", "id")).toMatchObject({ status: 125, err: expect.stringContaining("nobody-here") });
   expect(buildah("run", "c").err).toBe("Error: command must be specified\n");
 });

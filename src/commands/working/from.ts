@@ -2,6 +2,7 @@
 // Source: buildah-from(1).
 
 import { writeFileSync } from "node:fs";
+import { resolve as resolvePath } from "node:path";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { log } from "../../base/log.ts";
 import { fill, text, toggle } from "../../cli/flag.ts";
@@ -79,5 +80,7 @@ function specOf({ context, flags: asked, given }: VerbCall<typeof flags>): Conta
   if (asked.dns.includes("none") && given.has("dnsOption")) throw refuse("invalid --dns-option, --dns-option may not be used with --dns=none");
   fill(flags, { flags: asked, given }, spec);
   addConfiguredForSteps(spec, context.host);
+  const { defaultMountsFile } = context.host.options;
+  if (defaultMountsFile) spec.defaultMountsFile = resolvePath(defaultMountsFile);
   return settleUsers(context.host, spec);
 }

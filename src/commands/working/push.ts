@@ -91,7 +91,7 @@ function packingOf(asked: VerbCall<typeof flags>["flags"], transport: string): {
   const level = asked.compressionLevel === undefined ? {} : { level: asked.compressionLevel };
   if (asked.compressionFormat) return { packing: { format: packingFormat(asked.compressionFormat), ...level } };
   if (asked.disableCompression || transport === "containers-storage" || transport === "docker-archive") return {};
-  return { packing: { isForced: true, ...level } };
+  return { packing: { isForced: true, ...(asked.compressionLevel === undefined ? { isUsual: true } : {}), ...level } };
 }
 
 async function removeList({ context }: VerbCall<typeof flags>, image: string): Promise<void> {

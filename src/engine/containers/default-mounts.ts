@@ -18,8 +18,9 @@ function linesOf(file: string): string[] | undefined {
 }
 
 /** What to mount where: paths inside by the copies' paths on the host. What is missing or wrong is logged, never fatal. */
-export function copyDefaultMounts(host: Host, { id }: ContainerRecord): Record<string, string> {
-  const files = host.options.defaultMountsFile ? [host.options.defaultMountsFile] : places;
+export function copyDefaultMounts(host: Host, { id, spec }: ContainerRecord): Record<string, string> {
+  const named = host.options.defaultMountsFile ?? spec.defaultMountsFile;
+  const files = named ? [named] : places;
   const lines = files.map(linesOf).find(Boolean) ?? [];
   const copies: Record<string, string> = {};
   for (const line of lines) {
