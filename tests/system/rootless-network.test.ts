@@ -49,6 +49,34 @@ test("containers on a network know each other's names, publish ports, and come a
   ann.ok("network", "rm", "net");
 }, 60_000);
 
+/** Answers every question for an IPv4 address with 198.51.100.7, as the host's resolver. */
+const resolver = () => Bun.udpSocket({
+  hostname: "127.0.0.53", port: 53,
+  socket: {
+    data(socket, query, port, address) {
+      const end = query.indexOf(0, 12) + 5;
+      const isFour = query.readUInt16BE(end - 4) === 1;
+      const head = Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0, isFour ? 1 : 0, 0, 0, 0, 0]), query.subarray(12, end)]);
+      const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 7]);
+      socket.send(isFour ? Buffer.concat([head, answer]) : head, port, address);
+    },
+  },
+});
+
+test("names are found by the host's own resolver, though it listens on the host's loopback alone", async () => {
+  const server = await resolver();
+  const run = (...words: string[]) => begin([...ann.prefix, "podman", "run", "--rm", ...words]);
+  const asking = run(IMAGE, "sh", "-c", "cat /etc/resolv.conf; nslookup web.test");
+  expect([await asking.exited, asking.out().includes("nameserver 169.254.1.1\n"), asking.out().includes("198.51.100.7")]).toEqual([0, true, true]);
+  const other = run("--network", "pasta:--dns-forward,198.51.100.1", IMAGE, "cat", "/etc/resolv.conf");
+  await other.exited;
+  expect(other.out()).toContain("nameserver 198.51.100.1\n");
+  const given = run("--dns", "192.0.2.1", IMAGE, "cat", "/etc/resolv.conf");
+  await given.exited;
+  expect(given.out().match(/^nameserver .*$/gm)).toEqual(["nameserver 192.0.2.1"]);
+  server.close();
+}, 60_000);
+
 test("a UDP port is published too", () => {
   ann.ok("run", "-d", "--name", "u", "--network", "podman", "-p", "8093:93/udp", IMAGE, "sleep", "100");
   // Nobody listens there: the kernel counts what came for nobody.

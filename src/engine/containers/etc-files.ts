@@ -6,7 +6,7 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault, errnoOf } from "../../base/fault.ts";
 import type { Host } from "../host.ts";
-import { pastaHost, showsHost } from "../networks/pasta.ts";
+import { pastaHost, pastaServers, showsHost } from "../networks/pasta.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
 interface HostEntry {
@@ -72,6 +72,8 @@ export interface ResolvFile {
   /** Servers the networks bring; with them the host's are not asked directly. */
   readonly networkServers: readonly string[];
   readonly networkSearch: readonly string[];
+  /** They ask the host's resolver, so they come before what the host asks, which may not be reached from inside. */
+  readonly forwarders?: readonly string[];
   /** The host's loopback is the container's too. */
   readonly sharesLoopback: boolean;
 }
@@ -87,7 +89,8 @@ function baseValues(base: string, key: string): string[] {
 
 export function resolvText(file: ResolvFile): string {
   const hosts = baseValues(file.base, "nameserver").filter(server => file.sharesLoopback || !isLoopback(server));
-  const fallback = hosts.length > 0 ? hosts : file.sharesLoopback ? [] : ["8.8.8.8", "8.8.4.4"];
+  const known = [...file.forwarders ?? [], ...hosts];
+  const fallback = known.length > 0 ? known : file.sharesLoopback ? [] : ["8.8.8.8", "8.8.4.4"];
   const servers = file.networkServers.length > 0 ? file.networkServers : file.servers.length > 0 ? file.servers : fallback;
   const search = file.search.length > 0 ? file.search : [...new Set([...file.networkSearch, ...baseValues(file.base, "search")])];
   const options = file.options.length > 0 ? file.options : baseValues(file.base, "options");
@@ -144,6 +147,7 @@ function resolvOf(host: Host, { spec }: ContainerRecord, status: Record<string, 
     options: spec.dnsOptions ?? conf.dns_options ?? [],
     networkServers: networks.flatMap(network => network.dns_server_ips ?? []),
     networkSearch: networks.flatMap(network => network.dns_search_domains ?? []),
+    ...(spec.network?.mode === "pasta" ? { forwarders: pastaServers(host, spec) } : {}),
     sharesLoopback: spec.network?.mode === "host" || spec.network?.mode === "path",
   });
 }

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { pastaArguments } from "./pasta.ts";
 
 test("without ports everything is closed", () => {
-  expect(pastaArguments([], [])).toEqual(["--config-net", "-t", "none", "-u", "none", "-T", "none", "-U", "none", "--no-map-gw", "--quiet"]);
+  expect(pastaArguments([], [])).toEqual(["--config-net", "-t", "none", "-u", "none", "-T", "none", "-U", "none", "--dns-forward", "169.254.1.1", "--no-map-gw", "--quiet"]);
 });
 
 test("ports are published with their address and range", () => {
@@ -17,6 +17,6 @@ test("ports are published with their address and range", () => {
 });
 
 test("a person's own options win, and sctp is refused", () => {
-  expect(pastaArguments([], ["--map-gw", "-T", "5000"])).toEqual(["--config-net", "-T", "5000", "-t", "none", "-u", "none", "-U", "none", "--quiet"]);
+  expect(pastaArguments([], ["--map-gw", "-T", "5000"])).toEqual(["--config-net", "-T", "5000", "-t", "none", "-u", "none", "-U", "none", "--dns-forward", "169.254.1.1", "--quiet"]);
   expect(() => pastaArguments([{ hostIp: "", hostPort: 1, containerPort: 1, range: 1, protocol: "sctp" }], [])).toThrow("sctp");
 });

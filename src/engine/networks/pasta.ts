@@ -2,7 +2,7 @@
 // Source: passt(1); podman-run(1), "--network pasta".
 
 import { existsSync, writeFileSync } from "node:fs";
-import type { PortMapping } from "../../base/container-spec.ts";
+import type { ContainerSpec, PortMapping } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import { needProgram, spawnSync } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
@@ -14,6 +14,16 @@ const setUpMsMax = 20_000;
 export function connectByPasta(host: Host, { spec }: ContainerRecord, namespace: string): void {
   const own = [...(host.conf.network.pasta_options ?? []), ...(spec.network?.options ?? [])];
   runPasta(host, [...pastaArguments(spec.ports ?? [], own), "--netns", namespace]);
+}
+
+/** Where pasta takes questions about names, for the host's own resolver, wherever that listens. */
+export const pastaDns = "169.254.1.1";
+
+/** Whom a container behind pasta asks first: what its options say, or the usual address. */
+export function pastaServers(host: Host, { network }: ContainerSpec): string[] {
+  const own = [...(host.conf.network.pasta_options ?? []), ...(network?.options ?? [])];
+  const said = own.flatMap((word, at) => word === "--dns-forward" ? own.slice(at + 1, at + 2) : word.startsWith("--dns-forward=") ? [word.slice(14)] : []);
+  return said.length > 0 ? said : [pastaDns];
 }
 
 /** The host as containers see it, with a pasta that can show it. */
@@ -49,6 +59,7 @@ export function pastaArguments(ports: readonly PortMapping[], own: readonly stri
   if (!says("-u", "--udp-ports") && !ports.some(({ protocol }) => protocol === "udp")) args.push("-u", "none");
   if (!says("-T", "--tcp-ns")) args.push("-T", "none");
   if (!says("-U", "--udp-ns")) args.push("-U", "none");
+  if (!says("--dns-forward")) args.push("--dns-forward", pastaDns);
   if (!says("--map-gw", "--no-map-gw")) args.push("--no-map-gw");
   if (!says("-q", "--quiet", "-d", "--debug", "--trace")) args.push("--quiet");
   return args.filter(word => word !== "--map-gw");

@@ -10,11 +10,10 @@ import { removeNamedNetns } from "../../kernel/namespaces.ts";
 import { isAlive } from "../../kernel/processes.ts";
 import { keepNetns } from "../../kernel/user-namespace.ts";
 import type { Host } from "../host.ts";
-import { runPasta } from "./pasta.ts";
+import { pastaDns, runPasta } from "./pasta.ts";
 import { closePorts, openPorts, slirpDns, slirpGuest, slirpName, startSlirp, stopByFile } from "./slirp.ts";
 
 /** Where pasta answers names. */
-const pastaDns = "169.254.1.1";
 
 interface Place {
   readonly directory: string;
