@@ -101,11 +101,10 @@ export default verb({
       ...(context.globals.tmpdir ? { tmpDir: context.globals.tmpdir } : {}),
       ...(flags.quiet ? {} : { onProgress: shown.onProgress }),
     };
-    const { raw } = await copyImage(
-      await openSource(source, worldOf(context, sides.src)),
-      await openSink(target, worldOf(context, sides.dest), sinkOptions(flags, target)),
-      options,
-    ).finally(() => shown.end());
+    const opened = await openSource(source, worldOf(context, sides.src));
+    const sink = await openSink(target, worldOf(context, sides.dest), sinkOptions(flags, target));
+    (await import("../../engine/own-pages.ts")).releaseOwnCode();
+    const { raw } = await copyImage(opened, sink, options).finally(() => shown.end());
     if (flags.digestfile) keepDigest(flags.digestfile, raw.digest);
   },
 });
