@@ -24,7 +24,23 @@ export async function remoteIndex(name: string, world: World & { readonly system
   throw last;
 }
 
+/** In the words of those who look at a list rather than copy from it. */
+function reading(rest: string, thrown: unknown): unknown {
+  const copying = `initializing source docker://${rest}: `;
+  if (!(thrown instanceof Fault) || !thrown.message.startsWith(copying)) return thrown;
+  const { code, message, hint, cause } = thrown;
+  return new Fault(code, `reading image ${JSON.stringify(`docker://${rest}`)}: ${message.slice(copying.length)}`, { cause, ...(hint === undefined ? {} : { hint }) });
+}
+
 async function indexAt(name: ImageName, world: World): Promise<unknown> {
+  try {
+    return await readIndex(name, world);
+  } catch (thrown) {
+    throw name.transport === "docker" ? reading(name.rest, thrown) : thrown;
+  }
+}
+
+async function readIndex(name: ImageName, world: World): Promise<unknown> {
   const source = await openSource(name, world);
   try {
     const { bytes, mediaType } = await source.manifest();

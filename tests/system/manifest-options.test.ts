@@ -151,3 +151,7 @@ test("push signs with --sign-by-sigstore and a parameter file, as push and artif
   expect(podman("push", "-q", "--sign-by-sigstore", "/no/such", IMAGE, "127.0.0.1:5000/signed-image:2").err).toContain("/no/such");
   shell(`rm ${attachments}`);
 });
+
+test("inspect of what is nowhere says which place it read", () => {
+  expect(podman("manifest", "inspect", "127.0.0.1:9/none:1")).toMatchObject({ status: 125, err: expect.stringContaining('reading image "docker://127.0.0.1:9/none:1": pinging container registry 127.0.0.1:9: ') });
+});
