@@ -9,6 +9,7 @@ import { compareUdica } from "./bench-udica.ts";
 import { needDatabaseRoot } from "./bench/database.ts";
 import { allowLimits, startRegistries, writeContexts, writeDatabaseContext } from "./bench/inputs.ts";
 import { compare, figureOf, monitorMegabytes, prepare, type Program, type Result } from "./bench/measure.ts";
+import { measureFloors } from "./bench/floors.ts";
 import { report, rowOf } from "./bench/report.ts";
 import { image, phases, type Phase } from "./bench/rows.ts";
 import { makeUsers } from "./bench/user.ts";
@@ -106,10 +107,11 @@ async function inside(words: readonly string[]): Promise<number> {
   try {
     const results = chosen.flatMap(phase => runPhase(phase, all));
     const udica = JSON.parse(process.env["CORACLE_BENCH_UDICA"] ?? "null") as Result | null;
+    if (words.includes("floors")) console.log(measureFloors(all[0]!).map(({ name, ms }) => `${ms} ms  ${name}`).join("\n"));
     if (words.length > 0) return 0;
     const monitors = all.map(program => monitorMegabytes(program, image));
     const version = (tool: string): string => all[1] ? Bun.spawnSync([`${all[1].folder}/${tool}`, "--version"]).stdout.toString().trim() : "";
-    report({ results: udica ? [...results, udica] : results, peers: ["podman", "skopeo"].map(version).filter(Boolean).join(" and "), monitors });
+    report({ floors: measureFloors(all[0]!), results: udica ? [...results, udica] : results, peers: ["podman", "skopeo"].map(version).filter(Boolean).join(" and "), monitors });
   } finally {
     await stop();
   }

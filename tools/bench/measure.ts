@@ -1,4 +1,4 @@
-// Measuring: each row turn about, by a small launcher that tells time and peak memory of each run; processes are counted in a run of their own.
+// Measuring: each row turn about, by a small launcher that tells time and peak memory of each run; programs and system calls are counted in a run of their own.
 
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -21,6 +21,8 @@ export interface Figure {
   readonly peakMegabytes: number;
   /** Programs started by it, itself included; absent where nobody can count. */
   readonly processes?: number;
+  /** System calls of all its processes. */
+  readonly calls?: number;
   /** Of the median run, what was the runtime's, criu's, the network's and the mounts'; where the row tells. */
   readonly insideMs?: number;
 }
@@ -76,18 +78,26 @@ function measureOnce(program: Program, row: Row): Sample {
   return { peakKibibytes: peakKibibytes!, ms: ms!, insideMs: microseconds === undefined ? undefined : Number(microseconds) / 1000 };
 }
 
-/** Programs that were started, by strace where it is; those that conmon starts afterwards may or may not be among them. */
-function processesOf(program: Program, row: Row): number | undefined {
+/** What one run starts and asks of the kernel; what conmon starts afterwards may or may not be among it. */
+interface Counts {
+  readonly processes: number;
+  readonly calls: number;
+}
+
+/** By strace, where it is. */
+function countsOf(program: Program, row: Row): Counts | undefined {
   const strace = Bun.which("strace", { PATH: "/usr/bin:/bin" });
-  if (!strace || row.times < 5 || row.outlived || process.env["BENCH_TIMES"]) return undefined;
+  if (!strace || row.times < 5 || row.outlived) return undefined;
   const number = ++runs;
   prepare(program, row.before, { number, quietly: true });
   const log = `/tmp/bench-strace-${number}`;
-  Bun.spawnSync([strace, "-f", "-qq", "--seccomp-bpf", "-e", "trace=execve", "-o", log, ...argvOf(program, row)], { stdin: "ignore", env: environment(program, number) });
+  Bun.spawnSync([strace, "-f", "-qq", "-c", "-U", "calls,errors,name", "-o", log, ...argvOf(program, row)], { stdin: "ignore", env: environment(program, number) });
   prepare(program, row.after, { number, quietly: true });
-  const count = fs.readFileSync(log, "utf8").split("\n").filter(line => /execve.*= 0$/.test(line)).length;
+  const rows = fs.readFileSync(log, "utf8").split("\n").map(line => /^\s*(\d+)\s+(\d+)?\s*(\w+)$/.exec(line)).filter(found => found !== null && found[3] !== "total");
   fs.rmSync(log);
-  return count - (row.words ? 0 : 1);
+  const started = rows.find(found => found![3] === "execve");
+  const shells = row.words ? 0 : 1;
+  return { calls: rows.reduce((sum, found) => sum + Number(found![1]), 0), processes: Number(started?.[1] ?? 0) - Number(started?.[2] ?? 0) - shells };
 }
 
 /** Turn about, the order swapped each time; one unmeasured run each before where that is cheap. */
@@ -99,14 +109,14 @@ export function compare(row: Row, all: readonly Program[]): Result {
     for (let turn = 0; turn < times; turn++) {
       for (const program of turn % 2 ? [...all].reverse() : all) samples[program.name].push(measureOnce(program, row));
     }
-    const figures = all.map(program => figureOf(samples[program.name], processesOf(program, row)));
+    const figures = all.map(program => figureOf(samples[program.name], countsOf(program, row)));
     return { name: row.name, aim: row.aim, ours: figures[0]!, ...(figures[1] ? { peer: figures[1] } : {}) };
   } catch (thrown) {
     return { name: row.name, aim: row.aim, failure: (thrown as Error).message.replace(/\s+/g, " ") };
   }
 }
 
-export function figureOf(samples: readonly Sample[], processes?: number): Figure {
+export function figureOf(samples: readonly Sample[], counts?: Counts): Figure {
   const inside = samples.map(({ insideMs }) => insideMs).filter(ms => ms !== undefined).sort((a, b) => a - b);
   const sorted = samples.map(({ ms }) => ms).sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -114,7 +124,7 @@ export function figureOf(samples: readonly Sample[], processes?: number): Figure
   const peak = Math.max(...samples.map(({ peakKibibytes }) => peakKibibytes));
   return {
     medianMs: round(median), bestMs: round(sorted[0]!), worstMs: round(sorted.at(-1)!), peakMegabytes: round((peak * 1024) / 1e6),
-    ...(processes === undefined ? {} : { processes }), ...(inside.length === 0 ? {} : { insideMs: round(inside[inside.length >> 1]!) }),
+    ...counts, ...(inside.length === 0 ? {} : { insideMs: round(inside[inside.length >> 1]!) }),
   };
 }
 
