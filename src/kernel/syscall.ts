@@ -1,6 +1,7 @@
 // The door to the kernel: one machine-code thunk that enters it and returns -errno, made on first use.
 // Source: syscall(2) "Architecture calling conventions"; System V ABI; AAPCS64.
 
+import { readFileSync } from "node:fs";
 import { dlopen, FFIType, linkSymbols, ptr, toArrayBuffer } from "bun:ffi";
 import type { Pointer } from "bun:ffi";
 import { Fault } from "../base/fault.ts";
@@ -76,8 +77,17 @@ function openLibc() {
       mprotect: { args: ["u64", "u64", "i32"], returns: "i32" },
     }).symbols;
   } catch (cause) {
+    const limit = memoryLimit();
+    if (limit) throw new Fault("system.failed", `cannot start: a limit allows this program too little memory to set aside (${limit}); raise it by ulimit`, { cause });
     throw new Fault("system.denied", "cannot make code at run time: the system denies this program executable memory; where that is SELinux, allow it by: udica --engine-policy", { cause });
   }
+}
+
+/** What limits the memory that we may set aside, as the kernel words it. */
+function memoryLimit(): string | undefined {
+  const lines = readFileSync("/proc/self/limits", "utf8").split("\n");
+  const found = lines.find(line => /^Max (address space|data size) +\d/.test(line));
+  return found === undefined ? undefined : `${/^Max ([a-z ]+?) {2,}/.exec(found)![1]}: ${/\d+/.exec(found)![0]} bytes`;
 }
 
 function machineCode(): Uint8Array {

@@ -24,7 +24,7 @@ function fresh(options: string): void {
   mustRun(["mount", "-t", "tmpfs", "-o", `mode=755,${options}`, "tmpfs", disk]);
   mustRun(["sh", "-c", `[ -e ${archive} ] || podman save -q -o ${archive} ${IMAGE}`]);
   must("load", "-q", "-i", archive);
-  must("run", "-d", "--network", "none", "--name", "live", IMAGE, "sleep", "1000");
+  must("run", "-d", "--network", "none", "--name", "live", IMAGE, "sh", "-c", "echo here; exec sleep 1000");
   must("create", "--network", "none", "--name", "idle", IMAGE, "true");
   must("create", "--network", "none", "--name", "other", "-v", "data:/data", IMAGE, "true");
   must("commit", "-q", "idle", "made");
@@ -36,6 +36,11 @@ const adding: readonly (readonly string[])[] = [
 ];
 const removing: readonly (readonly string[])[] = [
   ["stop", "-t", "0", "live"], ["rm", "idle"], ["rmi", "made"], ["system", "prune", "-af", "--volumes"], ["rm", "-fa", "-t", "0"], ["rmi", "-fa"],
+];
+
+const reading: readonly (readonly string[])[] = [
+  ["ps", "-aq"], ["images", "-q"], ["inspect", "live"], ["image", "inspect", IMAGE], ["history", IMAGE], ["logs", "live"], ["diff", IMAGE], ["volume", "ls", "-q"], ["network", "ls", "-q"],
+  ["system", "df"], ["info"], ["save", IMAGE],
 ];
 
 /** The same one for several things counts once. */
@@ -79,7 +84,9 @@ test("a store that cannot be written says so in one line, and is what it was aft
   must("stop", "-t", "0", "live");
   // The container's own end may still be written down, and what was loaded be written back.
   mustRun(["sh", "-c", `for n in $(seq 100); do mount -o remount,ro ${disk} && exit 0; sleep 0.1; done 2>/dev/null; exit 1`]);
-  for (const words of [...adding.slice(0, -1), ...removing.slice(1), ["system", "check"]]) {
+  expect(reading.filter(words => { const { status, out, err } = at(...words); return status !== 0 || out === "" || err !== ""; }).map(words => ({ words, ...at(...words) }))).toEqual([]);
+  expect(at("system", "check", "--quick")).toMatchObject({ status: 0, err: "", out: "" });
+  for (const words of [...adding.slice(0, -1), ...removing.slice(1)]) {
     const ran = at(...words);
     // Several containers, several reasons; but nothing else than these.
     const others = errors(ran).filter(line => !/read-only|in use by a container/.test(line));
@@ -89,6 +96,29 @@ test("a store that cannot be written says so in one line, and is what it was aft
   expect(at("system", "check")).toMatchObject({ status: 0, out: "" });
   expect(must("run", "--rm", "--network", "none", IMAGE, "echo", "works")).toBe("works");
   must("rm", "-fa", "-t", "0");
+});
+
+/** How the version of the memory cgroups that is there is told a limit. */
+const underLimit = (mebibytes: number, line: string): Ran => run(["bash", "-c", `
+  if [ -d /sys/fs/cgroup/memory ]; then group=/sys/fs/cgroup/memory/coracle-limit; file=memory.limit_in_bytes
+  else group=/sys/fs/cgroup/coracle-limit; file=memory.max; echo +memory >/sys/fs/cgroup/cgroup.subtree_control; fi 2>/dev/null
+  mkdir -p $group && echo ${mebibytes}M >$group/$file && echo $$ >$group/cgroup.procs || exit 99
+  exec podman --root ${disk}/root --runroot ${disk}-run ${line}`]);
+
+test("with too little memory a command works, or says so, or is killed by the kernel; the store is sound", () => {
+  fresh("size=60m");
+  for (const mebibytes of [6, 8, 10, 12, 40]) for (const line of ["ps -a", `run --rm --network none ${IMAGE} true`, `load -q -i ${archive}`]) {
+    const { status } = underLimit(mebibytes, line);
+    expect({ mebibytes, line, status }).toEqual({ mebibytes, line, status: mebibytes === 40 || status === 0 ? 0 : 137 });
+  }
+  for (const limit of ["-v", "-d"]) {
+    const ran = run(["bash", "-c", `ulimit ${limit} 600000; exec podman --root ${disk}/root --runroot ${disk}-run ps`]);
+    expect(ran).toMatchObject({ status: 125, out: "", err: expect.stringMatching(/^Error: cannot start: a limit allows this program too little memory to set aside \((address space|data size): 614400000 bytes\); raise it by ulimit\n$/) });
+  }
+  must("rm", "-fa", "-t", "0");
+  run(["sh", "-c", "for n in $(seq 50); do rmdir /sys/fs/cgroup/memory/coracle-limit || rmdir /sys/fs/cgroup/coracle-limit || { sleep 0.1; continue; }; break; done"]);
+  expect(at("system", "check")).toMatchObject({ status: 0, out: "" });
+  expect(must("run", "--rm", "--network", "none", IMAGE, "echo", "works")).toBe("works");
 });
 
 test("with few open files a command works or says so, never hangs, and leaves nothing", () => {
