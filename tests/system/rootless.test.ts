@@ -3,9 +3,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { isAlive, mustRun, until } from "../fixtures/coracle.ts";
-import { busybox } from "../fixtures/images.ts";
+import { busybox, busyboxLayer } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { IMAGE } from "../fixtures/store.ts";
+import { paxRecord, tarOf } from "../fixtures/tar.ts";
 import { makeUser, type User } from "../fixtures/user.ts";
 
 let ann: User;
@@ -144,6 +145,25 @@ test("users that are added for a container are its users by name, and have their
   expect(ann.ok("run", "--rm", "--network", "none", "--hostuser", "ann", "--user", "ann", IMAGE, "sh", "-c", "id -u; id -un")).toBe("2001\nann");
   expect(ann.ok("run", "--rm", "--network", "none", "--userns", "keep-id", "--workdir", "/tmp", IMAGE, "sh", "-c", "id -un; echo $HOME")).toBe("ann\n/tmp");
   expect(ann.podman("run", "--rm", "--network", "none", "--hostuser", "ann", "--user", "bob", IMAGE, "true").status).toBe(126);
+});
+
+test("a program's own capabilities come with its image, stay in what is made of it, and hold in the container's namespace", async () => {
+  // effective, CAP_NET_BIND_SERVICE
+  const powers = Buffer.from("0100000200040000000000000000000000000000", "hex");
+  const program = readFileSync("/bin/busybox");
+  await registry.push(busybox({ layers: [busyboxLayer(), tarOf([
+    { name: "pax", kind: "pax", body: paxRecord("SCHILY.xattr.security.capability", powers) }, { name: "usr/powers/busybox", mode: 0o755, body: program },
+  ])] }), "powerful");
+  const image = "127.0.0.1:5000/powerful:latest";
+  ann.ok("pull", "-q", image);
+  const held = (...words: string[]): string => ann.ok("run", "--rm", "--network", "none", ...words, "/usr/powers/busybox", "grep", "CapEff", "/proc/self/status").split(/\s+/)[1]!;
+  expect(held("--user", "1000", image)).toBe("0000000000000400");
+  expect(held("--userns", "keep-id", image)).toBe("0000000000000400");
+  expect(held("--user", "1000", "--security-opt", "no-new-privileges", image)).toBe("0000000000000000");
+  ann.ok("save", "-q", "-o", `${ann.home}/powerful.tar`, image);
+  ann.ok("rmi", image);
+  ann.ok("load", "-q", "-i", `${ann.home}/powerful.tar`);
+  expect(held("--user", "1000", image)).toBe("0000000000000400");
 });
 
 test("mount needs unshare", () => {

@@ -59,6 +59,15 @@ test("its user, volumes and :U are of the container's own users", () => {
   ok("volume", "rm", "vol");
 });
 
+test(":U leaves alone what was given away in a source that is the user's already", () => {
+  const folder = newFolder("given");
+  writeFileSync(`${folder}/f`, "");
+  const stat = () => words(ok("run", "--rm", ...none, "--user", "9:9", "-v", `${folder}:/m:U`, IMAGE, "stat", "-c", "%u", "/m", "/m/f"));
+  expect(stat()).toEqual(["9", "9"]);
+  mustRun(["chown", "7:7", `${folder}/f`]);
+  expect(stat()).toEqual(["9", "7"]);
+});
+
 test(":idmap shows a volume's owners as the container's, and writes them as they were", () => {
   const folder = newFolder("idmapped");
   writeFileSync(`${folder}/f`, "");

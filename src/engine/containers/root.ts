@@ -82,7 +82,12 @@ function ownerOf(spec: ContainerSpec, root: string, maps: IdMaps | undefined): O
   return { uid: (maps ? outsideId(uid, maps.uid) : uid) ?? uid, gid: (maps ? outsideId(gid, maps.gid) : gid) ?? gid };
 }
 
-/** :U makes the source the container user's own, all the way down. */
+/** :U makes the source the container user's own, all the way down; where it is his already, what he gave away in it stays so. */
+function giveTree(path: string, owner: Owner): void {
+  const { uid, gid } = lstatSync(path);
+  if (uid !== owner.uid || gid !== owner.gid) chownTree(path, owner);
+}
+
 function chownTree(path: string, owner: Owner): void {
   const stat = lstatSync(path);
   if (stat.uid !== owner.uid || stat.gid !== owner.gid) lchownSync(path, owner.uid, owner.gid);
@@ -124,7 +129,7 @@ function plainMount(host: Host, record: ContainerRecord, mount: MountSpec, { pat
   if (mount.kind === "image") source = mountImageAt(host, record, mount, base);
   source = under(source, mount.subpath);
   if (mount.idmap !== undefined && host.rootless) refuseUnmappable(source);
-  if (mount.chown) chownTree(source, ownerOf(record.spec, root, maps));
+  if (mount.chown) giveTree(source, ownerOf(record.spec, root, maps));
   relabelMount(record.spec, mount, source);
   if (mount.overlay || mount.kind === "overlay") source = overlayOver(`${base}/overlay`, source, { options: mount.options, label: record.spec.security?.mountLabel });
   const readOnly = mount.readOnly ?? (mount.kind === "image" ? !mount.options.includes("rw") : undefined);
