@@ -319,7 +319,8 @@ async function withPackedLayers(cargo: Cargo, { source, sink, options }: Trip): 
   if (all.length === 0) return { cargo };
   if (options.preserveDigests) throw cannotPreserve(cargo.raw, "its layers are to be compressed otherwise");
   const { notePacked, packedBefore } = await import("./packed-before.ts");
-  const before = packing?.level === undefined ? await packedBefore(all, { cargo, source, sink }) : new Map<Digest, Descriptor>();
+  // What is to be encrypted must be here.
+  const before = packing?.level === undefined && !options.encryption ? await packedBefore(all, { cargo, source, sink }) : new Map<Digest, Descriptor>();
   const wanted = all.filter(({ layer }) => !before.has(layer.digest));
   const layers = await packLayers(wanted, { source, level: packing?.level, tmpDir: options.tmpDir });
   try {

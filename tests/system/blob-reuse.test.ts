@@ -137,6 +137,17 @@ test("a plain layer that was packed once is found packed where it went, and not 
   mustRun(["skopeo", "copy", "-q", "--src-tls-verify=false", `docker://${other}/packed/b`, `oci:${folder}/back:x`]);
 });
 
+test("a layer that is to be encrypted is packed anew, as its bytes are needed", () => {
+  const folder = newFolder("encrypted");
+  const tar = join(folder, "layer.tar");
+  writeFileSync(tar, tarOf([{ name: "secret", body: "many secrets ".repeat(1000) }]));
+  mustRun(["openssl", "genrsa", "-out", join(folder, "key.pem"), "2048"]);
+  mustRun(["openssl", "rsa", "-in", join(folder, "key.pem"), "-pubout", "-out", join(folder, "public.pem")]);
+  mustRun(["skopeo", "copy", "-q", "--dest-tls-verify=false", `tarball:${tar}`, `docker://${other}/locked/plain`]);
+  mustRun(["skopeo", "copy", "-q", "--dest-tls-verify=false", "--encryption-key", `jwe:${join(folder, "public.pem")}`, `tarball:${tar}`, `docker://${other}/locked/a`]);
+  expect(mustRun(["skopeo", "inspect", "--tls-verify=false", "--raw", `docker://${other}/locked/a`])).toContain("+encrypted");
+});
+
 test("a repository that the credentials cannot read is no reason to fail, and its scope is asked for", async () => {
   const tokens: TokenServer = startTokenServer((person, repository) => person === "writer" || !repository.startsWith("closed/"));
   const guarded = await startRegistry({ port: 5002, tokens });
