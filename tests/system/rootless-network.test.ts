@@ -77,6 +77,12 @@ test("names are found by the host's own resolver, though it listens on the host'
   server.close();
 }, 60_000);
 
+test("a PATH without the places of administrators' programs is no hindrance", async () => {
+  const ran = ann.run(["env", "PATH=/run/user-programs:/usr/bin:/bin", "podman", "run", "--rm", "--network", "podman", IMAGE, "echo", "connected"]);
+  expect([ran.out, ran.err]).toEqual(["connected\n", ""]);
+  await untilGone();
+});
+
 test("a UDP port is published too", () => {
   ann.ok("run", "-d", "--name", "u", "--network", "podman", "-p", "8093:93/udp", IMAGE, "sleep", "100");
   // Nobody listens there: the kernel counts what came for nobody.

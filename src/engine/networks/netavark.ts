@@ -96,9 +96,16 @@ function refusal(output: string, complaint: string): Fault {
   return new Fault("network.failed", `netavark: ${reason || "it failed and did not say why"}`);
 }
 
+/** It looks for nft and iptables by PATH, and that of an ordinary user need not have the places where they are. */
+function withAdminPlaces(path = "/usr/bin:/bin"): string {
+  const places = path.split(":");
+  return [...places, ...["/usr/sbin", "/sbin"].filter(place => !places.includes(place))].join(":");
+}
+
 function environment({ conf: { network } }: Host): Environment {
   return {
     ...process.env,
+    PATH: withAdminPlaces(process.env["PATH"]),
     ...(network.firewall_driver ? { NETAVARK_FW: network.firewall_driver } : {}),
     ...(network.dns_bind_port ? { NETAVARK_DNS_PORT: String(network.dns_bind_port) } : {}),
   };
