@@ -75,14 +75,16 @@ export class StageRun {
   }
 
   async run(): Promise<StageResult> {
+    const own = [...this.#plan.instructions, ...this.#extraLabels()];
+    this.#total = this.#extraEnv().length + own.length + 1;
+    // Before the base is fetched: what ONBUILD adds is not known yet.
+    this.#log(`FROM ${this.#plan.shown}`);
     const { image: base, config, standing } = await baseOf(this.#shared, this.#plan);
-    this.#config = config;
-    this.#standing = standing;
+    [this.#config, this.#standing] = [config, standing];
     this.#baseId = this.#plan.baseStage === undefined ? base?.id : undefined;
     if (this.#request.planOnly && this.#plan.baseStage !== undefined) this.#executed = (await this.#shared.results[this.#plan.baseStage]!).executed;
-    const instructions = [...this.#extraEnv(), ...this.#triggers(), ...this.#plan.instructions, ...this.#extraLabels()];
+    const instructions = [...this.#extraEnv(), ...this.#triggers(), ...own];
     this.#total = instructions.length + 1;
-    this.#log(`FROM ${this.#plan.shown}`);
     let image = instructions.length === 0 ? await this.#onlyBase(base) : undefined;
     for (const [at, instruction] of instructions.entries()) {
       const isLast = at === instructions.length - 1;

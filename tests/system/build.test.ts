@@ -233,6 +233,10 @@ test("a cache in a registry serves a store that has nothing", () => {
   expect(second.match(/--> Cache pulled from remote 127\.0\.0\.1:5000\/cache\/of:[0-9a-f]{64}/g)).toHaveLength(2);
   expect(second.match(/--> Using cache/g)).toHaveLength(2);
   expect(inImage("cached", "cat /once")).toBe("once");
+  ok("rmi", "-fa");
+  const begun = run(["podman", "build", directory]);
+  expect(`${begun.out}${begun.err}`).toContain("Trying to pull");
+  expect(begun.out.split("\n")[0]).toBe(`STEP 1/3: FROM ${IMAGE}`);
   const twice = context(`FROM ${IMAGE} AS one\nRUN echo same >/same\nFROM ${IMAGE}\nRUN echo same >/same\nCOPY --from=one /same /other\n`);
   const places = ["127.0.0.1:5000/cache/two", "127.0.0.1:5000/cache/three"];
   const sent = build(twice, "--jobs", "1", ...places.flatMap(place => ["--cache-to", place]), "-t", "twice");
