@@ -3,7 +3,7 @@
 // Worlds: root, user.
 
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { fromCaller, storeRoot, unshared, world } from "../fixtures/caller.ts";
 import { begin, mustRun, ok, podman, run, shell, until } from "../fixtures/coracle.ts";
 import { withRegistry } from "../fixtures/store.ts";
@@ -73,7 +73,8 @@ test("a command's exit status is ours, and what cannot start is 1", () => {
   }
   expect(buildah("run", "--network", "none", "c", "true").err).toBe("");
   mkdirSync(`${tmp}/given`, { recursive: true });
-  writeFileSync(`${tmp}/given/file`, "a subscription");
+  writeFileSync(`${tmp}/elsewhere`, "a subscription");
+  symlinkSync(`${tmp}/elsewhere`, `${tmp}/given/file`);
   writeFileSync(`${tmp}/mounts.conf`, `${tmp}/given:/run/given\n`);
   done("--default-mounts-file", `${tmp}/mounts.conf`, "from", "--name", "g", "ubi8");
   expect(done("run", "--network", "none", "g", "cat", "/run/given/file")).toBe("a subscription");

@@ -35,7 +35,8 @@ export function copyDefaultMounts(host: Host, { id, spec }: ContainerRecord): Re
     }
     const copy = `${host.paths.runDir(id)}/defaults${target}`;
     mkdirSync(copy.slice(0, copy.lastIndexOf("/")), { recursive: true, mode: 0o755 });
-    const { status, complaint } = spawnSync([needProgram("cp", "coreutils"), "-a", source, copy]);
+    // Subscriptions are links to elsewhere on the host, which would lead nowhere inside.
+    const { status, complaint } = spawnSync([needProgram("cp", "coreutils"), "-a", "-L", source, copy]);
     if (status === 0) copies[target] = copy;
     else log.warn(`copying ${source} of mounts.conf: ${complaint()}`);
   }
