@@ -145,6 +145,7 @@ test("users that are added for a container are its users by name, and have their
   expect(ann.ok("run", "--rm", "--network", "none", "--hostuser", "ann", "--user", "ann", IMAGE, "sh", "-c", "id -u; id -un")).toBe("2001\nann");
   expect(ann.ok("run", "--rm", "--network", "none", "--userns", "keep-id", "--workdir", "/tmp", IMAGE, "sh", "-c", "id -un; echo $HOME")).toBe("ann\n/tmp");
   expect(ann.podman("run", "--rm", "--network", "none", "--hostuser", "ann", "--user", "bob", IMAGE, "true").status).toBe(126);
+  expect(ann.podman("run", "--rm", "--network", "none", "--hostuser", "nobody-here", IMAGE, "true").status).toBe(126);
 });
 
 test("a program's own capabilities come with its image, stay in what is made of it, and hold in the container's namespace", async () => {

@@ -27,7 +27,7 @@ function filled(entry: string, values: Readonly<Record<string, string>>): string
 function hostLine(name: string): string[] {
   const all = fieldsOf(readFileSync("/etc/passwd", "utf8"));
   const found = all.find(([user, , uid]) => user === name || uid === name);
-  if (!found) throw new Fault("usage.invalid", `user ${JSON.stringify(name)} not found on the host: no such user`, { hint: "name a user of /etc/passwd" });
+  if (!found) throw new Fault("process.no-account", `user ${JSON.stringify(name)} not found on the host: no such user`, { hint: "name a user of /etc/passwd" });
   return found;
 }
 
