@@ -1,6 +1,5 @@
 // Host: one opened store with its configuration; every engine function takes it first. Everything in it opens on first use.
 
-import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
 import { tellOnce } from "./told.ts";
@@ -164,7 +163,6 @@ export function openHost(options: HostOptions = {}): Host {
   const storage = once(() => readStorageConf({ env: process.env, rootless, ...(options.storageOptions ? { options: options.storageOptions } : {}) }));
   const paths = pathsOf(options, user, { conf, storage });
   const store = once(() => {
-    if (options.ownsProcess) releaseOwnCode();
     if (user) for (const path of [paths.root, paths.runroot]) refuseForeign(path, geteuid());
     return openStore({
       root: paths.root,

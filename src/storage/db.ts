@@ -5,6 +5,7 @@ import { Database } from "bun:sqlite";
 import { statfsSync } from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { log } from "../base/log.ts";
+import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { exitNow } from "../kernel/processes.ts";
 
 const busyTimeoutMs = 60_000;
@@ -19,6 +20,8 @@ export interface StoreDatabase {
   close(): void;
   transaction<T>(act: () => T): T;
   reading<T>(act: () => T): T;
+  /** Much memory is needed from now on: what only the start of the process needed makes room. */
+  grows(): void;
   migrate(name: string, version: number, sql: string): void;
 }
 
@@ -38,8 +41,15 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
     throw databaseFault(thrown, file);
   }
   let depth = 0;
+  let isLarge = false;
+  const grows = (): void => {
+    if (ownsProcess && !isLarge) releaseOwnCode();
+    isLarge = true;
+  };
   const transaction = <T>(act: () => T): T => {
     if (depth > 0) return act();
+    // Commands that only look are over before they need much.
+    grows();
     guarded(() => db.run("BEGIN IMMEDIATE"), file);
     depth++;
     try {
@@ -62,7 +72,7 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
       if (db.inTransaction) db.run("COMMIT");
     }
   };
-  return { db, transaction, reading, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+  return { db, transaction, reading, grows, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
 }
 
 /** What the databases of this process still have to do at its end. */

@@ -35,7 +35,7 @@ export function openImages(place: StorePlace, { blobs, collect }: ImagesNeeds): 
     db.query<ImageRow, string[]>(`SELECT * FROM images ${rest}`).all(...keys).map(row => imageOf(db, row));
   const get = (id: string): StoredImage | undefined => rows("WHERE id = ?", id)[0];
   return {
-    list: () => listAll(db),
+    list: () => listAll(place),
     get,
     findByPrefix: prefix =>
       /^[0-9a-f]{1,64}$/.test(prefix) ? rows(`WHERE id >= ? AND id < ? LIMIT ${prefixMatchesMax}`, prefix, `${prefix}g`) : [],
@@ -62,12 +62,12 @@ export function openImages(place: StorePlace, { blobs, collect }: ImagesNeeds): 
     configBytes: image => blobs.read(image.config, limits.configBytesMax),
     children: id => {
       const image = get(id);
-      return image === undefined ? [] : listAll(db).filter(other => other.id !== id && continues(other, image));
+      return image === undefined ? [] : listAll(place).filter(other => other.id !== id && continues(other, image));
     },
     parent: id => {
       const image = get(id);
       if (image === undefined) return undefined;
-      const below = listAll(db).filter(other => other.id !== id && continues(image, other));
+      const below = listAll(place).filter(other => other.id !== id && continues(image, other));
       return below.sort((one, two) => two.layers.length - one.layers.length)[0];
     },
   };
@@ -109,8 +109,10 @@ function assemble(row: ImageRow, names: readonly string[], manifests: readonly S
   };
 }
 
+const manyMin = 64;
+
 /** Three queries, however many images. */
-function listAll(db: Database): StoredImage[] {
+function listAll({ db, grows }: Pick<StorePlace, "db" | "grows">): StoredImage[] {
   const names = new Map<string, string[]>();
   for (const { image, name } of db.query<{ image: string; name: string }, []>("SELECT image, name FROM names ORDER BY seq DESC").all()) {
     (names.get(image) ?? names.set(image, []).get(image)!).push(name);
@@ -120,8 +122,9 @@ function listAll(db: Database): StoredImage[] {
   for (const { image, digest, mediaType } of all) {
     (manifests.get(image) ?? manifests.set(image, []).get(image)!).push({ digest, mediaType });
   }
-  return db.query<ImageRow, []>("SELECT * FROM images ORDER BY seq").all()
-    .map(row => assemble(row, names.get(row.id) ?? [], manifests.get(row.id) ?? []));
+  const rows = db.query<ImageRow, []>("SELECT * FROM images ORDER BY seq").all();
+  if (rows.length > manyMin) grows();
+  return rows.map(row => assemble(row, names.get(row.id) ?? [], manifests.get(row.id) ?? []));
 }
 
 function put(place: StorePlace, image: PutImage): StoredImage {
