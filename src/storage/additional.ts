@@ -25,7 +25,8 @@ const never = (): never => {
 function openReadable(root: string, runroot: string): Readable | undefined {
   if (!fs.existsSync(`${root}/coracle.db`)) return undefined;
   const db = openDatabase(`${root}/coracle.db`);
-  const place = { root, runroot, db, transaction: never, migrate: never, passing: never, lasting: never, grows: () => {}, close: () => db.close(), boot: () => "" } as unknown as StorePlace;
+  const ending = { passing: never, lasting: never, grows: () => {}, close: () => db.close() };
+  const place = { root, runroot, db, transaction: never, migrate: never, ...ending, boot: () => "" } as unknown as StorePlace;
   const blobs = openBlobs(place);
   const layers = openLayers(place, { blobs, lease: never });
   // What is missing there is not ours to mend.
