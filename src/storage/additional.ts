@@ -25,7 +25,7 @@ const never = (): never => {
 function openReadable(root: string, runroot: string): Readable | undefined {
   if (!fs.existsSync(`${root}/coracle.db`)) return undefined;
   const db = openDatabase(`${root}/coracle.db`);
-  const ending = { passing: never, lasting: never, grows: () => {}, close: () => db.close() };
+  const ending = { passing: never, lasting: never, grows: () => {}, flush: never, close: () => db.close() };
   const place = { root, runroot, db, transaction: never, migrate: never, ...ending, boot: () => "" } as unknown as StorePlace;
   const blobs = openBlobs(place);
   const layers = openLayers(place, { blobs, lease: never });

@@ -7,7 +7,7 @@ import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, t
 import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
 import { dropMapped } from "./mapped.ts";
-import { sweepDeadLeases, takeLease } from "./leases.ts";
+import { moveToTrash, sweepDeadLeases, takeLease } from "./leases.ts";
 import { takeWritten } from "./write-back.ts";
 import type { Collected, CollectOptions, Lease } from "./store.ts";
 
@@ -83,15 +83,6 @@ function moveFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blob
 
 const hasRow = (place: StorePlace, where: string, key: string): boolean =>
   place.db.query(`SELECT 1 FROM ${where}`).get(key) !== null;
-
-/** Out of sight by one rename; what it holds goes with the lease. */
-export function moveToTrash(path: string, lease: Lease): void {
-  try {
-    fs.renameSync(path, `${lease.directory}/${randomName()}`);
-  } catch (thrown) {
-    if ((thrown as { code?: string }).code !== "ENOENT") throw thrown;
-  }
-}
 
 /** Downloads that nobody is writing and that are older than this. */
 function dropPartials(place: StorePlace, ageMaxMs: number): void {

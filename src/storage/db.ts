@@ -20,6 +20,8 @@ export interface StoreDatabase {
   close(): void;
   transaction<T>(act: () => T): T;
   reading<T>(act: () => T): T;
+  /** What was committed is on the disk when this returns; not to be called in a transaction. */
+  flush(): void;
   /** Much memory is needed from now on: what only the start of the process needed makes room. */
   grows(): void;
   migrate(name: string, version: number, sql: string): void;
@@ -72,7 +74,7 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
       if (db.inTransaction) db.run("COMMIT");
     }
   };
-  return { db, transaction, reading, grows, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+  return { db, transaction, reading, grows, flush: () => void db.run("PRAGMA wal_checkpoint(PASSIVE)"), ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
 }
 
 /** What the databases of this process still have to do at its end. */

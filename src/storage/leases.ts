@@ -20,6 +20,7 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
   fs.mkdirSync(directory, { mode: 0o700 });
   let holds = false;
   let open = true;
+  const dropped: string[] = [];
   const hold = (kind: string, key: string): void => {
     holds = true;
     place.transaction(() => {
@@ -29,6 +30,8 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
   const release = ({ keep = false, afterwards = false } = {}): void => {
     if (!open) return;
     open = false;
+    if (dropped.length > 0) place.flush();
+    for (const path of dropped) moveToTrash(path, { directory });
     const isLeft = afterwards && leaveToSweeper(directory, lock);
     try {
       if (!isLeft) removePath(directory);
@@ -47,9 +50,19 @@ export function takeLease(place: StorePlace, collect: () => void): Lease {
     holdLayer: (chainId: Digest) => hold("layer", chainId),
     holdRoot: id => hold("root", id),
     keepRoot: root => void place.db.query("DELETE FROM lease_holds WHERE lease = ? AND kind = 'root' AND key = ?").run(id, root),
+    drop: path => void dropped.push(path),
     release,
     [Symbol.dispose]: release,
   };
+}
+
+/** Out of sight by one rename; what it holds goes with the lease. */
+export function moveToTrash(path: string, lease: Pick<Lease, "directory">): void {
+  try {
+    fs.renameSync(path, `${lease.directory}/${randomName()}`);
+  } catch (thrown) {
+    if ((thrown as { code?: string }).code !== "ENOENT") throw thrown;
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import { lockFile } from "../kernel/locks.ts";
 import { idmapMount, MOUNT_ATTR_IDMAP, openTree, setMountAttributes, unmountAll } from "../kernel/mounts.ts";
 import { getXattr, setXattr } from "../kernel/xattr.ts";
 import { takeLease } from "./leases.ts";
-import { moveToTrash } from "./collect.ts";
+import { moveToTrash } from "./leases.ts";
 import { randomName, rootPath, type StorePlace } from "./place.ts";
 import type { Lease, MountRoot } from "./store.ts";
 import { removePath } from "./tree.ts";

@@ -7,12 +7,11 @@ import { errnoOf, Fault } from "../base/fault.ts";
 import { outsideId } from "../base/id-mapping.ts";
 import { lockFile } from "../kernel/locks.ts";
 import { bindMount, isMountpoint, unmountAll } from "../kernel/mounts.ts";
-import { moveToTrash } from "./collect.ts";
 import { isCopied, mountCopied, refreshDifference, wholeCopy } from "./copied-root.ts";
 import { driverOf, forgetDriver, mountBy, type Driver } from "./driver.ts";
 import { settleMarks } from "./fuse-overlay.ts";
 import { rootAttributes } from "./layers.ts";
-import { takeLease } from "./leases.ts";
+import { moveToTrash, takeLease } from "./leases.ts";
 import { randomName, rootPath, spreadTrees, type StorePlace } from "./place.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
@@ -227,6 +226,7 @@ function unmountCounted(place: StorePlace, root: RootRow, force: boolean): boole
   });
 }
 
+/** With `trash` the files go at that lease's end. */
 function remove(place: StorePlace, id: string, trash?: Lease): boolean {
   using own = trash ? undefined : takeLease(place, () => {});
   locked(place, id, () => {
@@ -236,7 +236,8 @@ function remove(place: StorePlace, id: string, trash?: Lease): boolean {
   });
   return place.transaction(() => {
     const isGone = place.db.query("DELETE FROM roots WHERE id = ?").run(id).changes > 0;
-    if (isGone) moveToTrash(rootPath(place, id), (trash ?? own)!);
+    if (isGone && own) moveToTrash(rootPath(place, id), own);
+    else if (isGone) trash!.drop(rootPath(place, id));
     return isGone;
   });
 }

@@ -89,6 +89,11 @@ export interface Lease extends Disposable {
   /** Lets go of a root that it holds: it stays, by what now names it. */
   keepRoot(id: string): void;
   /**
+   * At its end this path goes, after what the database says by then is on the disk: no loss of power brings a row back without its
+   * files. Where its process dies before, the next sweep finds it.
+   */
+  drop(path: string): void;
+  /**
    * Ends it. What it made and no image names goes too, unless `keep` (so that a broken pull resumes). With `afterwards` what
    * its directory holds is removed by another process, which outlives this one: for much.
    */

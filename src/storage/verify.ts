@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { type ApplyNeeds, unpackKept, wrongDiff } from "./apply.ts";
-import { moveToTrash } from "./collect.ts";
+import { moveToTrash } from "./leases.ts";
 import { compareTrees } from "./compare.ts";
 import { layerPath, randomName, type StorePlace } from "./place.ts";
 import type { Change, Lease, StoredLayer } from "./store.ts";

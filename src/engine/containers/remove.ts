@@ -64,7 +64,8 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
   // Where a removal was interrupted, the runtime may not have been told.
   else if (record.state.status === "initialized" || record.state.status === "removing") await removeFromRuntime(host, record, { quiet: true });
   unmountRoot(host, record);
-  removeNoted(host, record, { volumes, trash, isNoted });
+  using own = trash ? undefined : host.store.lease();
+  removeNoted(host, record, { volumes, trash: trash ?? own, isNoted });
 }
 
 /** The rest of a removal that is noted; with `isNoted` something else of it stays noted, such as its network. */
