@@ -74,7 +74,8 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
       if (db.inTransaction) db.run("COMMIT");
     }
   };
-  return { db, transaction, reading, grows, flush: () => void db.run("PRAGMA wal_checkpoint(PASSIVE)"), ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
+  const flush = (): void => void db.run("PRAGMA wal_checkpoint(PASSIVE)");
+  return { db, transaction, reading, grows, flush, ...ending(db, ownsProcess), migrate: (name, version, sql) => migrate({ db, transaction }, { name, version, sql }) };
 }
 
 /** What the databases of this process still have to do at its end. */
