@@ -4,6 +4,7 @@
 import { Fault, errnoOf } from "../base/fault.ts";
 import { parseJson } from "../base/shape.ts";
 import { AT_FDCWD, closeQuietly, O_CLOEXEC, O_RDONLY, openat2, readAll } from "../kernel/files.ts";
+import { keptSeccomp } from "./kept-seccomp.ts";
 import { cannotOpenProfile, profileSubject, readSeccompProfile } from "./seccomp-profile.ts";
 import type { SeccompArgument, SeccompProfile, SeccompRule } from "./seccomp-profile.ts";
 
@@ -36,21 +37,28 @@ export interface SeccompChoice {
   /** "unconfined", "default" or a path; undefined or "" for the default. */
   readonly profile?: string;
   readonly capabilities: readonly string[];
+  /** A directory of ours alone, for what the distribution's profile comes to. */
+  readonly keptIn?: string;
 }
 
 /** undefined: no filter at all. @throws Fault "usage.invalid" when the named profile cannot be read or is malformed */
 export async function seccompOf(choice: SeccompChoice): Promise<OciSeccomp | undefined> {
   if (choice.profile === "unconfined") return undefined;
   const isNamed = choice.profile && choice.profile !== "default";
-  return resolveProfile(isNamed ? readProfileFile(choice.profile) : await defaultProfile(), choice.capabilities);
+  const { capabilities } = choice;
+  return isNamed ? resolveProfile(readProfileFile(choice.profile), capabilities) : (distributed(choice) ?? resolveProfile(await shippedProfile(), capabilities));
 }
 
-async function defaultProfile(): Promise<SeccompProfile> {
+function distributed({ capabilities, keptIn }: SeccompChoice): OciSeccomp | undefined {
   for (const place of places) {
-    const found = findProfileFile(place);
+    const resolve = (): OciSeccomp | undefined => {
+      const profile = findProfileFile(place);
+      return profile && resolveProfile(profile, capabilities);
+    };
+    const found = keptIn === undefined ? resolve() : keptSeccomp(keptIn, place, { capabilities, resolve });
     if (found) return found;
   }
-  return shippedProfile();
+  return undefined;
 }
 
 /** The one that we carry. */

@@ -142,7 +142,7 @@ export async function gatherFacts(host: Host, record: ContainerRecord, readied: 
   const identity = identityOf(readied.root, spec.user, { groups: spec.groupAdd ?? [], ...writtenAccounts(readied.bindMounts) });
   const defaults = host.conf.containers.default_capabilities;
   const profile = spec.security?.seccomp ?? (spec.security?.privileged ? "unconfined" : undefined);
-  const seccomp = await seccompOf({ ...(profile ? { profile } : {}), capabilities: seccompCapabilities(spec, defaults) });
+  const seccomp = await seccompOf({ ...(profile ? { profile } : {}), capabilities: seccompCapabilities(spec, defaults), keptIn: `${host.paths.runroot}/seccomp` });
   const shmPath = shmPathOf(host, record, readied);
   const cgroupPath = cgroupPathOf(spec, id, cgroupManagerOf(host), { rootless: host.rootless });
   return {
