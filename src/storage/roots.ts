@@ -83,9 +83,10 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
 
 const upperPath = (place: StorePlace, id: string): string => `${rootPath(place, id)}/diff`;
 
-function create(place: StorePlace, layers: Layers, { id, topLayer, large }: CreateRoot): void {
+function create(place: StorePlace, layers: Layers, { id, topLayer, large, lease: given }: CreateRoot): void {
   if (!idShape.test(id)) throw new Fault("usage.invalid", `cannot create a root for ${JSON.stringify(id)}: not a container ID`);
-  using lease = takeLease(place, () => {});
+  using own = given ? undefined : takeLease(place, () => {});
+  const lease = (given ?? own)!;
   if (large) spreadTrees(lease.directory);
   const staged = `${lease.directory}/root`;
   for (const path of [staged, `${staged}/work`, `${staged}/merged`]) fs.mkdirSync(path, { mode: 0o700 });

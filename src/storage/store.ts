@@ -344,6 +344,8 @@ export interface CreateRoot {
   readonly topLayer?: Digest;
   /** Much will be written into it. */
   readonly large?: boolean;
+  /** Where it is made; absent: under a lease of its own. */
+  readonly lease?: Lease;
 }
 
 export interface MountRoot {

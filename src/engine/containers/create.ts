@@ -144,14 +144,14 @@ function writeCidfile(spec: ContainerSpec, id: string): void {
 /** The row, its volumes and its root come together. Should we die before, the lease tells the next command to look for a root without a row. */
 function insert(host: Host, record: ContainerRecord, { image, made }: { image: StoredImage | undefined; made: string[] }): ContainerSpec {
   const { id } = record;
-  using _lease = host.store.lease();
+  using lease = host.store.lease();
   return host.store.transaction(() => {
     const whole = { ...record.spec, mounts: prepareVolumes(host, record.spec.mounts ?? [], made), ...findUses(host, record.spec) };
     const spec = withAutoUsers(host, withLabels(host, whole), image);
     host.state.insert({ ...record, spec });
     for (const { kind, source } of spec.mounts ?? []) if (kind === "volume") host.state.useVolume(source, id);
     const topLayer = image?.layers.at(-1);
-    if (!spec.rootfs) host.store.roots.create({ id, ...(topLayer ? { topLayer } : {}) });
+    if (!spec.rootfs) host.store.roots.create({ id, lease, ...(topLayer ? { topLayer } : {}) });
     return spec;
   });
 }
