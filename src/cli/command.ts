@@ -29,6 +29,8 @@ export interface Verb<C, F extends FlagTable = FlagTable> {
    * "host", and an ordinary user must have come into his namespaces himself, since what is done shows there alone.
    */
   readonly needs?: "host" | "nothing" | "unshared";
+  /** It reads a little and ends: what its start alone needed is not worth giving back. */
+  readonly looks?: boolean;
   /** It makes room on the disk, and so may use what the store keeps back for that. */
   readonly frees?: boolean;
   /** Exit status where it differs from the fault's own. */

@@ -38,6 +38,7 @@ const about = [
 ].join("\n");
 
 export default verb({
+  looks: true,
   usage: "[options] {ARTIFACT|CONTAINER|IMAGE|POD|NETWORK|VOLUME} [...]",
   about,
   operands: any(allContainers),

@@ -82,7 +82,7 @@ async function makeInvocation(start: Start<Invocation>): Promise<Invocation> {
     exitStatus: 0,
     get host() {
       if (open === undefined) throw new Error(`"${start.path}" declares that it needs no host`);
-      return (host ??= open(hostOptions(options, start.globals.given)));
+      return (host ??= open({ ...hostOptions(options, start.globals.given), looks: start.verb.looks ?? false }));
     },
     out: (line) => writeOut(`${line}\n`),
     write: writeOut,

@@ -1,5 +1,6 @@
 // Host: one opened store with its configuration; every engine function takes it first. Everything in it opens on first use.
 
+import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
 import { readContainersConf } from "../base/containers-conf.ts";
 import { tellOnce } from "./told.ts";
@@ -44,6 +45,8 @@ export interface HostOptions {
   readonly self?: readonly string[];
   /** See StoreOptions. */
   readonly ownsProcess?: boolean;
+  /** It reads a little and ends. */
+  readonly looks?: boolean;
 }
 
 /** Where things lie. All absolute. */
@@ -163,6 +166,7 @@ export function openHost(options: HostOptions = {}): Host {
   const storage = once(() => readStorageConf({ env: process.env, rootless, ...(options.storageOptions ? { options: options.storageOptions } : {}) }));
   const paths = pathsOf(options, user, { conf, storage });
   const store = once(() => {
+    if (options.ownsProcess && !options.looks) releaseOwnCode();
     if (user) for (const path of [paths.root, paths.runroot]) refuseForeign(path, geteuid());
     return openStore({
       root: paths.root,

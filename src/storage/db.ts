@@ -50,8 +50,6 @@ export function openDatabase(file: string, { ownsProcess = false } = {}): StoreD
   };
   const transaction = <T>(act: () => T): T => {
     if (depth > 0) return act();
-    // Commands that only look are over before they need much.
-    grows();
     guarded(() => db.run("BEGIN IMMEDIATE"), file);
     depth++;
     try {

@@ -8,6 +8,7 @@ import { allContainers } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "[options] CONTAINER",
   about: "If the named container exists in local storage, podman container exists exits with 0, otherwise the exit code will be 1.",
   operands: exactly(1, allContainers),

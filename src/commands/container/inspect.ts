@@ -10,6 +10,7 @@ import { verb } from "../verb.ts";
 import { refuse } from "./written/refuse.ts";
 
 export default verb({
+  looks: true,
   usage: "[options] CONTAINER [CONTAINER...]",
   about: "Displays the low-level information on a container identified by name or ID.",
   operands: any(allContainers),

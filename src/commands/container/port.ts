@@ -12,6 +12,7 @@ import { refuse } from "./written/refuse.ts";
 const flags = { all: toggle({ short: "a", help: "Display port information for all containers" }), latest } as const;
 
 export default verb({
+  looks: true,
   usage: "[options] CONTAINER [PORT]",
   about: "List port mappings for the CONTAINER, or look up the public-facing port that is NAT-ed to the PRIVATE_PORT",
   operands: any(allContainers),

@@ -33,6 +33,7 @@ const flags = {
 type Line = VerbCall<typeof flags>;
 
 export default verb({
+  looks: true,
   usage: "[options]",
   about: "Prints out information about the containers",
   operands: none(),

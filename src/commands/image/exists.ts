@@ -6,6 +6,7 @@ import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "IMAGE",
   about: "If the named image exists in local storage, podman image exists exits with 0, otherwise the exit code will be 1.",
   operands: exactly(1, imageNames),

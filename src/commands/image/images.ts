@@ -76,6 +76,7 @@ const flags = {
 } as const;
 
 export default verb({
+  looks: true,
   usage: "[options] [IMAGE]",
   about: "Lists images previously pulled to the system or created on the system.",
   operands: atMost(1, imageNames),

@@ -6,6 +6,7 @@ import { imageNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "[options] IMAGE [IMAGE...]",
   about: "Displays the low-level information of an image identified by name or ID.",
   operands: atLeast(1, imageNames),

@@ -7,6 +7,7 @@ import { networkNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "NETWORK",
   about: "If the named network exists, podman network exists exits with 0, otherwise the exit code will be 1.",
   operands: exactly(1, networkNames),

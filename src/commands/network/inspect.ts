@@ -6,6 +6,7 @@ import { networkNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "[options] NETWORK [NETWORK...]",
   about: "Displays the network configuration for one or more networks.",
   operands: atLeast(1, networkNames),

@@ -30,6 +30,7 @@ function networksView(noTrunc: boolean): View<Network> {
 }
 
 export default verb({
+  looks: true,
   usage: "[options]",
   about: "List networks",
   operands: none(),

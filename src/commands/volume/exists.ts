@@ -5,6 +5,7 @@ import { volumeNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "VOLUME",
   about: "If the given volume exists, podman volume exists exits with 0, otherwise the exit code will be 1.",
   operands: exactly(1, volumeNames),

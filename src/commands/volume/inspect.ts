@@ -9,6 +9,7 @@ import { volumeNames } from "../suggest.ts";
 import { verb } from "../verb.ts";
 
 export default verb({
+  looks: true,
   usage: "[options] VOLUME [VOLUME...]",
   about: "Display detailed information on one or more volumes.\n\n  Use a Go template to change the format from JSON.",
   operands: any(volumeNames),

@@ -28,6 +28,7 @@ const volumes = (host: Host) =>
   });
 
 export default verb({
+  looks: true,
   usage: "[options]",
   about: "\npodman volume ls\n\nList all available volumes. The output of the volumes can be filtered\nand the output format can be changed to JSON or a user specified Go template.",
   operands: none(),
