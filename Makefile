@@ -61,6 +61,7 @@ CROWD_SECONDS ?= 300
 POWER_LOSSES ?= 200
 faults: setup-test build setup-criu
 	@tests/faults/run.sh $(bun) run.ts $(KILLS)
+	@[ ! -e /sys/fs/cgroup/unified ] || for operation in run "run -d" start restore; do CGROUPS=v1 tests/faults/run.sh $(bun) run.ts 50 "$$operation" || exit 1; done
 	@tests/faults/run.sh $(bun) run-crowd.ts $(CROWD_SECONDS)
 	@tests/faults/run.sh $(bun) run-power.ts $(POWER_LOSSES)
 
