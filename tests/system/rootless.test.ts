@@ -48,7 +48,7 @@ test("every command is in the same namespaces, until system migrate", async () =
 
 test.if(process.arch === "x64")("a command goes into the namespaces in its own process, without a second start", async () => {
   ann.ok("run", "-d", "--name", "talks", "--network", "none", IMAGE, "sleep", "100");
-  const follower = Bun.spawn([...ann.prefix, "podman", "logs", "-f", "talks"], { stdout: "ignore", stderr: "ignore" });
+  const follower = Bun.spawn([...ann.prefix, "podman", "logs", "-f", "talks"], { cwd: "/", stdout: "ignore", stderr: "ignore" });
   const space = (pid: number | string): string => readlinkSync(`/proc/${pid}/ns/user`);
   const keeper = readFileSync(`${ann.runDirectory}/libpod/tmp/pause.pid`, "utf8");
   await until("it to be inside", () => space(follower.pid) === space(keeper));
@@ -59,7 +59,7 @@ test.if(process.arch === "x64")("a command goes into the namespaces in its own p
 });
 
 test("many commands at once all come in", async () => {
-  const all = Array.from({ length: 24 }, () => Bun.spawn([...ann.prefix, "podman", "ps", "-q"], { stdout: "ignore", stderr: "ignore" }));
+  const all = Array.from({ length: 24 }, () => Bun.spawn([...ann.prefix, "podman", "ps", "-q"], { cwd: "/", stdout: "ignore", stderr: "ignore" }));
   expect(await Promise.all(all.map(({ exited }) => exited))).toEqual(all.map(() => 0));
 }, 60_000);
 
