@@ -65,7 +65,7 @@ const resolver = () => Bun.udpSocket({
 
 test("names are found by the host's own resolver, though it listens on the host's loopback alone", async () => {
   const server = await resolver();
-  const run = (...words: string[]) => begin([...ann.prefix, "podman", "run", "--rm", ...words]);
+  const run = (...words: string[]) => begin([...ann.prefix, "podman", "run", "--rm", ...words], { cwd: "/" });
   const asking = run(IMAGE, "sh", "-c", "cat /etc/resolv.conf; nslookup web.test");
   expect([await asking.exited, asking.out().includes("nameserver 169.254.1.1\n"), asking.out().includes("198.51.100.7")]).toEqual([0, true, true]);
   const other = run("--network", "pasta:--dns-forward,198.51.100.1", IMAGE, "cat", "/etc/resolv.conf");
