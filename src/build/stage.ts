@@ -25,6 +25,7 @@ import { checkTrigger, type StageConfig } from "./stage-config.ts";
 import { baseOf } from "./stage-base.ts";
 import { mountingOf, prepareStageCopy, type StageCopy } from "./stage-sources.ts";
 import { commitStage, splitLabel, standingOf, type Standing } from "./stage-image.ts";
+import { shownInstruction, StepLog } from "./step-log.ts";
 
 export interface StageResult {
   readonly image: StoredImage | undefined;
@@ -47,6 +48,7 @@ export class StageRun {
   readonly #shared: Shared;
   readonly #plan: PlannedStage;
   readonly #console: Console;
+  readonly #log: StepLog;
   #config!: StageConfig;
   #standing!: Standing;
   #baseId: string | undefined;
@@ -57,14 +59,13 @@ export class StageRun {
   #executed = false;
   #endTurn: (() => void) | undefined;
   #looksUp: boolean;
-  #steps = 0;
-  #total = 0;
   readonly #isTarget: boolean;
 
   constructor(shared: Shared, plan: PlannedStage, console: Console) {
     this.#shared = shared;
     this.#plan = plan;
     this.#console = console;
+    this.#log = new StepLog(shared, plan, console);
     const { layers, useCache, noCacheStages } = shared.request;
     this.#looksUp = layers && useCache && !noCacheStages.includes(plan.name) && !noCacheStages.includes(String(plan.position));
     this.#isTarget = plan.position === shared.plan.target;
@@ -76,20 +77,20 @@ export class StageRun {
 
   async run(): Promise<StageResult> {
     const own = [...this.#plan.instructions, ...this.#extraLabels()];
-    this.#total = this.#extraEnv().length + own.length + 1;
+    this.#log.total = this.#extraEnv().length + own.length + 1;
     // Before the base is fetched: what ONBUILD adds is not known yet.
-    this.#log(`FROM ${this.#plan.shown}`);
+    this.#log.step(`FROM ${this.#plan.shown}`);
     const { image: base, config, standing } = await baseOf(this.#shared, this.#plan);
     [this.#config, this.#standing] = [config, standing];
     this.#baseId = this.#plan.baseStage === undefined ? base?.id : undefined;
     if (this.#request.planOnly && this.#plan.baseStage !== undefined) this.#executed = (await this.#shared.results[this.#plan.baseStage]!).executed;
     const instructions = [...this.#extraEnv(), ...this.#triggers(), ...own];
-    this.#total = instructions.length + 1;
+    this.#log.total = instructions.length + 1;
     let image = instructions.length === 0 ? await this.#onlyBase(base) : undefined;
     for (const [at, instruction] of instructions.entries()) {
       const isLast = at === instructions.length - 1;
       this.#shared.abort.signal.throwIfAborted();
-      this.#log(this.#shown(instruction));
+      this.#log.step(shownInstruction(instruction));
       try {
         image = await this.#step({ instruction, isLast, isFinal: isLast && this.#isTarget });
         keepDone(this.#shared, this.#standing, image);
@@ -106,40 +107,7 @@ export class StageRun {
     const { id } = this.#open();
     this.#root = undefined;
     const name = keepFailed(this.#shared, this.#standing, id);
-    this.#say(`--> Left working container ${name}: look into it with: buildah run ${name} sh\n`);
-  }
-
-  #shown({ original, heredocs }: Instruction): string {
-    const documents = heredocs.map(({ content }) => {
-      const [first = "", ...more] = content.trim().split("\n");
-      return ` (${first}${more.length > 0 ? "..." : ""})`;
-    });
-    return original + documents.join("");
-  }
-
-  #log(text: string): void {
-    const stages = this.#shared.plan.stages.length;
-    const stage = stages > 1 ? `[${this.#plan.position + 1}/${stages}] ` : "";
-    const line = `${this.#request.logPrefix}${stage}STEP ${++this.#steps}/${this.#total}: ${text}`;
-    if (!this.#request.quiet) this.#console.step(line);
-  }
-
-  #say(text: string): void {
-    if (!this.#request.quiet) this.#console.out(text);
-  }
-
-  #logId(image: StoredImage): void {
-    if (this.#request.showsStepId) this.#say(`--> ${image.id.slice(0, 12)}\n`);
-  }
-
-  #logCommit(): void {
-    const name = this.#request.shownTag ?? this.#request.tags[0];
-    this.#say(`${this.#commitPrefix()}COMMIT${name === undefined ? "" : ` ${name}`}\n`);
-  }
-
-  #commitPrefix(): string {
-    const stages = this.#shared.plan.stages.length;
-    return `${this.#request.logPrefix}${stages > 1 ? `[${this.#plan.position + 1}/${stages}] ` : ""}`;
+    this.#log.say(`--> Left working container ${name}: look into it with: buildah run ${name} sh\n`);
   }
 
   #failed(instruction: Instruction, thrown: unknown): unknown {
@@ -180,14 +148,14 @@ export class StageRun {
     const r = this.#request;
     const named = r.annotations.length + r.unsetEnv.length + r.unsetLabels.length + r.unsetAnnotations.length;
     const changes = base === undefined || r.squash !== "no" || named > 0 || !r.inheritLabels || !r.inheritAnnotations;
-    if (this.#isTarget) this.#logCommit();
+    if (this.#isTarget) this.#log.commit();
     if (changes) {
       const image = await this.#commit({ createdBy: "/bin/sh", layer: undefined, isFinal: this.#isTarget, empty: true });
-      this.#logId(image);
+      this.#log.id(image);
       return image;
     }
     if (this.#isTarget) this.#tag(base!);
-    this.#logId(base!);
+    this.#log.id(base!);
     return base;
   }
 
@@ -217,7 +185,7 @@ export class StageRun {
       this.#pending.push({ created: this.#now(), created_by: text, empty_layer: true });
       return undefined;
     }
-    if (this.#isTarget) this.#logCommit();
+    if (this.#isTarget) this.#log.commit();
     this.#open();
     if (!this.#isTarget && this.#request.keeps !== "all" && !this.#shared.plan.stages.some(({ baseStage }) => baseStage === this.#plan.position)) {
       // Others only take files from it: that needs no image.
@@ -225,7 +193,7 @@ export class StageRun {
       return undefined;
     }
     const image = await this.#commit({ createdBy: text, layer: undefined, isFinal, empty: false });
-    this.#logId(image);
+    this.#log.id(image);
     return image;
   }
 
@@ -272,19 +240,19 @@ export class StageRun {
     let image: StoredImage;
     if (made.cached !== undefined && !squashes) {
       log.debug(`Found a cache hit in the first iteration with id ${made.cached.id}`);
-      this.#say(`--> Using cache ${made.cached.id}\n`);
-      if (isFinal) this.#logCommit();
+      this.#log.say(`--> Using cache ${made.cached.id}\n`);
+      if (isFinal) this.#log.commit();
       image = isFinal ? this.#tag(made.cached) : made.cached;
       this.#standing = { ...standingOf(this.#shared.host, image), annotations: this.#standing.annotations, image };
     } else {
       this.#looksUp = false;
-      if (isFinal) this.#logCommit();
+      if (isFinal) this.#log.commit();
       image = await this.#commit({ createdBy: made.text, layer: made.layer, isFinal, empty: !addsLayer(instruction) });
     }
     if (this.#request.cacheTo.length > 0 && !squashes && this.#pulled !== image.id) {
-      await this.#shared.remoteCache.store(image, { base, createdBy: made.text, addsLayer: addsLayer(instruction) }, line => this.#say(line));
+      await this.#shared.remoteCache.store(image, { base, createdBy: made.text, addsLayer: addsLayer(instruction) }, line => this.#log.say(line));
     }
-    this.#logId(image);
+    this.#log.id(image);
     return image;
   }
 
@@ -295,7 +263,7 @@ export class StageRun {
     if (!addsLayer(instruction)) this.#apply(instruction);
     const text = this.#executed ? undefined : await this.#plannedText(instruction, isFinal);
     const cached = text === undefined ? undefined : await this.#lookUp(text, addsLayer(instruction), isFinal);
-    this.#say(cached === undefined ? `--> Would run${this.#executed ? " after what changes above" : ""}\n` : `--> Would use cache ${cached.id.slice(0, 12)}\n`);
+    this.#log.say(cached === undefined ? `--> Would run${this.#executed ? " after what changes above" : ""}\n` : `--> Would use cache ${cached.id.slice(0, 12)}\n`);
     if (cached === undefined) this.#executed = true;
     else this.#standing = { ...standingOf(this.#shared.host, cached), annotations: this.#standing.annotations };
     return cached;
@@ -361,9 +329,9 @@ export class StageRun {
     const here = cache.find(base, text, addsLayer);
     if (here !== undefined) return here;
     const why = explainMiss(this.#shared.host, cache, { base, createdBy: text, addsLayer });
-    if (why !== undefined) this.#say(`--> Runs again: ${why}\n`);
+    if (why !== undefined) this.#log.say(`--> Runs again: ${why}\n`);
     if (!remoteCache.isUsed || this.#request.planOnly) return undefined;
-    const image = await remoteCache.find({ base, createdBy: text, addsLayer }, line => this.#say(line));
+    const image = await remoteCache.find({ base, createdBy: text, addsLayer }, line => this.#log.say(line));
     this.#pulled = image?.id;
     if (image !== undefined) cache.add(image);
     return image;
