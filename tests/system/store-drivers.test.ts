@@ -73,7 +73,7 @@ RUN rm -r /d/old && mkdir /d/old && touch /d/old/later
   return user.ok("build", "-q", "--network", "none", "-t", "base", "base");
 };
 
-const changing = "cd /d && rm -r sub gone && mkdir sub && echo new > sub/new && echo more >> grown && chown 5:6 owned && chmod 600 mode && ln -s x link && mknod pipe p && mv old moved";
+const changing = "cd /d && rm -r sub gone && mkdir sub && echo new > sub/new && echo more >> grown && chown 5:6 owned && chmod 600 mode && ln -s x link && mknod -m 644 pipe p && mv old moved";
 const looking = "cd /d; find . | sort; stat -c '%n %a %u:%g %F %s' owned mode grown pipe; readlink link";
 const looked = ". ./grown ./link ./mode ./moved ./moved/later ./owned ./pipe ./same ./same/file ./sub ./sub/new".split(" ").join("\n")
   + "\nowned 644 5:6 regular file 6\nmode 600 0:0 regular file 5\ngrown 644 0:0 regular file 11\npipe 644 0:0 fifo 0\nx\n";
