@@ -119,5 +119,17 @@ function operationsIn(folder: string): Operation[] {
       name: "restore", argv: ["container", "restore", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "",
       prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); ok("container", "checkpoint", "web"); }),
     },
+    {
+      name: "restore from a file", argv: ["container", "restore", "-i", exported.path, "-n", "again"], isDone: () => ok("ps", "-q", "--filter", "name=again") !== "",
+      prepare: withBase(() => {
+        quietly("rm", "-f", "-i", "-t", "0", "again");
+        if (exported.isDone()) return;
+        withoutFiles();
+        web();
+        need("web", "--network", "none");
+        ok("container", "checkpoint", "-e", exported.path, "web");
+        web();
+      }),
+    },
   ];
 }
