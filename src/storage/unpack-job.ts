@@ -57,7 +57,7 @@ class Unpacking implements Disposable {
   constructor(staged: string) {
     fs.mkdirSync(staged, { mode: 0o755 });
     this.#rootFd = openDirectory(staged);
-    this.#unpacker = new Unpacker({ rootFd: this.#rootFd, ...privilege(), whiteouts: "overlay" });
+    this.#unpacker = new Unpacker({ rootFd: this.#rootFd, ...privilege(), whiteouts: "overlay", isNew: true });
     this.#reader = new TarReader(this.#unpacker);
     this.#inflation = new Inflation(bytes => {
       this.#hasher.update(bytes);

@@ -6,10 +6,12 @@ import { afterEach, expect, test } from "bun:test";
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { begin, mustRun, ok, run, until } from "../fixtures/coracle.ts";
+import { makeImage } from "../fixtures/image.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
+import { tarOf } from "../fixtures/tar.ts";
 
-withRegistry();
+const registry = withRegistry();
 afterEach(() => void run(["podman", "rm", "-fa", "-t", "0"]));
 
 /** A runtime that notes each call before it is crun. */
@@ -138,4 +140,15 @@ test("rm --all leaves nothing behind by itself", async () => {
   ok("rm", "--all");
   await until("the files to go", () => readdirSync(staging).length === 0);
   expect(readdirSync("/var/lib/containers/coracle/roots")).toEqual([]);
+});
+
+test("a usual file of a layer is opened, given its time and closed: neither owner nor mode are set again", async () => {
+  const names = Array.from({ length: 300 }, (_, number) => ({ name: `f${number}`, body: "" }));
+  await registry().push(makeImage({ layers: [tarOf([...names, { name: "other", uid: 7, gid: 7, body: "" }])] }), "many");
+  const trace = join(newFolder("trace"), "calls");
+  mustRun(["strace", "-f", "-qq", "-b", "execve", "-e", "trace=fchown,fchmod,utimensat,openat2", "-o", trace, "podman", "pull", "-q", "127.0.0.1:5000/many"]);
+  const count = (call: string): number => readFileSync(trace, "utf8").split("\n").filter(line => line.includes(` ${call}(`)).length;
+  expect(count("openat2")).toBeGreaterThan(300);
+  expect(count("utimensat")).toBeGreaterThan(300);
+  expect([count("fchown"), count("fchmod")].map(calls => calls > 0 && calls < 30)).toEqual([true, true]);
 });

@@ -13,6 +13,7 @@ import { isWhiteout, markDeleted, markOpaque, whiteoutPrefix } from "../marks.ts
 import { removeTree } from "../tree.ts";
 import { type ByteText, showName, type TarEntry, toByteText, toPath } from "./entry.ts";
 import { cleanName, splitPath } from "./names.ts";
+import { type Newborn, newbornIn } from "./newborn.ts";
 import type { TarHandler } from "./reader.ts";
 
 export interface UnpackOptions {
@@ -26,6 +27,8 @@ export interface UnpackOptions {
   readonly singleOwner?: boolean;
   /** Whiteouts become overlay's; or they delete what is there (an opaque directory's mark must come first in it); or they are files as others (for trees that are not layers). */
   readonly whiteouts: "overlay" | "apply" | "keep";
+  /** Nothing is there yet, and nobody else puts anything there. */
+  readonly isNew?: boolean;
 }
 
 /** What the archive says of the root directory itself. */
@@ -48,6 +51,9 @@ export class Unpacker implements TarHandler {
   readonly #directories: { path: ByteText; entry: TarEntry }[] = [];
   #entry: TarEntry | undefined;
   #file = -1;
+  readonly #newborn: Newborn | undefined;
+  /** The file begun last has owner and mode. */
+  #isOwned = false;
   /** The file system took no mark of overlay's. */
   #hasMarkFiles = false;
   root: RootAttributes | undefined;
@@ -56,6 +62,7 @@ export class Unpacker implements TarHandler {
 
   constructor(options: UnpackOptions) {
     this.#options = options;
+    if (options.isNew) this.#newborn = newbornIn(options.rootFd);
   }
 
   entry(entry: TarEntry): void {
@@ -91,8 +98,10 @@ export class Unpacker implements TarHandler {
     const fd = this.#file;
     const entry = this.#entry!;
     if (entry.regions !== undefined) ftruncate(fd, entry.size);
-    this.#own(entry, () => fchown(fd, entry));
-    fchmod(fd, entry.mode);
+    if (!this.#isOwned) {
+      this.#own(entry, () => fchown(fd, entry));
+      fchmod(fd, entry.mode);
+    }
     if (entry.xattrs !== undefined) this.#attributes(fd, entry);
     utimensat(fd, "", { mtime: entry.mtime });
     close(fd);
@@ -185,7 +194,8 @@ export class Unpacker implements TarHandler {
   #create(parent: number, name: ByteText): void {
     const path = toPath(name);
     this.#takeMarkFile(parent, name);
-    const how = { flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600 };
+    this.#isOwned = this.#newborn?.has(this.#entry!) ?? false;
+    const how = { flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: this.#isOwned ? this.#entry!.mode : 0o600 };
     let fd = tryOpenat2(parent, path, how);
     if (fd === -eexist) {
       this.#clear(parent, name);
@@ -289,8 +299,9 @@ export class Unpacker implements TarHandler {
 
   /** Where deletions are files, what comes in their place must take them away. True where there was one. */
   #takeMarkFile(parent: number, name: ByteText): boolean {
+    if (!this.#hasMarkFiles) return false;
     const mark = toPath(`${whiteoutPrefix}${name}`);
-    if (!this.#hasMarkFiles || findStat(parent, mark) === undefined) return false;
+    if (findStat(parent, mark) === undefined) return false;
     unlinkat(parent, mark);
     return true;
   }
