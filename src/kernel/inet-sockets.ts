@@ -40,3 +40,8 @@ export function bindPort({ protocol, version, address, port }: PortAddress): num
     throw thrown;
   }
 }
+
+/** A socket of `bindPort` keeps its port, but only from those who do not reuse addresses; also for others who have it open. */
+export function stopListening(socket: number): void {
+  check(call("shutdown", socket, 0), "stop listening on a socket");
+}

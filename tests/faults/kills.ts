@@ -11,7 +11,7 @@ import { leftSince, type Traces } from "./traces.ts";
 const calls = [
   "write", "pwrite64", "writev", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat", "mknodat", "ftruncate",
   "fallocate", "fsync", "fdatasync", "syncfs", "copy_file_range", "fchmod", "fchmodat", "chmod", "fchown", "fchownat", "utimensat", "setxattr", "lsetxattr", "fsetxattr", "mount", "umount2",
-  "move_mount", "fsmount", "setns", "unshare", "vfork", "clone3", "kill", "pidfd_send_signal", "flock",
+  "move_mount", "fsmount", "setns", "unshare", "vfork", "clone3", "kill", "pidfd_send_signal", "flock", "sendto", "shutdown",
 ].join(",");
 
 /** Programs that it starts are let go as soon as they are others than ours. */

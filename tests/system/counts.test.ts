@@ -51,6 +51,17 @@ test("an attached run --rm starts this program once: conmon's exit command waits
   expect(programs.filter(program => /\/(coracle|podman)$/.test(program))).toHaveLength(1);
 });
 
+test("what a published port needs is begun before the monitor and goes by one message: its network is taken down after the command", () => {
+  const trace = join(newFolder("trace"), "calls");
+  mustRun(["strace", "-f", "-qq", "-e", "trace=execve,exit_group", "-o", trace, "podman", "run", "--rm", "-p", "8077:80", IMAGE, "true"]);
+  const lines = readFileSync(trace, "utf8").split("\n");
+  const first = lines[0]!.split(" ")[0]!;
+  const netavark = lines.flatMap((line, index) => (/execve\("[^"]*\/netavark"/.test(line) ? [index] : []));
+  expect(netavark).toHaveLength(2);
+  expect(netavark[0]).toBeLessThan(lines.findIndex(line => /execve\("[^"]*\/conmon"/.test(line)));
+  expect(netavark[1]).toBeGreaterThan(lines.findIndex(line => line.startsWith(`${first} `) && line.includes("exit_group")));
+});
+
 test("a container with a hook at its start is started by the runtime, which runs the hook", () => {
   const { runtime, calls } = noted();
   const hooks = newFolder("hooks");

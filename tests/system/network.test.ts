@@ -29,6 +29,31 @@ test("the bridge gives an address, a way out and a published port", async () => 
   expect(run(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8088"]).status).not.toBe(0);
 });
 
+test("a port is closed and free when its run --rm returns, and what comes next may have it", async () => {
+  const rules = (): string => run(["nft", "list", "ruleset"]).out;
+  ok("run", "-d", "--name", "beside", "-p", "8078:80", IMAGE, "sleep", "1000");
+  for (let count = 0; count < 3; count++) {
+    ok("run", "--rm", "-p", "8077:80", "-p", "8079:81", IMAGE, "true");
+    expect(rules()).not.toMatch(/dport (8077|8079)/);
+    const server = Bun.listen({ hostname: "0.0.0.0", port: 8077, socket: { data() {} } });
+    server.stop(true);
+  }
+  expect(rules()).toContain("dport 8078");
+  ok("run", "-d", "--name", "after", "-p", "8077:80", IMAGE, "sleep", "1000");
+  await until("what was left to go", () => run(["ip", "-br", "link", "show", "master", "podman0"]).out.trim().split("\n").length === 2);
+  expect(rules()).toContain("dport 8077");
+  ok("rm", "-f", "-t", "0", "beside", "after");
+  expect(rules()).not.toMatch(/dport 80\d\d/);
+});
+
+for (const ports of ["8077-8078:80-81", "127.0.0.1:8077:80", "8077:80/udp"]) {
+  test(`all of a network with the port ${ports} is gone when its run --rm returns`, () => {
+    ok("run", "--rm", "-p", ports, IMAGE, "true");
+    expect(run(["ip", "-br", "link", "show", "podman0"]).out).toBe("");
+    expect(run(["nft", "list", "ruleset"]).out).not.toMatch(/dport (8077|\{ ?8077)/);
+  });
+}
+
 test("two containers get two addresses and reach each other", () => {
   ok("run", "-d", "--name", "one", IMAGE, "sh", "-c", "while true; do echo boat | nc -l -p 7000; done");
   const address = ok("inspect", "--format", "{{.NetworkSettings.IPAddress}}", "one");

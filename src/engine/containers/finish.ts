@@ -6,7 +6,7 @@ import { log } from "../../base/log.ts";
 import { isAlive } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { disconnect } from "../networks/connect.ts";
-import { mayLeaveLater } from "../networks/leaving.ts";
+import { planLeaving, type Leaving } from "../networks/leaving.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { ended, isLive, readExitFile, noticeStart } from "./observe.ts";
@@ -56,9 +56,10 @@ async function dropUnstarted(host: Host, record: ContainerRecord): Promise<void>
 }
 
 /** The tools of the runtime and of the network, which work side by side, and beside us. */
-async function tearDown(host: Host, record: ContainerRecord, how: { leaves: boolean; beside: () => void }): Promise<void> {
-  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), how.leaves ? undefined : disconnect(host, record, record.state)]);
-  how.beside();
+async function tearDown(host: Host, record: ContainerRecord, { leaving, beside }: { leaving: Leaving | undefined; beside: () => void }): Promise<void> {
+  const tearing = Promise.allSettled([removeFromRuntime(host, record, { quiet: true }), leaving ? undefined : disconnect(host, record, record.state)]);
+  leaving?.closePorts();
+  beside();
   const torn = await tearing;
   for (const result of torn) if (result.status === "rejected") log.warn(`Cleaning up container ${record.id}: ${String((result.reason as Error).message)}`);
 }
@@ -80,17 +81,17 @@ export async function finishToRemove(host: Host, record: ContainerRecord, { netw
   if (state.status !== "running" || state.checkpointing || !readExitFile(host, record.id)) return undefined;
   await untilGone(state);
   if (state.pid !== undefined && isAlive(state.pid, state.pidStart)) return undefined;
-  const leaves = networkLater && mayLeaveLater(record);
+  const leaving = networkLater ? planLeaving(host, record) : undefined;
   let stopped = record;
-  await tearDown(host, record, { leaves, beside() {
+  await tearDown(host, record, { leaving, beside() {
     stopped = noteEnd(host, record, true);
     unmountRoot(host, record);
     if (host.store.roots.find(record.id)) host.store.roots.remove(record.id);
   } });
-  if (leaves) host.state.transaction(() => host.state.noteLeaving(record));
+  if (leaving) host.state.transaction(leaving.note);
   containerEvent(host, record, "cleanup");
   if (state.health) (await import("../health/timer.ts")).pokeTimer(host);
-  return { record: stopped, leaves };
+  return { record: stopped, leaves: leaving !== undefined };
 }
 
 /**
@@ -108,14 +109,14 @@ export async function finish(host: Host, record: ContainerRecord, { networkLater
   }
   if (state.status === "created" || state.status === "exited" || state.status === "removing") return record;
   const stopped = state.status === "initialized" ? noteNeverRun(host, record) : noteEnd(host, state.checkpointing ? await dumped(host, record) : record);
-  const leaves = networkLater && mayLeaveLater(record);
-  await tearDown(host, record, { leaves, beside: () => unmountRoot(host, record) });
+  const leaving = networkLater ? planLeaving(host, record) : undefined;
+  await tearDown(host, record, { leaving, beside: () => unmountRoot(host, record) });
   const { networkStatus: _status, networkNamespace: _namespace, mountpoint: _mountpoint, execIds: _execs, ...rest } = stopped.state;
   const done = { ...rest, status: "exited" as const };
   host.state.transaction(() => {
     for (const session of host.state.execs(record.id)) host.state.removeExec(session.id);
     host.state.saveState(record.id, done);
-    if (leaves) host.state.noteLeaving(record);
+    leaving?.note();
   });
   containerEvent(host, record, "cleanup");
   if (state.health) (await import("../health/timer.ts")).pokeTimer(host);

@@ -3,8 +3,8 @@
 
 import { Fault, errnoOf } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
-import { closeQuietly } from "../../kernel/files.ts";
-import { bindPort } from "../../kernel/inet-sockets.ts";
+import { closeQuietly, dup } from "../../kernel/files.ts";
+import { bindPort, stopListening } from "../../kernel/inet-sockets.ts";
 import { findMonitor } from "../containers/half-start.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -56,6 +56,20 @@ function hold(wanted: SinglePort, id: string): number | undefined {
   }
 }
 
+/** Of containers that go with their end, which may be seen by this process: it can let their ports go while their monitor lives. */
+const ownHolds = new Map<string, number[]>();
+
+/** From here on others may listen on the ports, and rows of ours have them. */
+export function letPortsGo(host: Host, { id, spec }: ContainerRecord): void {
+  for (const socket of ownHolds.get(id) ?? []) {
+    // The monitor has the same socket: one that listens no more stands in nobody's way who reuses addresses, as servers do.
+    stopListening(socket);
+    closeQuietly(socket);
+  }
+  ownHolds.delete(id);
+  for (const protocol of new Set((spec.ports ?? []).map(port => port.protocol))) host.state.freeAddressesOn(`port/${protocol}`, id);
+}
+
 /**
  * Takes the published ports for this container until `disconnect`, and answers sockets that hold them: to be passed to
  * its monitor, which lives as long as it, and closed here.
@@ -77,7 +91,10 @@ export function reservePorts(host: Host, { id, spec }: ContainerRecord): number[
     for (const socket of held) closeQuietly(socket);
     throw thrown;
   }
-  if (host.conf.engine.enable_port_reservation !== false && !host.rootless) return held;
+  if (host.conf.engine.enable_port_reservation !== false && !host.rootless) {
+    if (spec.remove) ownHolds.set(id, held.map(fd => dup(fd)));
+    return held;
+  }
   for (const socket of held) closeQuietly(socket);
   return [];
 }

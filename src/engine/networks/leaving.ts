@@ -2,6 +2,8 @@
 // they are about to do, and hold a lock meanwhile.
 // Kept in the state until done, so that a crash loses none of it: conmon's exit command does it, or who needs the network next.
 
+import { log } from "../../base/log.ts";
+import { deleteNftRules, type NftRule } from "../../kernel/nftables.ts";
 import type { Host } from "../host.ts";
 import { forgetLock, locked, lockedIfFree } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -11,6 +13,8 @@ import { removeFromRuntime } from "../containers/launch.ts";
 import { settleVolume, volumeNote } from "../volumes/volumes.ts";
 import { dropAnonymousVolumes } from "../volumes/anonymous.ts";
 import { disconnect, isBridged } from "./connect.ts";
+import { letPortsGo } from "./held-ports.ts";
+import { findPortRules, hasPlainPorts } from "./port-rules.ts";
 
 /** Nobody is coming for those that are older. */
 const abandonedMs = 3000;
@@ -18,11 +22,41 @@ const abandonedMs = 3000;
 /** In place of a time: of those who hold a lock as long as they live. */
 const unfinished = 0;
 
+/** A network that goes later. */
+export interface Leaving {
+  /** Nothing leads to its ports from here on: some 10 ms of waiting in the kernel. */
+  closePorts(): void;
+  /** Notes the rest, in a transaction of the caller's; its ports are others' then. */
+  note(): void;
+}
+
 /** Ports and addresses that were asked for must be free when the command returns; the bridge (some 100 ms in the kernel) may follow. */
-export function mayLeaveLater(record: ContainerRecord): boolean {
+export function planLeaving(host: Host, record: ContainerRecord): Leaving | undefined {
   const { ports = [], network } = record.spec;
   const isPlain = (network?.networks ?? []).every(({ ips = [], mac }) => ips.length === 0 && !mac);
-  return isBridged(record) && isPlain && ports.length === 0 && Object.keys(record.state.networkStatus ?? {}).length > 0;
+  if (!isBridged(record) || !isPlain || Object.keys(record.state.networkStatus ?? {}).length === 0) return undefined;
+  if (ports.length === 0) return { closePorts() {}, note: () => host.state.noteLeaving(record) };
+  const rules = hasPlainPorts(host, record) ? findPortRules(record) : undefined;
+  return rules && leavingWithoutPorts(host, record, rules);
+}
+
+/** Were its ports still noted when others have them, those would lose their rules. */
+function leavingWithoutPorts(host: Host, record: ContainerRecord, rules: readonly NftRule[]): Leaving {
+  let left = record;
+  return {
+    closePorts() {
+      try {
+        deleteNftRules(rules);
+        left = { ...record, spec: { ...record.spec, ports: [] } };
+      } catch (thrown) {
+        log.debug(`closing the ports of container ${record.id} alone: ${(thrown as Error).message}`);
+      }
+    },
+    note() {
+      host.state.noteLeaving(left);
+      if (left !== record) letPortsGo(host, record);
+    },
+  };
 }
 
 /** With the container's lock held. */

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
-import { findProgram, programPlaces, spawn, type Environment } from "../../base/spawn.ts";
+import { findProgram, programPlaces, spawn, type Child, type Environment } from "../../base/spawn.ts";
+import { closeQuietly, lseek, memfd, writeAll } from "../../kernel/files.ts";
 import { isAlive, processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { withLockFile } from "../state/lock.ts";
@@ -145,7 +146,7 @@ const lockOf = (host: Host): string => (host.rootless ? `${configDirectory(host)
 function locked<T>(host: Host, act: (note: string) => Promise<T>): Promise<T> {
   return withLockFile(lockOf(host), async () => {
     const note = `${lockOf(host)}.running`;
-    await orphanEnds(note);
+    for (const end = Date.now() + orphanMsMax; hasOrphan(note) && Date.now() < end;) await Bun.sleep(5);
     return act(note);
   });
 }
@@ -153,18 +154,27 @@ function locked<T>(host: Host, act: (note: string) => Promise<T>): Promise<T> {
 const orphanMsMax = 30_000;
 
 /** One that outlives whoever started it, and had the lock. */
-async function orphanEnds(note: string): Promise<void> {
-  if (!existsSync(note)) return;
+function hasOrphan(note: string): boolean {
+  if (!existsSync(note)) return false;
   const [pid, start] = readFileSync(note, "utf8").split(" ").map(Number);
-  for (const end = Date.now() + orphanMsMax; pid && start && isAlive(pid, start) && Date.now() < end;) await Bun.sleep(5);
+  return Boolean(pid && start && isAlive(pid, start));
 }
 
-/** Its runs must not meet: one takes the bridge down while the other is about to join it. */
+function spawnWith(request: string, argv: readonly string[], env: NodeJS.ProcessEnv): Child {
+  const input = memfd("request");
+  try {
+    writeAll(input, new TextEncoder().encode(request));
+    lseek(input, 0, 0);
+    return spawn(argv, { stdio: [input, "pipe", "pipe"], env });
+  } finally {
+    closeQuietly(input);
+  }
+}
+
+/** Its runs must not meet: one takes the bridge down while the other is about to join it. It has its request when this returns. */
 async function call(argv: readonly string[], { env, request, note }: { env: NodeJS.ProcessEnv; request: string; note: string }): Promise<string> {
-  const child = spawn(argv, { stdio: ["pipe", "pipe", "pipe"], env });
+  const child = spawnWith(request, argv, env);
   writeFileSync(note, `${child.pid} ${processStart(child.pid) ?? 0}`);
-  child.stdin!.write(request);
-  child.stdin!.end();
   const [output, complaint, status] = await Promise.all([readBounded(child.stdout), readBounded(child.stderr), child.exited]);
   if (status !== 0) throw refusal(output, complaint);
   return output;

@@ -60,10 +60,10 @@ async function acquire(path: string): Promise<HeldLock> {
   }
 }
 
-/** Runs `act` while nobody else holds the lock file; for what whole machines share. */
+/** Runs `act` while nobody else holds the lock file; for what whole machines share. Where it is free `act` begins before this returns. */
 export async function withLockFile<T>(path: string, act: () => Promise<T>): Promise<T> {
   mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
-  using _held = await acquire(path);
+  using _held = tryLock(path) ?? await acquire(path);
   return await act();
 }
 
