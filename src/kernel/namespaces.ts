@@ -3,7 +3,8 @@
 // Only for synchronous work: after an await another piece of the program may run in the wrong namespace, and
 // functions that use the thread pool (fs.promises) are never in it.
 
-import { putPath, scoped, take } from "./arena.ts";
+import { putBytes, putPath, scoped } from "./arena.ts";
+import { before, inChild, type ChildCall } from "./brief-child.ts";
 import { AT_FDCWD, close, closeQuietly, O_CREAT, O_EXCL, O_RDONLY, openat2, openDirectory, unlinkat } from "./files.ts";
 import { MNT_DETACH, mount, MS_BIND, setPropagation } from "./mount-calls.ts";
 import { call, check, type Path } from "./syscall.ts";
@@ -154,24 +155,49 @@ export function removeNamedNetns(path: Path): boolean {
   return check(removed, "remove", path) === 0;
 }
 
+const inet = 2;
+const datagramCloexec = 2 | 0o2000000;
+const setFlags = 0x8914;
+
 /** Sets the loopback device of this thread's network namespace up. */
 export function bringLoopbackUp(): void {
-  const inet = 2;
-  const datagramCloexec = 2 | 0o2000000;
-  const getFlags = 0x8913;
-  const setFlags = 0x8914;
-  const up = 1;
   const socket = check(call("socket", inet, datagramCloexec), "open a socket");
   try {
-    scoped(({ base, bytes, view }) => {
-      const request = take(40);
-      bytes.set([0x6c, 0x6f], request);
-      check(call("ioctl", socket, getFlags, base + request), "look at the network device", "lo");
-      view.setInt16(request + 16, view.getInt16(request + 16, true) | up, true);
-      check(call("ioctl", socket, setFlags, base + request), "set up the network device", "lo");
-    });
+    scoped(() => check(call("ioctl", socket, setFlags, loopbackUp()), "set up the network device", "lo"));
   } finally {
     closeQuietly(socket);
+  }
+}
+
+/** The same by a child in its own. @param request the address of `loopbackUp()` */
+const loopbackCalls = (request: number): ChildCall[] => [["socket", inet, datagramCloexec, 0], ["ioctl", before, setFlags, request]];
+
+/** The address of a request that the device "lo" be up; of its other flags the kernel lets nobody change any. */
+function loopbackUp(): number {
+  const up = 1;
+  const bytes = new Uint8Array(40);
+  bytes.set([0x6c, 0x6f]);
+  bytes[16] = up;
+  return putBytes(bytes);
+}
+
+/**
+ * As createNamedNetns, by a child, for who cannot come back to the namespace he is in, having no rights over it.
+ * False where this machine needs another way.
+ */
+export function createNetnsByChild(path: Path): boolean {
+  return scoped(() => inChild(CLONE_NEWNET, [
+    ...loopbackCalls(loopbackUp()), ["mount", putPath("/proc/thread-self/ns/net"), putPath(path), 0, MS_BIND, 0],
+  ], "make a network namespace"));
+}
+
+/** Sets the loopback device of the namespace that `path` names up, by a child. False where this machine needs another way. */
+export function bringLoopbackUpByChild(path: Path): boolean {
+  const there = openat2(AT_FDCWD, path, { flags: O_RDONLY });
+  try {
+    return scoped(() => inChild(0, [["setns", there, CLONE_NEWNET], ...loopbackCalls(loopbackUp())], "set up the loopback of a network namespace"));
+  } finally {
+    closeQuietly(there);
   }
 }
 

@@ -10,6 +10,7 @@ export const numbers = {
   mmap: [9, 222],
   munmap: [11, 215],
   rt_sigaction: [13, 134],
+  rt_sigprocmask: [14, 135],
   ioctl: [16, 29],
   pread64: [17, 67],
   pwrite64: [18, 68],

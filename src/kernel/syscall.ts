@@ -19,8 +19,9 @@ type Enter = (...args: [Argument, Argument, Argument, Argument, Argument, Argume
 const arch = process.arch === "arm64" ? 1 : 0;
 let enter: Enter | undefined;
 let page = 0;
-/** Where in the thunk's page the code lies that ends a thread. */
+/** Where in the thunk's page the code lies that ends a thread, and that of a child. */
 const threadEndAt = 128;
+const childAt = 256;
 
 /** Enters the kernel; negative results are -errno. Arguments left out are 0. */
 export function call(
@@ -57,6 +58,7 @@ function makeThunk(): Enter {
   const bytes = new Uint8Array(toArrayBuffer(mapped, 0, 4096));
   bytes.set(machineCode());
   bytes.set(threadEndCode(), threadEndAt);
+  bytes.set(childCode(), childAt);
   page = Number(mapped);
   if (libc.mprotect(page, 4096, readExecute) !== 0) {
     throw new Fault("system.denied", "cannot make the page for system calls executable", {
@@ -126,6 +128,34 @@ function threadEndCode(): Uint8Array {
   // mov eax,15 (rt_sigreturn) · syscall
   bytes.set([0xb8, 15, 0, 0, 0, 0x0f, 0x05], threadBackAt);
   return bytes;
+}
+
+/**
+ * Clones this process by `flags` (VM and VFORK among them) into a child that makes the `count` calls of a table and ends; gives its
+ * number, or -errno. Undefined where we have no such code. A row is eight words: number, six arguments, the address where the result
+ * goes. The first that fails is the last; the child's status is how many were left with it, and 0 where none failed.
+ */
+export function cloneInto(): ((flags: number, table: number, count: number) => number) | undefined {
+  if (arch === 1) return undefined;
+  enter ??= makeThunk();
+  const { i64, i64_fast: returns } = FFIType;
+  const linked = linkSymbols({ clone: { ptr: (page + childAt) as Pointer, args: [i64, i64, i64], returns } });
+  return linked.symbols.clone as unknown as (flags: number, table: number, count: number) => number;
+}
+
+/** The child has our memory, stack and all: it keeps to its registers. */
+function childCode(): Uint8Array {
+  return new Uint8Array([
+    // mov r9,rsi · xor esi,esi · mov eax,56 (clone) · syscall · test rax,rax · jz child · ret
+    0x49, 0x89, 0xf1, 0x31, 0xf6, 0xb8, 56, 0, 0, 0, 0x0f, 0x05, 0x48, 0x85, 0xc0, 0x74, 1, 0xc3,
+    // child: mov rbx,r9 · mov rbp,rdx · loop: mov rax,[rbx] · rdi,[rbx+8] · rsi,[rbx+16] · rdx,[rbx+24] · r10,[rbx+32] · r8,[rbx+40] · r9,[rbx+48]
+    0x4c, 0x89, 0xcb, 0x48, 0x89, 0xd5, 0x48, 0x8b, 0x03, 0x48, 0x8b, 0x7b, 8, 0x48, 0x8b, 0x73, 16, 0x48, 0x8b, 0x53, 24,
+    0x4c, 0x8b, 0x53, 32, 0x4c, 0x8b, 0x43, 40, 0x4c, 0x8b, 0x4b, 48,
+    // syscall · mov rcx,[rbx+56] · mov [rcx],rax · test rax,rax · js end · add rbx,64 · dec rbp · jnz loop
+    0x0f, 0x05, 0x48, 0x8b, 0x4b, 56, 0x48, 0x89, 0x01, 0x48, 0x85, 0xc0, 0x78, 9, 0x48, 0x83, 0xc3, 64, 0x48, 0xff, 0xcd, 0x75, 0xce,
+    // end: mov edi,ebp · mov eax,60 (exit) · syscall
+    0x89, 0xef, 0xb8, 60, 0, 0, 0, 0x0f, 0x05,
+  ]);
 }
 
 /** Maps `size` bytes that never move and are never collected. */

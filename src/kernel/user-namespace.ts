@@ -8,7 +8,7 @@ import type { IdRange } from "../base/id-mapping.ts";
 import { findProgram, needProgram, scrubbed, spawn, spawnSync } from "../base/spawn.ts";
 import { mount, MS_BIND } from "./mount-calls.ts";
 import { closeQuietly } from "./files.ts";
-import { bringLoopbackUp, CLONE_NEWNS, CLONE_NEWUSER, inNetns, openNamespace, removeNamedNetns, setns } from "./namespaces.ts";
+import { bringLoopbackUp, bringLoopbackUpByChild, CLONE_NEWNS, CLONE_NEWUSER, createNetnsByChild, inNetns, openNamespace, removeNamedNetns, setns } from "./namespaces.ts";
 import { processStart } from "./processes.ts";
 import { alone } from "./sole-thread.ts";
 import { call } from "./syscall.ts";
@@ -139,10 +139,14 @@ export function become(file: string, argv: readonly string[], env: Readonly<Reco
  */
 export function keepNetns(path: string): void {
   fs.writeFileSync(path, "", { mode: 0o444, flag: "wx" });
-  const ran = spawnSync([needProgram("unshare", "util-linux"), `--net=${path}`, needProgram("ip", "iproute2"), "link", "set", "lo", "up"]);
-  if (ran.status === 0) return;
-  fs.rmSync(path, { force: true });
-  throw new Fault("system.failed", `cannot make a network namespace: ${ran.complaint()}`);
+  try {
+    if (createNetnsByChild(path)) return;
+    const ran = spawnSync([needProgram("unshare", "util-linux"), `--net=${path}`, needProgram("ip", "iproute2"), "link", "set", "lo", "up"]);
+    if (ran.status !== 0) throw new Fault("system.failed", `cannot make a network namespace: ${ran.complaint()}`);
+  } catch (thrown) {
+    fs.rmSync(path, { force: true });
+    throw thrown;
+  }
 }
 
 /** Keeps a network namespace that is there already at `path`, its loopback up. @param byThread whether our own thread can come back */
@@ -151,6 +155,7 @@ export function nameNetns(path: string, made: string, byThread: boolean): void {
   try {
     mount({ source: made, target: path, flags: MS_BIND });
     if (byThread) return inNetns(path, bringLoopbackUp);
+    if (bringLoopbackUpByChild(path)) return;
     const ran = spawnSync([needProgram("nsenter", "util-linux"), `--net=${path}`, needProgram("ip", "iproute2"), "link", "set", "lo", "up"]);
     if (ran.status !== 0) throw new Fault("system.failed", `cannot set up the loopback of a network namespace: ${ran.complaint()}`);
   } catch (thrown) {

@@ -101,21 +101,19 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
   let launching: BegunLaunch | undefined;
   try {
     refuseUnreachable(host, record);
+    const { spec: joining } = withPaths(host, record);
     heldFds = reservePorts(host, record);
-    using users = openUsers(withPaths(host, record).spec, hasOwnNamespace(record));
+    // Who connects a user's namespace binds the ports, and keeps them as long as it lives.
+    if (hasOwnNamespace(record) && host.rootless) for (const fd of heldFds.splice(0)) closeQuietly(fd);
+    if (!restoring) launching = beginLaunch(host, record, { heldFds });
+    using users = openUsers(joining, hasOwnNamespace(record));
     const namespace = hasOwnNamespace(record) ? makeNamespace(host, record.id, users.networkPath) : undefined;
-    if (namespace && host.rootless) {
-      // Who connects it binds the ports, and keeps them as long as the namespace lives.
-      for (const fd of heldFds.splice(0)) closeQuietly(fd);
-      await connectOutward(host, record, namespace);
-    }
-    if (isBridged(record)) {
-      networking = connect(host, record, joinNoted(host, record)).then(status => void (networkStatus = status));
-      // Handled below; until then a failure must not count as one that nobody saw.
-      networking.catch(() => {});
-    }
+    if (isBridged(record)) networking = connect(host, record, joinNoted(host, record)).then(status => void (networkStatus = status));
+    else if (namespace && host.rootless) networking = connectOutward(host, record, namespace);
+    // Handled below; until then a failure must not count as one that nobody saw.
+    networking.catch(() => {});
     if (restoring) await networking;
-    launching = beginLaunch(host, record, { heldFds, restoring });
+    launching ??= beginLaunch(host, record, { heldFds, restoring });
     const root = mountRoot(host, record, users);
     restoring?.fill(root);
     const defaults = copyDefaultMounts(host, record);

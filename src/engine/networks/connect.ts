@@ -72,7 +72,7 @@ async function connectBySlirp(host: Host, { id, spec }: ContainerRecord, namespa
 
 /** What an ordinary user's namespace that is on no bridge needs to reach the host's network; does nothing for the others. @throws Fault "network.failed" */
 export async function connectOutward(host: Host, record: ContainerRecord, namespace: string): Promise<void> {
-  if (record.spec.network?.mode === "pasta") connectByPasta(host, record, namespace);
+  if (record.spec.network?.mode === "pasta") await connectByPasta(host, record, namespace);
   if (record.spec.network?.mode === "slirp4netns") await connectBySlirp(host, record, namespace);
 }
 

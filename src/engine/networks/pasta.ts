@@ -4,16 +4,16 @@
 import { existsSync, writeFileSync } from "node:fs";
 import type { ContainerSpec, PortMapping } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
-import { needProgram, spawnSync } from "../../base/spawn.ts";
+import { needProgram, spawn } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
 const setUpMsMax = 20_000;
 
-/** Returns when the namespace is connected; pasta itself goes on behind. @throws Fault "network.failed", "component.missing" */
-export function connectByPasta(host: Host, { spec }: ContainerRecord, namespace: string): void {
+/** Done when the namespace is connected; pasta itself goes on behind. @throws Fault "network.failed", "component.missing" */
+export async function connectByPasta(host: Host, { spec }: ContainerRecord, namespace: string): Promise<void> {
   const own = [...(host.conf.network.pasta_options ?? []), ...(spec.network?.options ?? [])];
-  runPasta(host, [...pastaArguments(spec.ports ?? [], own), "--netns", namespace]);
+  await runPasta(host, [...pastaArguments(spec.ports ?? [], own), "--netns", namespace]);
 }
 
 /** Where pasta takes questions about names, for the host's own resolver, wherever that listens. */
@@ -34,20 +34,38 @@ const oldMark = (host: Host): string => `${host.paths.runroot}/pasta-shows-no-ho
 
 export const showsHost = (host: Host): boolean => !existsSync(oldMark(host));
 
-/** First with an address for the host; chosen by trying, remembered until the next boot. */
-export function runPasta(host: Host, words: readonly string[]): void {
+/** First with an address for the host; chosen by trying, remembered until the next boot. It is under way when this returns. */
+export async function runPasta(host: Host, words: readonly string[]): Promise<void> {
   const pasta = needProgram("pasta", "passt");
-  const run = (more: readonly string[]): ReturnType<typeof spawnSync> => spawnSync([pasta, ...more, ...words], { timeoutMs: setUpMsMax });
   const isGiven = words.some(word => word.startsWith("--map-guest-addr"));
-  if (!isGiven && showsHost(host) && run(["--map-guest-addr", pastaHost]).status === 0) return;
-  const ran = run([]);
-  if (ran.status === 0) {
+  if (!isGiven && showsHost(host) && (await ended([pasta, "--map-guest-addr", pastaHost, ...words])).status === 0) return;
+  const { status, complaint } = await ended([pasta, ...words]);
+  if (status === 0) {
     if (!isGiven) writeFileSync(oldMark(host), "", { mode: 0o600 });
     return;
   }
-  throw new Fault("network.failed", `pasta failed with exit code ${ran.status}:\n${ran.complaint()}`, {
+  throw new Fault("network.failed", `pasta failed with exit code ${status}:\n${complaint}`, {
     hint: "see that /dev/net/tun may be opened by everyone and the ports are free, or use --network none or host",
   });
+}
+
+const complaintLengthMax = 64 * 1024;
+
+/** What it says is read as long as it says something: it leaves itself behind, and lets go of the pipe then. */
+async function ended(argv: readonly string[]): Promise<{ status: number; complaint: string }> {
+  const child = spawn(argv, { stdio: ["ignore", "ignore", "pipe"] });
+  const late = setTimeout(() => child.kill("SIGKILL"), setUpMsMax);
+  try {
+    let complaint = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stderr!) {
+      if (complaint.length < complaintLengthMax) complaint += decoder.decode(chunk, { stream: true });
+    }
+    // A word it does not know it answers by telling all those it does.
+    return { status: await child.exited, complaint: complaint.replace(/^Usage: [^]*/m, "").trim() };
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 /** What the person says comes first; what nobody says is closed, so that nothing of the host shows in the container. */

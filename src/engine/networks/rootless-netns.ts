@@ -58,7 +58,7 @@ async function make(host: Host, place: Place): Promise<void> {
   keepNetns(place.namespace);
   try {
     if (usesSlirp(host)) await startSlirp({ ...place, device: "tap0", pidFile: place.slirp, configures: true });
-    else runPasta(host, ["--config-net", "--pid", place.pasta, "--dns-forward", pastaDns, ...closed, "--netns", place.namespace]);
+    else await runPasta(host, ["--config-net", "--pid", place.pasta, "--dns-forward", pastaDns, ...closed, "--netns", place.namespace]);
   } catch (thrown) {
     takeDown(place);
     throw thrown;
