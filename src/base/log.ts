@@ -2,6 +2,7 @@
 // Source: logrus' text form, as podman writes it.
 
 import * as fs from "node:fs";
+import { withoutUserinfo } from "./address.ts";
 import { rfc3339 } from "./time.ts";
 
 const ranks = { trace: 0, debug: 1, info: 2, warning: 3, error: 4, fatal: 5, panic: 6 } as const;
@@ -49,7 +50,7 @@ export const log = {
 function write(level: LogLevel, message: string, fields?: LogFields): void {
   if (!isLogged(level)) return;
   try {
-    fs.writeSync(2, `${logLine(level, message, Date.now(), fields)}\n`);
+    fs.writeSync(2, `${withoutUserinfo(logLine(level, message, Date.now(), fields))}\n`);
   } catch {
     // A closed standard error must not change what the command does.
   }

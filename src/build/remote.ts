@@ -2,6 +2,7 @@
 // Source: buildah-build(1), "CONTEXT"; Dockerfile reference, "ADD".
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { splitUserinfo, type SplitAddress } from "../base/address.ts";
 import { hexOf, newHasher } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { needProgram, spawnSync } from "../base/spawn.ts";
@@ -24,8 +25,9 @@ export function cloneGit(written: string, directory: string, { keepGitDir = true
   const [repository = "", fragment = ""] = written.split("#");
   const [ref = "", ...rest] = fragment.split(":");
   const git = needProgram("git", "git");
-  const env = { ...process.env, GIT_TERMINAL_PROMPT: "0" };
-  for (const args of [["init", "-q", directory], ["-C", directory, "remote", "add", "origin", repository],
+  const asked = splitUserinfo(repository);
+  const env = { ...process.env, GIT_TERMINAL_PROMPT: "0", ...(asked ? identity(asked) : {}) };
+  for (const args of [["init", "-q", directory], ["-C", directory, "remote", "add", "origin", asked?.address ?? repository],
     ["-C", directory, "fetch", "-q", "-u", "--depth=1", "origin", "--", ...(ref === "" ? ["HEAD"] : [ref])], ["-C", directory, "checkout", "-q", "FETCH_HEAD"]]) {
     const done = spawnSync([git, ...args], { env });
     if (done.status === 0) continue;
@@ -36,6 +38,14 @@ export function cloneGit(written: string, directory: string, { keepGitDir = true
   const inside = rest.length === 0 ? directory : resolveInTree(directory, rest.join(":"));
   if (inside === undefined) throw new Fault("system.not-found", `cannot use ${JSON.stringify(written)}: it has no directory ${JSON.stringify(rest.join(":"))}`);
   return inside;
+}
+
+/** By the environment, as a list of arguments can be read by everybody. Source: git-config(1), "GIT_CONFIG_COUNT"; gitcredentials(7). */
+function identity({ name, password }: SplitAddress): Record<string, string> {
+  const helper = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$CORACLE_GIT_NAME" "$CORACLE_GIT_PASSWORD"; }; f';
+  const settings = [["credential.helper", ""], ["credential.helper", helper]];
+  const given = settings.flatMap(([key, value], index) => [[`GIT_CONFIG_KEY_${index}`, key], [`GIT_CONFIG_VALUE_${index}`, value]]);
+  return { ...Object.fromEntries(given), GIT_CONFIG_COUNT: String(settings.length), CORACLE_GIT_NAME: name, CORACLE_GIT_PASSWORD: password };
 }
 
 const baseOf = (address: string): string => decodeURIComponent(new URL(address).pathname.split("/").filter(Boolean).at(-1) ?? "index");

@@ -1,6 +1,7 @@
 // What a stage says of its steps as it goes, in buildah's words.
 // Source: buildah-build(1).
 
+import { withoutUserinfo } from "../base/address.ts";
 import type { StoredImage } from "../storage/store.ts";
 import type { Instruction } from "./containerfile/instruction.ts";
 import type { PlannedStage } from "./plan.ts";
@@ -22,7 +23,7 @@ export class StepLog {
   }
 
   step(text: string): void {
-    const line = `${this.#prefix}STEP ${++this.#steps}/${this.total}: ${text}`;
+    const line = `${this.#prefix}STEP ${++this.#steps}/${this.total}: ${withoutUserinfo(text)}`;
     if (!this.#shared.request.quiet) this.#console.step(line);
   }
 

@@ -27,6 +27,8 @@ export interface Flag<T> {
   readonly refused?: string;
   /** Other long names, accepted but not shown. */
   readonly aliases?: readonly string[];
+  /** Kept out of logs: what is written, or what stands behind its first "=". */
+  readonly secret?: "whole" | "value";
   readonly complete?: Completer;
   /** @param before what the same flag read earlier on this line, undefined the first time. @throws Misread */
   read(raw: string, before: T | undefined): T;
@@ -53,6 +55,7 @@ export interface About {
   readonly deprecated?: string;
   readonly refused?: string;
   readonly aliases?: readonly string[];
+  readonly secret?: "whole" | "value";
   readonly complete?: Completer;
 }
 

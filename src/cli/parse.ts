@@ -2,6 +2,7 @@
 // Source: pflag's FlagSet.Parse, cobra's Traverse, by their behaviour.
 
 import { Fault } from "../base/fault.ts";
+import { withoutUserinfo } from "../base/address.ts";
 import { flagName, goQuote, type Flag, type FlagTable } from "./flag.ts";
 
 /** One table of flags and what the line said of it. */
@@ -11,6 +12,8 @@ export interface Scope {
   readonly only?: ReadonlySet<string>;
   readonly flags: Record<string, unknown>;
   readonly given: Set<string>;
+  /** Written for flags that are secret. */
+  readonly secrets: string[];
 }
 
 export interface Reading {
@@ -38,7 +41,7 @@ interface Found {
 export function openScope(table: FlagTable, only?: ReadonlySet<string>): Scope {
   const flags: Record<string, unknown> = {};
   for (const key in table) flags[key] = table[key]?.fallback;
-  return { table, flags, given: new Set(), only };
+  return { table, flags, given: new Set(), secrets: [], only };
 }
 
 /** The same values under fewer names, as the inherited flags are after the verb. */
@@ -122,6 +125,7 @@ function readShorts(word: string, next: Next): number | "help" {
 
 function take(found: Found, raw: string, next: Next): number {
   const { scope, key, flag } = found;
+  if (flag.secret !== undefined) scope.secrets.push(flag.secret === "value" ? raw.slice(raw.indexOf("=") + 1 || raw.length) : raw);
   try {
     scope.flags[key] = flag.read(raw, scope.given.has(key) ? scope.flags[key] : undefined);
   } catch (error) {
@@ -167,6 +171,16 @@ function findShort(letter: string, scopes: readonly Scope[]): Found | undefined 
 
 const counts = (scope: Scope, key: string): boolean =>
   Object.hasOwn(scope.table, key) && (scope.only === undefined || scope.only.has(key));
+
+/** A command line for logs. */
+export function withoutSecrets(argv: readonly string[], scopes: readonly Scope[]): string[] {
+  const secrets = scopes.flatMap(scope => scope.secrets).filter(secret => secret !== "");
+  const hidden = (word: string): string => {
+    const secret = secrets.find(one => word.endsWith(one));
+    return secret === undefined ? word : `${word.slice(0, -secret.length)}***`;
+  };
+  return argv.map(word => withoutUserinfo(hidden(word)));
+}
 
 /** How many words of `args` stand before the first that is no flag nor a flag's value. */
 export function leadingFlags(args: readonly string[], scopes: readonly Scope[]): number {

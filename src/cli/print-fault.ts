@@ -1,5 +1,6 @@
 // Prints what went wrong to standard error: "Error: …", then the way out.
 
+import { withoutUserinfo } from "../base/address.ts";
 import { Fault, withWayOut } from "../base/fault.ts";
 import { isLogged } from "../base/log.ts";
 import { harmless, OutputClosed, writeErr } from "./output.ts";
@@ -20,10 +21,12 @@ export function printFault(failure: unknown): number {
   if (thrown instanceof OutputClosed) return 141;
   if (thrown instanceof Fault) {
     const hint = thrown.hint !== undefined && showsHints() ? `${thrown.hint}\n` : "";
-    writeErr(harmless(`Error: ${thrown.message}\n${hint}`, 2));
+    complain(`Error: ${thrown.message}\n${hint}`);
     return thrown.exit;
   }
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  writeErr(harmless(`Error: ${isLogged("debug") ? (error.stack ?? error.message) : error.message}\n`, 2));
+  complain(`Error: ${isLogged("debug") ? (error.stack ?? error.message) : error.message}\n`);
   return 125;
 }
+
+const complain = (text: string): void => writeErr(harmless(withoutUserinfo(text), 2));

@@ -4,7 +4,7 @@
 import { Fault } from "../base/fault.ts";
 import { isGroup, type AnyVerb, type Contents, type Entry, type Group, type Persona } from "./command.ts";
 import { flagName } from "./flag.ts";
-import { editDistance, leadingFlags, narrowed, openScope, parseLine, type Scope } from "./parse.ts";
+import { editDistance, leadingFlags, narrowed, openScope, parseLine, type Scope, withoutSecrets } from "./parse.ts";
 import { writeErr, writeOut } from "./output.ts";
 
 /** What a context is made from. */
@@ -110,7 +110,7 @@ async function runEntry<C>(running: Running<C>, place: Place<C>): Promise<number
     writeOut(verbHelp(verb, { path: place.path, summary, aliases: more?.aliases }));
     return 0;
   }
-  const ended = hooks.begin?.(globals, argv);
+  const ended = hooks.begin?.(globals, withoutSecrets(argv, [scope, globals]));
   if (ended !== undefined) return ended;
   refuseFlags([scope, globals], place.path);
   verb.operands.check({ operands: line.operands, flags: scope.flags, given: scope.given, path: place.path });
@@ -156,7 +156,7 @@ async function runTable<C>(running: Running<C>, place: Place<C>): Promise<number
   }
   const asksHelp = line.asksHelp || globals.flags["help"] === true;
   if (unknown !== undefined && !asksHelp) {
-    const ended = hooks.begin?.(globals, argv);
+    const ended = hooks.begin?.(globals, withoutSecrets(argv, [globals]));
     if (ended !== undefined) return ended;
     throw unknownCommand(place, unknown);
   }

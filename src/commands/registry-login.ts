@@ -23,7 +23,7 @@ export const loginFlags = {
   certDir: text({ help: "use certificates at the specified path to access the registry", complete: files }),
   compatAuthFile,
   getLogin: toggle({ help: "Return the current login user for the registry" }),
-  password: text({ short: "p", help: "Password for registry" }),
+  password: text({ secret: "whole", short: "p", help: "Password for registry" }),
   passwordStdin: toggle({ help: "Take the password from stdin" }),
   tlsVerify,
   username: text({ short: "u", help: "Username for registry" }),

@@ -15,7 +15,7 @@ export const authfile = text({ help: "Path of the authentication file. Use REGIS
 /** Hidden, as in the original. */
 export const blobCache = text({ help: "Keep image blobs in the specified directory, and take them from there", hidden: true, complete: files });
 export const certDir = text({ value: "Pathname", help: "Pathname of a directory containing TLS certificates and keys", complete: files });
-export const creds = text({ value: "Credentials", help: "Credentials (USERNAME:PASSWORD) to use for authenticating to a registry" });
+export const creds = text({ secret: "whole", value: "Credentials", help: "Credentials (USERNAME:PASSWORD) to use for authenticating to a registry" });
 export const tlsVerify = toggle({ help: "Require HTTPS and verify certificates when contacting registries", fallback: true });
 export const detachKeys = text({
   value: "[a-Z]",

@@ -1,6 +1,7 @@
 // Events: what happened to containers, images, volumes, networks, secrets and the system, written down and read back by filters.
 // Source: podman-events(1).
 
+import { withoutUserinfo } from "../base/address.ts";
 import { Fault } from "../base/fault.ts";
 import { nowNs, nowRfc3339Nano, parseRfc3339 } from "../base/time.ts";
 import { groupFilters } from "./containers/filters.ts";
@@ -36,9 +37,12 @@ export interface Event {
 
 export type NewEvent = Omit<Event, "Time" | "Attributes"> & { readonly Attributes?: Readonly<Record<string, string>> };
 
+/** What failed may be an address that somebody wrote with a password in it. */
+const shownIn = (value: unknown): unknown => (typeof value === "string" ? withoutUserinfo(value) : value);
+
 /** In podman's order; what is empty is left out. */
 function whole(event: NewEvent): Event {
-  const keep = <K extends keyof NewEvent>(name: K): Partial<Event> => event[name] === undefined || event[name] === "" ? {} : { [name]: event[name] };
+  const keep = <K extends keyof NewEvent>(name: K): Partial<Event> => event[name] === undefined || event[name] === "" ? {} : { [name]: shownIn(event[name]) };
   return {
     ...keep("ContainerExitCode"), ...keep("ID"), ...keep("Image"), ...keep("Name"), ...keep("network"),
     Status: event.Status, Time: nowRfc3339Nano(), Type: event.Type,

@@ -18,7 +18,7 @@ export default verb({
     authfile,
     certDir,
     creds,
-    decryptionKey: texts({ help: "Key needed to decrypt the image (e.g. /path/to/key.pem)", complete: files }),
+    decryptionKey: texts({ secret: "whole", help: "Key needed to decrypt the image (e.g. /path/to/key.pem)", complete: files }),
     quiet: toggle({ short: "q", help: "Suppress output information when pulling images" }),
     ...retryFlags("pull"),
     signaturePolicy: text({ help: "Pathname of signature policy file (not usually used)", hidden: true }),

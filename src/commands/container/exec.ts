@@ -21,7 +21,7 @@ const flags = {
     help: "Select the key sequence for detaching a container. Format is a single character [a-Z] or ctrl-<value> where <value> is one of: a-z, @, ^, [, , or _",
     shown: '"ctrl-p,ctrl-q"',
   }),
-  env: texts({ short: "e", help: "Set environment variables" }),
+  env: texts({ secret: "value", short: "e", help: "Set environment variables" }),
   envFile: texts({ help: "Read in a file of environment variables", complete: files }),
   interactive: toggle({ short: "i", help: "Make STDIN available to the contained process" }),
   latest,

@@ -14,7 +14,7 @@ export const imageFlags = {
   authfile: text({ help: "Path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override", complete: files }),
   certDir: text({ value: "Pathname", help: "Pathname of a directory containing TLS certificates and keys", complete: files }),
   creds: text({ value: "credentials", help: "credentials (USERNAME:PASSWORD) to use for authenticating to a registry" }),
-  decryptionKey: texts({ help: "Key needed to decrypt the image (e.g. /path/to/key.pem)", complete: files }),
+  decryptionKey: texts({ secret: "whole", help: "Key needed to decrypt the image (e.g. /path/to/key.pem)", complete: files }),
   disableContentTrust: toggle({ help: "This is a Docker specific option and is a NOOP" }),
   os: field(text({ value: "OS", help: "use OS instead of the running OS for choosing images" }), (spec, os) => {
     spec.platform = { ...spec.platform, os };

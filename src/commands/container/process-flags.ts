@@ -29,7 +29,7 @@ export const processFlags = {
     for (const path of paths) spec.env = { ...spec.env, ...readEnvFile(path) };
   }),
   env: field(
-    texts({ short: "e", help: "Set environment variables in container", shown: "[PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin]" }),
+    texts({ secret: "value", short: "e", help: "Set environment variables in container", shown: "[PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin]" }),
     (spec, lines) => {
       spec.env = { ...spec.env, ...readVariables(lines) };
     },

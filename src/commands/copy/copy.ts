@@ -57,7 +57,7 @@ export default verb({
     ...copyFlags,
     additionalTag: list({ help: "additional tags (supports docker-archive)" }),
     all: toggle({ short: "a", help: "Copy all images if SOURCE-IMAGE is a list" }),
-    decryptionKey: list({ help: "*Experimental* key needed to decrypt the image" }),
+    decryptionKey: list({ secret: "whole", help: "*Experimental* key needed to decrypt the image" }),
     destCompress: toggle({ help: `Compress tarball ${compressHelp}` }),
     destCompressFormat: text({ value: "FORMAT", help: "FORMAT to use for the compression", complete: () => ["gzip", "zstd"] }),
     destCompressLevel: whole({ value: "LEVEL", help: "LEVEL to use for the compression" }),

@@ -38,10 +38,10 @@ export function registryFlags(side: Side): FlagTable {
   return named(side, {
     ...(side === "" ? {} : { authfile }),
     certDir: text({ value: "PATH", help: "use certificates at PATH (*.crt, *.cert, *.key) to connect to the registry or daemon", complete: files }),
-    creds: text({ value: "USERNAME[:PASSWORD]", help: credsHelp, aliases: old }),
+    creds: text({ secret: "whole", value: "USERNAME[:PASSWORD]", help: credsHelp, aliases: old }),
     noCreds: toggle({ help: "Access the registry anonymously" }),
-    password: text({ help: "Password for accessing the registry" }),
-    registryToken: text({ help: "Provide a Bearer token for accessing the registry" }),
+    password: text({ secret: "whole", help: "Password for accessing the registry" }),
+    registryToken: text({ secret: "whole", help: "Provide a Bearer token for accessing the registry" }),
     tlsVerify: toggle({ help: tlsHelp }),
     username: text({ help: "Username for accessing the registry" }),
   });

@@ -1,6 +1,7 @@
 // podman import: an image from a tar archive of a root file system.
 // Source: podman-import(1).
 
+import { withoutUserinfo } from "../../base/address.ts";
 import { files } from "../../cli/complete.ts";
 import { text, texts, toggle } from "../../cli/flag.ts";
 import { any } from "../../cli/operands.ts";
@@ -54,7 +55,7 @@ async function openSource(context: Invocation, source: string): Promise<AsyncIte
   if (source === "-") return piecesOf(0);
   const { download, isWebAddress } = await import("../../registry/download.ts");
   if (isWebAddress(source)) {
-    context.out(`Downloading from ${JSON.stringify(source)}`);
+    context.out(`Downloading from ${JSON.stringify(withoutUserinfo(source))}`);
     return download(source);
   }
   if (source.includes(":")) throw refuse(`invalid filename (should not contain ':') ${JSON.stringify(source)}`);

@@ -21,7 +21,7 @@ export default verb({
     authfile,
     certDir,
     creds,
-    decryptionKey: texts({ help: "Key needed to decrypt the image (e.g. /path/to/key.pem)", complete: files }),
+    decryptionKey: texts({ secret: "whole", help: "Key needed to decrypt the image (e.g. /path/to/key.pem)", complete: files }),
     disableContentTrust: toggle({ help: "This is a Docker specific option and is a NOOP" }),
     os: text({ value: "OS", help: "Use OS instead of the running OS for choosing images" }),
     platform: text({ help: "Specify the platform for selecting the image.  (Conflicts with arch and os)" }),

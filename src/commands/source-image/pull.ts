@@ -13,7 +13,7 @@ export default verb({
   about: "  Pull a source image from a registry to a specified path.  The pull operation will fail if the image does not comply with a source-image OCI artifact.\n\n  Note that the buildah-source command and all its subcommands are experimental and may be subject to future changes.\n",
   operands: exactly(2),
   flags: {
-    creds: text({ value: "[username[:password]]", help: "use [username[:password]] for accessing the registry" }),
+    creds: text({ secret: "whole", value: "[username[:password]]", help: "use [username[:password]] for accessing the registry" }),
     quiet: toggle({ short: "q", help: "don't output pull progress information" }),
     tlsVerify: toggle({ help: "require HTTPS and verify certificates when accessing the registry", fallback: true }),
   },

@@ -13,7 +13,7 @@ export default verb({
   about: "  Push a source image from a specified path to a registry.\n\n  Note that the buildah-source command and all its subcommands are experimental and may be subject to future changes.\n",
   operands: exactly(2),
   flags: {
-    creds: text({ value: "[username[:password]]", help: "use [username[:password]] for accessing the registry" }),
+    creds: text({ secret: "whole", value: "[username[:password]]", help: "use [username[:password]] for accessing the registry" }),
     digestfile: text({ help: "after copying the artifact, write the digest of the resulting image to the file" }),    quiet: toggle({ short: "q", help: "don't output push progress information" }),
     tlsVerify: toggle({ help: "require HTTPS and verify certificates when accessing the registry", fallback: true }),
   },

@@ -17,7 +17,7 @@ export const configFlags = {
   createdBy: text({ value: "description", help: "set description of how the image was created" }),
   domainname: text({ value: "name", help: "set a domain name for containers based on image" }),
   entrypoint: text({ value: "entry point", help: "set entry point for containers based on image" }),
-  env: texts({ short: "e", value: "environment variable", help: "add environment variable to be set when running containers based on image (default [])" }),
+  env: texts({ secret: "value", short: "e", value: "environment variable", help: "add environment variable to be set when running containers based on image (default [])" }),
   healthcheck: text({ value: "healthcheck", help: "set a healthcheck command for the target image" }),
   healthcheckInterval: text({ value: "interval", help: "set the interval between runs of the `healthcheck` command for the target image" }),
   healthcheckRetries: whole({ value: "number", help: "set the number of times the `healthcheck` command has to fail" }),

@@ -16,7 +16,7 @@ import type { Invocation } from "../verb.ts";
 export const registryFlags = {
   authfile: text({ help: "path of the authentication file. Use REGISTRY_AUTH_FILE environment variable to override", complete: files }),
   certDir: text({ help: "use certificates at the specified path to access the registry", complete: files }),
-  creds: text({ value: "[username[:password]]", help: "use [username[:password]] for accessing the registry" }),
+  creds: text({ secret: "whole", value: "[username[:password]]", help: "use [username[:password]] for accessing the registry" }),
   signaturePolicy: text({ value: "pathname", help: "pathname of signature policy file (not usually used)", hidden: true, complete: files }),
   tlsVerify: toggle({ help: "require HTTPS and verify certificates when accessing the registry. TLS verification cannot be used when talking to an insecure registry.", fallback: true }),
 } as const;
@@ -33,7 +33,7 @@ export const platformFlags = {
   variant: text({ value: "variant", help: "override the variant of the specified image" }),
 } as const;
 
-export const decryptionKey = list({ help: "key needed to decrypt the image" });
+export const decryptionKey = list({ secret: "whole", help: "key needed to decrypt the image" });
 
 interface Written {
   readonly authfile?: string | undefined;

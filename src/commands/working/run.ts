@@ -24,7 +24,7 @@ const flags = {
   volume,
   addHistory: toggle({ help: "add an entry for this operation to the image's history.  Use BUILDAH_HISTORY environment variable to override. (default false)" }),
   contextdir: text({ help: "context directory path" }),
-  env: texts({ short: "e", help: "add environment variable to be set temporarily when running command (default [])" }),
+  env: texts({ secret: "value", short: "e", help: "add environment variable to be set temporarily when running command (default [])" }),
   hostname: field(text({ help: "set the hostname inside of the container" }), (spec, name) => {
     spec.hostname = name;
   }),
