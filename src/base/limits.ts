@@ -7,6 +7,8 @@ export const limits = {
   layersMax: 4096,
   indexEntriesMax: 4096,
   headerBytesMax: 8 * 1024,
+  /** All headers of one answer. */
+  headBytesMax: 64 * 1024,
   tokenBytesMax: 256 * 1024,
   errorBodyBytesMax: 64 * 1024,
   tagsPageBytesMax: 16 * 1024 * 1024,

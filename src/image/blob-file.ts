@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { algorithmOf, newHasher } from "../base/digest.ts";
 import type { Hasher } from "../base/digest.ts";
 import { Fault, errnoOf } from "../base/fault.ts";
-import { pieceGone } from "../base/garbage.ts";
+import { freePiece } from "../base/garbage.ts";
 import type { Descriptor } from "../base/oci-image.ts";
 import { isOfDead, processMark } from "../base/process-mark.ts";
 import { sizeUnknown } from "./convert.ts";
@@ -33,7 +33,7 @@ export async function writeBlobFile(path: string, blob: Descriptor, content: Blo
           if (blob.size !== sizeUnknown && size > blob.size) break;
           hasher.update(piece);
           for (let at = 0; at < piece.length;) at += writeSync(fd, piece, at);
-          pieceGone(piece.length);
+          freePiece(piece);
         }
       }
     } finally {

@@ -2,6 +2,8 @@
 // Source: WHATWG Streams, as web fetch gives them.
 
 import { Fault } from "../base/fault.ts";
+import { givenAway } from "../base/garbage.ts";
+import type { PlainResponse } from "./plain-http.ts";
 import type { WireAnswer } from "./wire.ts";
 
 export interface Reading {
@@ -67,8 +69,8 @@ export async function* bodyOf(answer: WireAnswer, stallMs: number): AsyncGenerat
       waitingSince = Date.now();
       const { done, value } = await reader.read();
       waitingSince = undefined;
-      if (done) break;
-      yield value;
+      if (done || value === undefined) break;
+      yield givenAway(value);
     }
     isDone = true;
   } finally {
@@ -79,13 +81,12 @@ export async function* bodyOf(answer: WireAnswer, stallMs: number): AsyncGenerat
 }
 
 /** Content-Length, when it is a sane number. */
-export function lengthOf(response: Response): number | undefined {
+export function lengthOf(response: PlainResponse): number | undefined {
   const text = response.headers.get("content-length");
   return text && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0]!;
   const whole = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {

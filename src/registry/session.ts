@@ -7,6 +7,7 @@ import { readBytes, readStart } from "./body.ts";
 import { readChallenges, type Challenge } from "./challenge.ts";
 import type { RegistryClientOptions, RetryPolicy } from "./client.ts";
 import { makeContact } from "./contact.ts";
+import type { PlainResponse } from "./plain-http.ts";
 import { readRefusal, refusalFault } from "./refusal.ts";
 import { repeated, unreachable } from "./repeat.ts";
 import { delayBefore, isTransientStatus, pause, retryDefaults } from "./retry.ts";
@@ -248,7 +249,7 @@ async function sendAuthorized(session: Session, { ask, url, contact, scopes }: S
 /** What to ask with after a 401: the scope the registry misses, or the same with fresh tokens; undefined to give up. */
 function retryScopes(
   session: Session,
-  response: Response,
+  response: PlainResponse,
   { contact, scopes }: { readonly contact: Contact; readonly scopes: readonly Scope[] },
 ): readonly Scope[] | undefined {
   const header = response.headers.get("www-authenticate");
@@ -265,7 +266,7 @@ function retryScopes(
   return session.tokens.forget() ? scopes : undefined;
 }
 
-function noteWarning(session: Session, response: Response): void {
+function noteWarning(session: Session, response: PlainResponse): void {
   const found = /^299 - "((?:[^"\\\u0000-\u001f\u007f]|\\.)*)"/.exec(response.headers.get("warning") ?? "");
   if (found) session.warn(`Warning from registry ${session.host}: ${found[1]!.replace(/\\(.)/g, "$1")}`);
 }

@@ -6,6 +6,7 @@ import { limits } from "../base/limits.ts";
 import { readBytes } from "./body.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Credentials } from "./client.ts";
+import type { PlainResponse } from "./plain-http.ts";
 import { readRefusal, refusalFault } from "./refusal.ts";
 import { quoted, reasonOf, shown, type Wire } from "./wire.ts";
 
@@ -118,7 +119,7 @@ async function askForToken(challenge: Challenge, { scopes, options }: Asking): P
   return readToken(text, realm);
 }
 
-function refusedToken(doing: string, response: Response, text: string): Fault {
+function refusedToken(doing: string, response: PlainResponse, text: string): Fault {
   const refusal = readRefusal(response.status, response.statusText, text.slice(0, limits.errorBodyBytesMax));
   const isWrong = response.status === 401;
   return refusalFault(isWrong ? "unable to retrieve auth token: invalid username/password" : doing, refusal);

@@ -1,11 +1,12 @@
 // One HTTP request to a registry's host and wherever it redirects to: TLS, proxy, redirects, patience.
-// Source: RFC 9110 section 15.4 (redirection); containers-certs.d(5). The one place that calls fetch.
+// Source: RFC 9110 section 15.4 (redirection); containers-certs.d(5). The one place that calls fetch, or in plain HTTP what stands in for it.
 
 import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 import { log } from "../base/log.ts";
 import { certDirOf, readCertificates, systemAuthorities, type Certificates } from "./certificates.ts";
-import { isLoopback, proxyFor } from "./proxy.ts";
+import { newPlainHttp, type PlainHttp, type PlainResponse } from "./plain-http.ts";
+import { proxyFor } from "./proxy.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -32,7 +33,7 @@ export interface WireRequest {
 }
 
 export interface WireAnswer {
-  readonly response: Response;
+  readonly response: PlainResponse;
   /** After redirects. */
   readonly url: URL;
   /** Ends the connection of a body that is not wanted. */
@@ -51,6 +52,7 @@ export interface Wire {
 /** Reads no certificate before the first https request. */
 export function newWire(options: WireOptions): Wire {
   let tls: { own: object; foreign: object } | undefined;
+  const plain = newPlainHttp();
   const tlsFor = (url: URL): object | undefined => {
     if (url.protocol !== "https:") return undefined;
     tls ??= tlsOptions(options);
@@ -58,13 +60,14 @@ export function newWire(options: WireOptions): Wire {
   };
   return {
     insecure: options.insecure,
-    send: (url, request) => sendFollowing(url, request, { options, tlsFor }),
+    send: (url, request) => sendFollowing(url, request, { options, tlsFor, plain }),
   };
 }
 
 interface Sending {
   readonly options: WireOptions;
   readonly tlsFor: (url: URL) => object | undefined;
+  readonly plain: PlainHttp | undefined;
 }
 
 async function sendFollowing(start: URL, request: WireRequest, sending: Sending): Promise<WireAnswer> {
@@ -118,21 +121,9 @@ async function sendOnce(url: URL, request: WireRequest, sending: Sending): Promi
   }
   const impatient = (): void => control.abort(new DOMException("i/o timeout", "TimeoutError"));
   const timer = request.headMs > 0 ? setTimeout(impatient, request.headMs) : undefined;
-  const init: Record<string, unknown> = {
-    method: request.method,
-    headers: request.headers,
-    redirect: "manual",
-    signal: control.signal,
-    ...(request.body !== undefined && { body: request.body, duplex: "half" }),
-    ...("Bun" in globalThis && {
-      tls,
-      proxy: proxyFor(url, sending.options.environment) ?? false,
-      timeout: false,
-    }),
-  };
   log.debug(`${request.method} ${shown(url)}`);
   try {
-    const response = await fetch(url, init as RequestInit);
+    const response = await sendPlain(url, request, { sending, signal: control.signal }) ?? await fetch(url, fetchOptions(request, { tls, url, sending, signal: control.signal }));
     const abort = (reason?: unknown): void => {
       release();
       control.abort(reason);
@@ -144,6 +135,26 @@ async function sendOnce(url: URL, request: WireRequest, sending: Sending): Promi
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** undefined where that is for fetch to do. */
+function sendPlain(url: URL, { method, headers, body }: WireRequest, { sending, signal }: { sending: Sending; signal: AbortSignal }): Promise<PlainResponse> | undefined {
+  const isPlain = url.protocol === "http:" && (body === undefined || body instanceof Uint8Array);
+  if (!isPlain || proxyFor(url, sending.options.environment) !== undefined) return undefined;
+  return sending.plain?.send(url, { method, headers, signal, ...(body ? { body } : {}) });
+}
+
+interface Fetching {
+  readonly url: URL;
+  readonly sending: Sending;
+  readonly tls: object | undefined;
+  readonly signal: AbortSignal;
+}
+
+function fetchOptions({ method, headers, body }: WireRequest, { url, sending, tls, signal }: Fetching): RequestInit {
+  const ofBun = { tls, proxy: proxyFor(url, sending.options.environment) ?? false, timeout: false };
+  const init = { method, headers, redirect: "manual", signal, ...(body !== undefined && { body, duplex: "half" }), ...("Bun" in globalThis && ofBun) };
+  return init as RequestInit;
 }
 
 /** What Bun's fetch takes; elsewhere nothing can be set, so anything set is refused. */

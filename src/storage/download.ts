@@ -1,6 +1,7 @@
 // The bytes of one blob on their way into the store, and the verdict over them when something goes wrong.
 
 import { Fault } from "../base/fault.ts";
+import { freePiece } from "../base/garbage.ts";
 import { releaseOwnCode } from "../kernel/own-pages.ts";
 import { mismatch } from "./blobs.ts";
 import type { BlobWriter, LayerSource } from "./store.ts";
@@ -46,7 +47,7 @@ export class Download {
     const got = this.#writer.offset + next.value.length;
     if (got > size) throw mismatch({ wanted: digest, found: digest, size, got });
     this.#writer.write(next.value);
-    dropReceived(next.value.length);
+    dropReceived(next.value);
     return true;
   }
 
@@ -87,17 +88,15 @@ export class Download {
   }
 }
 
-/** Chunks from the network are the runtime's own memory, which it would let grow by some 50 MB before it looks. */
-const receivedBytesMax = 2 * 1024 * 1024;
 /** The start of the network and of each unpacking thread leaves code behind that is not needed again. */
-const collectionsPerRelease = 4;
+const bytesPerRelease = 8 * 1024 * 1024;
+let releaseAt = 2 * 1024 * 1024;
 let received = 0;
-let collections = 0;
 
-function dropReceived(bytes: number): void {
-  received += bytes;
-  if (received < receivedBytesMax) return;
-  received = 0;
-  Bun.gc(true);
-  if (collections++ % collectionsPerRelease === 0) releaseOwnCode();
+function dropReceived(piece: Uint8Array): void {
+  received += piece.length;
+  freePiece(piece);
+  if (received < releaseAt) return;
+  releaseAt = received + bytesPerRelease;
+  releaseOwnCode();
 }

@@ -138,8 +138,9 @@ async function skipTo(stream: AsyncIterable<Uint8Array>, offset: number): Promis
 async function* skipped(stream: AsyncIterable<Uint8Array>, offset: number): AsyncIterable<Uint8Array> {
   let left = offset;
   for await (const piece of stream) {
-    if (left < piece.length) yield piece.subarray(left);
-    left = Math.max(0, left - piece.length);
+    const skipped = Math.min(left, piece.length);
+    left -= skipped;
+    if (skipped < piece.length) yield skipped > 0 ? piece.subarray(skipped) : piece;
   }
 }
 

@@ -165,7 +165,8 @@ async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
 async function* skipping(stream: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
   let left = bytes;
   for await (const part of stream) {
-    if (left < part.length) yield left > 0 ? part.subarray(left) : part;
-    left = Math.max(0, left - part.length);
+    const skipped = Math.min(left, part.length);
+    left -= skipped;
+    if (skipped < part.length) yield skipped > 0 ? part.subarray(skipped) : part;
   }
 }

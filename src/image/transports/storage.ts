@@ -1,5 +1,6 @@
 // containers-storage: images in our own store, read as they came in and written so that nothing shows before all is there.
 
+import { freePiece } from "../../base/garbage.ts";
 import { algorithmOf, digestOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
 import { Fault } from "../../base/fault.ts";
@@ -105,7 +106,10 @@ export async function keepBlob(store: Store, lease: Lease, { blob, content }: { 
   const writer = await store.blobs.resume(blob.digest, lease);
   if (!writer) return;
   try {
-    for await (const piece of await content.open(writer.offset)) writer.write(piece);
+    for await (const piece of await content.open(writer.offset)) {
+      writer.write(piece);
+      freePiece(piece);
+    }
     writer.commit({ digest: blob.digest, ...(blob.size < 0 ? {} : { size: blob.size }) });
   } catch (thrown) {
     writer.abort();
