@@ -50,6 +50,17 @@ function writing(out: string, name: string): Required<Pick<Operation, "isDone" |
   return { path, isDone: isWhole, left: () => readdirSync(out).flatMap(found => (found !== name ? [`beside it: ${found}`] : isWhole() ? [] : [`a part: ${found}`])) };
 }
 
+/** With --rm nothing stays, wherever its command died; what ran meanwhile has its moment to end. */
+function stillListed(): string[] {
+  const end = Date.now() + 8000;
+  let listed = ok("ps", "-aq");
+  while (listed !== "" && Date.now() < end) {
+    Bun.sleepSync(100);
+    listed = ok("ps", "-aq");
+  }
+  return listed === "" ? [] : [`still listed: ${ok("ps", "-a", "--no-trunc")}`];
+}
+
 function operationsIn(folder: string): Operation[] {
   const withBase = (prepare: () => void) => () => {
     if (!has("image", "exists", base)) ok("pull", "-q", base);
@@ -76,8 +87,8 @@ function operationsIn(folder: string): Operation[] {
         need("source", "--network", "none");
       }),
     },
-    { name: "run", prepare: withBase(() => {}), argv: ["run", "--rm", "--network", "none", "-v", "/data", base, "true"], isDone: () => true },
-    { name: "run with a network", prepare: withBase(() => {}), argv: ["run", "--rm", "-v", "/data", base, "true"], isDone: () => true },
+    { name: "run", prepare: withBase(() => {}), argv: ["run", "--rm", "--network", "none", "-v", "/data", base, "true"], isDone: () => true, left: stillListed },
+    { name: "run with a network", prepare: withBase(() => {}), argv: ["run", "--rm", "-v", "/data", base, "true"], isDone: () => true, left: stillListed },
     { name: "run with a port", prepare: withBase(() => {}), argv: ["run", "--rm", "-p", "8077:80", base, "true"], isDone: () => true },
     { name: "run -d", prepare: withBase(web), argv: ["run", "-d", "--name", "web", "-p", "127.0.0.1:8080:80", base, "sleep", "1000"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "" },
     {

@@ -48,7 +48,7 @@ export default verb({
     const streams = streamsOf(call, spec);
     const { context } = call;
     if (spec.remove) context.host.store.passing();
-    const created = await create(context.host, spec, createOptionsOf(call));
+    const created = await create(context.host, spec, { ...createOptionsOf(call), isPassing: spec.remove ?? false });
     for (const warning of created.warnings) context.err(warning);
     try {
       if (!call.flags.detach) {

@@ -23,6 +23,7 @@ import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
 import { containerEvent } from "./container-event.ts";
 import { resolve } from "./resolve.ts";
+import { forgetUnstarted, holdUnstarted, noteUnstarted } from "./unstarted.ts";
 import type { ImageForSpec } from "./resolve.ts";
 
 export interface CreateOptions {
@@ -30,6 +31,8 @@ export interface CreateOptions {
   /** A container of the same name goes first, running or not. */
   readonly replace?: boolean;
   readonly quiet?: boolean;
+  /** It is started next and goes at its end: should we die before it runs, it goes as well. */
+  readonly isPassing?: boolean;
   /** The next name to try where none is given; absent: any that is free. */
   readonly nextName?: () => string;
   readonly pullOptions?: Pick<PullRequest, "system" | "onProgress" | "prompt">;
@@ -149,6 +152,7 @@ function insert(host: Host, record: ContainerRecord, { image, made }: { image: S
     const whole = { ...record.spec, mounts: prepareVolumes(host, record.spec.mounts ?? [], made), ...findUses(host, record.spec) };
     const spec = withAutoUsers(host, withLabels(host, whole), image);
     host.state.insert({ ...record, spec });
+    noteUnstarted(host, record);
     for (const { kind, source } of spec.mounts ?? []) if (kind === "volume") host.state.useVolume(source, id);
     const topLayer = image?.layers.at(-1);
     if (!spec.rootfs) host.store.roots.create({ id, lease, ...(topLayer ? { topLayer } : {}) });
@@ -180,10 +184,10 @@ export async function create(host: Host, asked: ContainerSpec, options: CreateOp
   if (asked.name) await replaceIfAsked(host, checkName(asked.name), options);
   checkSources(host, asked);
   const found = await imageFor(host, asked, options);
-  if (asked.name) return createNamed(host, asked, checkName(asked.name), found);
+  if (asked.name) return createNamed(host, asked, { ...options, name: checkName(asked.name) }, found);
   for (let triesLeft = nameTriesMax; ; triesLeft--) {
     try {
-      return await createNamed(host, asked, options.nextName?.() ?? randomName(host.state), found);
+      return await createNamed(host, asked, { ...options, name: options.nextName?.() ?? randomName(host.state) }, found);
     } catch (thrown) {
       // Another command took the name after we saw it free.
       const isTaken = thrown instanceof Fault && thrown.code === "container.name-in-use";
@@ -202,10 +206,16 @@ async function fillVolumes(host: Host, id: string): Promise<void> {
   });
 }
 
-async function createNamed(host: Host, asked: ContainerSpec, name: string, found: FoundImage | undefined): Promise<Created> {
+async function createNamed(host: Host, asked: ContainerSpec, { name, isPassing }: CreateOptions & { name: string }, found: FoundImage | undefined): Promise<Created> {
   const id = randomId();
   const { spec, warnings } = resolve(host, asked, { id, name, ...(found ? { image: forSpec(host, found) } : {}) });
-  await createComplete(host, { id, name, spec }, found?.image);
+  if (isPassing) await holdUnstarted(host, id);
+  try {
+    await createComplete(host, { id, name, spec }, found?.image);
+  } catch (thrown) {
+    forgetUnstarted(host, id);
+    throw thrown;
+  }
   if (host.conf.containers.prepare_volume_on_create) await fillVolumes(host, id);
   return { id, name, warnings };
 }

@@ -16,6 +16,7 @@ import { get } from "./lookup.ts";
 import { hasEnded, isLive } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
 import { prepare } from "./prepare.ts";
+import { forgetUnstarted } from "./unstarted.ts";
 
 const improper = (message: string): Fault => new Fault("container.wrong-state", `${message}: container state improper`);
 
@@ -35,7 +36,10 @@ export async function run(host: Host, record: ContainerRecord): Promise<Containe
   const checked = hasHealthcheck(record.spec);
   const state: ContainerState = { ...kept, status: "running", startedAt: nowRfc3339Nano(), stoppedByUser: false, ...(checked ? { health: freshHealth } : {}) };
   await startProcess(host, record);
-  host.state.saveState(record.id, state);
+  host.state.transaction(() => {
+    host.state.saveState(record.id, state);
+    forgetUnstarted(host, record.id);
+  });
   containerEvent(host, record, "start");
   const started = { ...record, state };
   if (checked) (await import("../health/timer.ts")).needTimer(host, started);

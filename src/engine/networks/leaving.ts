@@ -10,6 +10,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { unmountRoot } from "../containers/root.ts";
 import { endHalfStart, isStartUnderWay } from "../containers/half-start.ts";
 import { removeFromRuntime } from "../containers/launch.ts";
+import { settleUnstarted, unstartedNote } from "../containers/unstarted.ts";
 import { settleVolume, volumeNote } from "../volumes/volumes.ts";
 import { dropAnonymousVolumes } from "../volumes/anonymous.ts";
 import { disconnect, isBridged } from "./connect.ts";
@@ -83,6 +84,7 @@ async function settle(host: Host, id: string): Promise<void> {
     settleVolume(host, id);
     return forgetLock(host, id);
   }
+  if (id.startsWith(unstartedNote)) return settleUnstarted(host, id);
   const record = host.state.findById(id);
   if (record?.state.status === "removing") await (await import("../containers/remove.ts")).removeRecord(host, record, { volumes: host.state.findLeaving(id)?.spec.remove ?? false });
   await settleHeld(host, id);
