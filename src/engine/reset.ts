@@ -40,6 +40,7 @@ export async function reset(host: Host): Promise<void> {
   await quietly("images", () => removeImagesOf(host, host.store.images.list().map(({ id }) => id), { force: true, ignore: true }));
   const own = listNetworks(host).map(({ name }) => name).filter(name => name !== defaultNetworkName(host));
   await quietly("networks", () => removeNetworks(host, own, { force: true }));
+  await quietly("what was learned from registries", async () => (await import("../image/blob-reuse.ts")).forgetNotes());
   const { root, runroot, volumes } = host.paths;
   host.store.close();
   clear(volumes, []);

@@ -8,6 +8,8 @@ import type { RegistryClient } from "../registry/client.ts";
 import { notesOf } from "../registry/notes.ts";
 import type { Notes } from "../registry/notes.ts";
 
+export { forgetNotes } from "../registry/notes.ts";
+
 /** A repository of a registry, and who speaks to it. */
 export interface Shelf {
   readonly client: RegistryClient;

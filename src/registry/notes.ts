@@ -30,11 +30,19 @@ interface Line {
   readonly value: string;
 }
 
+const notesDirectory = (environment: Environment): string => join(cacheDirectory(environment), "coracle-notes");
+
+/** All that was learned, from every registry. */
+export function forgetNotes(environment: Environment = process.env): void {
+  opened.clear();
+  rmSync(notesDirectory(environment), { recursive: true, force: true });
+}
+
 const opened = new Map<string, Notes>();
 
 /** @param subject what the file is named by, such as a registry's host; one of a process for each */
 export function notesOf(kind: string, subject: string, environment: Environment = process.env): Notes {
-  const file = join(cacheDirectory(environment), "coracle-notes", kind, subject.replace(/[^A-Za-z0-9._:-]/g, "_").slice(0, 200).replace(/^\./, "_"));
+  const file = join(notesDirectory(environment), kind, subject.replace(/[^A-Za-z0-9._:-]/g, "_").slice(0, 200).replace(/^\./, "_"));
   const known = opened.get(file);
   if (known) return known;
   const made = newNotes(file);

@@ -26,7 +26,7 @@ import { Unpacker } from "./tar/unpack.ts";
 import type { WrittenEntry } from "./tar/writer.ts";
 import { removePath } from "./tree.ts";
 
-const copyOf = (own: string): string => `${own}/copy`;
+export const copyOf = (own: string): string => `${own}/copy`;
 /** Made when the copy was whole: what has changed since is younger. */
 const stampOf = (own: string): string => `${own}/copied`;
 

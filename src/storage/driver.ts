@@ -4,7 +4,8 @@
 import * as fs from "node:fs";
 import { Fault } from "../base/fault.ts";
 import { log } from "../base/log.ts";
-import { mountOverlay, unmountAll, type OverlayMount, type OverlayOptions } from "../kernel/mounts.ts";
+import { openDirectory } from "../kernel/files.ts";
+import { createOverlay, mountOverlay, unmountAll, type OverlayMount, type OverlayOptions } from "../kernel/mounts.ts";
 import { below } from "./changes.ts";
 import { mountByFuse } from "./fuse-overlay.ts";
 import { takeLease } from "./leases.ts";
@@ -77,10 +78,19 @@ export type Mounting = OverlayMount & { readonly target: string; readonly lower:
 
 export function mountBy(driver: "overlay" | "fuse-overlayfs", mounting: Mounting): void {
   if (driver === "fuse-overlayfs") return mountByFuse(mounting);
+  mountOverlay({ ...mounting, options: { ...markOptions(), ...mounting.options } });
+}
+
+/** With marks in users' attributes the kernel follows no redirects, and refuses any word about them. */
+function markOptions(): OverlayOptions {
   const userxattr = privilege().overlayMarks === "user.";
-  // With marks in users' attributes the kernel follows no redirects, and refuses any word about them.
-  const marks: OverlayOptions = userxattr ? { userxattr } : { redirectDir: "off" };
-  mountOverlay({ ...mounting, options: { ...marks, ...mounting.options } });
+  return userxattr ? { userxattr } : { redirectDir: "off" };
+}
+
+/** The trees as one, top first, mounted nowhere: a handle for reading, or undefined where only a mount can show them. */
+export function openTogether(place: StorePlace, lower: readonly string[]): number | undefined {
+  if (lower.length === 1) return openDirectory(lower[0]!);
+  return driverOf(place) === "overlay" ? createOverlay({ lower, options: { ...markOptions(), readOnly: true } }) : undefined;
 }
 
 /** An overlay that is not the store's, on whatever file systems: the kernel's, or where it refuses, fuse-overlayfs. */

@@ -5,10 +5,11 @@ import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { errnoOf, Fault } from "../base/fault.ts";
 import { outsideId } from "../base/id-mapping.ts";
+import { openDirectory } from "../kernel/files.ts";
 import { lockFile } from "../kernel/locks.ts";
 import { bindMount, isMountpoint, unmountAll } from "../kernel/mounts.ts";
-import { isCopied, mountCopied, refreshDifference, wholeCopy } from "./copied-root.ts";
-import { driverOf, forgetDriver, mountBy, type Driver } from "./driver.ts";
+import { copyOf, isCopied, mountCopied, refreshDifference, wholeCopy } from "./copied-root.ts";
+import { driverOf, forgetDriver, mountBy, openTogether, type Driver } from "./driver.ts";
 import { settleMarks } from "./fuse-overlay.ts";
 import { rootAttributes } from "./layers.ts";
 import { moveToTrash, takeLease } from "./leases.ts";
@@ -60,6 +61,11 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     list: () => place.db.query<RootRow, []>("SELECT id, layer, mounts FROM roots ORDER BY seq").all().map(rootOf),
     mount: (id, how = {}) => mountCounted(place, { root: need(id), lower: lowers(need(id)), how }),
     unmount: (id, how = {}) => unmountCounted(place, need(id), how.force ?? false),
+    open(id) {
+      const own = rootPath(place, id);
+      if (isMountpoint(merged(id))) return openDirectory(merged(id));
+      return isCopied(own) ? openDirectory(copyOf(own)) : openTogether(place, [upperPath(place, id), ...lowers(need(id))]);
+    },
     isMounted: id => isMountpoint(merged(id)),
     isVolatile: id => fs.existsSync(`${rootPath(place, id)}/work/work/incompat/volatile`),
     path: merged,

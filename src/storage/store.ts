@@ -387,6 +387,8 @@ export interface Roots {
   mount(id: string, how?: MountRoot): string;
   /** One user less; the last one, or `force`, unmounts. Returns whether it is still mounted. */
   unmount(id: string, how?: { readonly force?: boolean }): boolean;
+  /** A handle on what a container would see, for reading alone, where nothing can be written or counted; undefined where that takes a mount. The caller closes. */
+  open(id: string): number | undefined;
   isMounted(id: string): boolean;
   /** Of one that is mounted. */
   isVolatile(id: string): boolean;

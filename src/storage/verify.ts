@@ -2,15 +2,19 @@
 
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
-import { Fault } from "../base/fault.ts";
+import { errnoOf, Fault } from "../base/fault.ts";
+import { scratch } from "../base/scratch.ts";
 import { type ApplyNeeds, unpackKept, wrongDiff } from "./apply.ts";
 import { moveToTrash } from "./leases.ts";
 import { compareTrees } from "./compare.ts";
 import { layerPath, randomName, type StorePlace } from "./place.ts";
 import type { Change, Lease, StoredLayer } from "./store.ts";
 
+/** A lease, or what can stand in for one. */
+type Holder = Pick<Lease, "directory" | "holdBlob" | "holdLayer"> & Disposable;
+
 /** The tree as its archive has it, in the lease's directory. */
-async function unpackAnew(needs: ApplyNeeds, layer: StoredLayer, lease: Lease): Promise<string> {
+async function unpackAnew(needs: ApplyNeeds, layer: StoredLayer, lease: Holder): Promise<string> {
   lease.holdBlob(layer.blob);
   lease.holdLayer(layer.chainId);
   const staged = `${lease.directory}/${randomName()}`;
@@ -27,8 +31,19 @@ function known(needs: ApplyNeeds, chainId: Digest): StoredLayer {
 }
 
 export async function layerDamage(place: StorePlace, needs: ApplyNeeds, chainId: Digest): Promise<Change[]> {
-  using lease = needs.lease();
+  using lease = leaseOrScratch(needs);
   return compareTrees(await unpackAnew(needs, known(needs, chainId), lease), layerPath(place, chainId), { contents: true });
+}
+
+/** Beside a store that cannot be written, from which nothing can go meanwhile. */
+function leaseOrScratch(needs: ApplyNeeds): Holder {
+  try {
+    return needs.lease();
+  } catch (thrown) {
+    if (errnoOf(thrown) !== "EROFS") throw thrown;
+    const { path, remove } = scratch();
+    return { directory: path, holdBlob() {}, holdLayer() {}, [Symbol.dispose]: remove };
+  }
 }
 
 /** The old tree goes, so nobody may have it mounted. */

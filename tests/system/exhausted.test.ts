@@ -81,9 +81,24 @@ test("what is kept back for a full disk is there again when there is room", () =
 
 test("a store that cannot be written says so in one line, and is what it was afterwards", () => {
   fresh("size=40m");
+  must("exec", "live", "sh", "-c", "echo kept >/new; rm /bin/cat");
   must("stop", "-t", "0", "live");
+  const exported = (name: string): string => mustRun(["sh", "-c", `podman --root ${disk}/root --runroot ${disk}-run export ${name} | tee ${archive}.root | sha256sum; tar -xOf ${archive}.root new 2>/dev/null; tar -tf ${archive}.root | grep -c "bin/cat$" || true`]);
+  const before = ["live", "idle"].map(exported);
+  expect(before[0]).toMatch(/-\nkept\n0$/);
+  const program = mustRun(["sh", "-c", `ls ${disk}/root/layers/*/*/bin/busybox ${disk}/root/layers/*/bin/busybox 2>/dev/null || true`]).split("\n")[0]!;
+  const writable = (is: boolean): string => mustRun(["sh", "-c", `for n in $(seq 100); do mount -o remount,${is ? "rw" : "ro"} ${disk} && exit 0; sleep 0.1; done 2>/dev/null; exit 1`]);
   // The container's own end may still be written down, and what was loaded be written back.
-  mustRun(["sh", "-c", `for n in $(seq 100); do mount -o remount,ro ${disk} && exit 0; sleep 0.1; done 2>/dev/null; exit 1`]);
+  writable(false);
+  expect(at("system", "check")).toEqual({ status: 0, out: "", err: "" });
+  expect(["live", "idle"].map(exported)).toEqual(before);
+  writable(true);
+  mustRun(["chmod", "0700", program]);
+  writable(false);
+  expect(at("system", "check")).toMatchObject({ status: 125, out: expect.stringContaining("bin/busybox was changed") });
+  writable(true);
+  mustRun(["chmod", "0755", program]);
+  writable(false);
   expect(reading.filter(words => { const { status, out, err } = at(...words); return status !== 0 || out === "" || err !== ""; }).map(words => ({ words, ...at(...words) }))).toEqual([]);
   expect(at("system", "check", "--quick")).toMatchObject({ status: 0, err: "", out: "" });
   for (const words of [...adding.slice(0, -1), ...removing.slice(1)]) {

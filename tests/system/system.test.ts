@@ -92,7 +92,9 @@ test("reset asks, then takes everything of ours and leaves what others put there
   ok("volume", "create", "kept");
   expect(podman("system", "reset").out).toContain("- all containers");
   expect(ok("volume", "ls", "-q")).toContain("kept");
+  expect(existsSync("/var/cache/containers/coracle-notes")).toBe(true);
   ok("system", "reset", "--force");
+  expect(existsSync("/var/cache/containers/coracle-notes")).toBe(false);
   expect(existsSync("/var/lib/containers/coracle")).toBe(false);
   expect(ok("ps", "-aq") + ok("images", "-q") + ok("volume", "ls", "-q")).toBe("");
 });

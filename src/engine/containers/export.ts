@@ -1,12 +1,15 @@
 // export: a container's whole root as a tar stream.
 // Source: podman-export(1).
 
+import { errnoOf } from "../../base/fault.ts";
+import { close } from "../../kernel/files.ts";
 import type { Host } from "../host.ts";
 import { fresh, locked } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { get } from "./lookup.ts";
 import { withInsideOwners } from "../users/inside-owners.ts";
 import { containerEvent } from "./container-event.ts";
+import { mapsOfSpec } from "../users/start.ts";
 import { rootOptions } from "./root.ts";
 import { tarOfTree } from "../../storage/tar/tree.ts";
 
@@ -16,17 +19,28 @@ export interface ReadableRoot extends Disposable {
   tar(): Iterable<Uint8Array>;
 }
 
+interface Shown {
+  readonly path: string;
+  hide(): void;
+}
+
+function show(host: Host, record: Pick<ContainerRecord, "id" | "spec">): Shown {
+  const { id, spec } = record;
+  if (spec.rootfs) return { path: spec.rootfs.path, hide() {} };
+  try {
+    return { path: host.store.roots.mount(id, rootOptions(record)), hide: () => host.store.roots.unmount(id) };
+  } catch (thrown) {
+    // A store that cannot be written is read as it lies.
+    const fd = errnoOf(thrown) === "EROFS" && mapsOfSpec(spec) === undefined ? host.store.roots.open(id) : undefined;
+    if (fd === undefined) throw thrown;
+    return { path: `/proc/self/fd/${fd}`, hide: () => close(fd) };
+  }
+}
+
 /** The root as seen from the host, for as long as it is not disposed of; the lock is held by the caller. */
 export function readRoot(host: Host, record: Pick<ContainerRecord, "id" | "spec">): ReadableRoot {
-  const { id, spec } = record;
-  const path = spec.rootfs ? spec.rootfs.path : host.store.roots.mount(id, rootOptions(record));
-  return {
-    path,
-    tar: () => tarOfTree(path, { withRoot: true, ...withInsideOwners(spec) }),
-    [Symbol.dispose]() {
-      if (!spec.rootfs) host.store.roots.unmount(id);
-    },
-  };
+  const { path, hide } = show(host, record);
+  return { path, tar: () => tarOfTree(path, { withRoot: true, ...withInsideOwners(record.spec) }), [Symbol.dispose]: hide };
 }
 
 /** @throws Fault "container.not-found", and whatever `write` throws */
