@@ -16,6 +16,7 @@ import { openStore } from "../storage/store.ts";
 import type { Store } from "../storage/store.ts";
 import { copyImage, imageHistory, inspectImage, loadImages, openSink, openSource, parseImageName, plainProgress, pull, push, saveImages } from "./index.ts";
 import type { ImageSystem, Source } from "./index.ts";
+import { dirSink } from "./transports/dir.ts";
 import { storageSink } from "./transports/storage.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "coracle-image-"));
@@ -300,6 +301,30 @@ describe.skipIf(!hasDockerRegistry)("archives and directories", () => {
     expect(offsets[0]).toBe(0);
     expect(offsets[1]).toBeGreaterThan(500_000);
     expect(other.images.list().map(one => one.id)).toEqual([big.id]);
+  });
+
+  test("layers that stay as they are do not wait for the config, and end where it is wrong", async () => {
+    const image = makeImage({ layers: [file("noise", "n".repeat(200_000))] });
+    await send(registry, image, "beside", "1");
+    const layerAsked = Promise.withResolvers<void>();
+    const beside = async (config: (real: Uint8Array) => Uint8Array): Promise<Source> => {
+      const source = await openSource(parseImageName(`docker://${registry.host}/beside:1`), { system });
+      return { ...source, blob: async (descriptor, offset = 0) => {
+        if (!descriptor.mediaType.includes("config") && !descriptor.mediaType.includes("container.image")) {
+          layerAsked.resolve();
+          return source.blob(descriptor, offset);
+        }
+        await layerAsked.promise;
+        const bytes = await new Response((await source.blob(descriptor, offset)).stream as unknown as ReadableStream).bytes();
+        return { size: bytes.length, stream: one(config(bytes)) };
+      } };
+    };
+    const whole = join(directory, "whole");
+    await copyImage(await beside(bytes => bytes), dirSink(whole));
+    expect(readdirSync(whole)).toContain("manifest.json");
+    const broken = join(directory, "broken");
+    await expect(copyImage(await beside(bytes => bytes.fill(32)), dirSink(broken))).rejects.toMatchObject({ code: "digest.mismatch" });
+    expect(readdirSync(broken)).not.toContain("manifest.json");
   });
 
   test("history names the image once and sizes every step that made a layer", () => {

@@ -7,6 +7,8 @@ import { log } from "../base/log.ts";
 import type { Descriptor, Index } from "../base/oci-image.ts";
 import { mediaTypes } from "../base/media-types.ts";
 import { readConfig } from "./config.ts";
+import { beginLayers } from "./copy-layers.ts";
+import type { Moving } from "./copy-layers.ts";
 import { convertIndex, convertManifest, sizeUnknown, uncompressedManifest, withLayers, withSizes } from "./convert.ts";
 import type { Openers } from "./encryption/keys.ts";
 import type { LockedCargo } from "./encryption/image.ts";
@@ -59,8 +61,6 @@ export type Sign = (raw: RawManifest, say: (text: string) => void) => Promise<re
 export interface Copied {
   readonly raw: RawManifest;
 }
-
-const parallelDefault = 3;
 
 /** Closes both; the sink shows nothing unless all went well. */
 export async function copyImage(source: Source, sink: Sink, wishes: CopyOptions = {}): Promise<Copied> {
@@ -270,9 +270,28 @@ interface Origin {
   readonly signatures: readonly Uint8Array[];
 }
 
-async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, { from, signatures }: Origin): Promise<Copied> {
+/** Layers that stay as they are need not wait for the config. */
+async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, origin: Origin): Promise<Copied> {
+  const bare = { raw: image.raw, manifest: image.manifest, configBytes: new Uint8Array(0), config: undefined };
+  const early = image.raw === origin.from && movesAsItIs(image, trip) ? beginLayers(bare, bare, trip) : undefined;
+  try {
+    return await copyLoaded(await loadCargo(image, trip), trip, { ...origin, early });
+  } catch (thrown) {
+    await early?.stop();
+    throw thrown;
+  }
+}
+
+/** Known by the manifest alone. Sinks that take any config do not look at it, as they take artifacts, which have none. */
+function movesAsItIs({ manifest, raw }: ParsedManifest & { kind: "image" }, { source, sink, options }: Trip): boolean {
+  const { mediaType = sinkType(sink, raw.mediaType) ?? raw.mediaType, packing, encryption } = options;
+  if (!sink.anyConfig || sink.layers !== undefined || encryption || mediaType !== raw.mediaType) return false;
+  if (manifest.layers.some(layer => layer.size === sizeUnknown || !isKnownLayer(layer.mediaType))) return false;
+  return manifest.layers.every(layer => packingOf(layer, { source, sink, ...(packing ? { packing } : {}) }) === undefined);
+}
+
+async function copyLoaded(original: Cargo, trip: Trip, { from, signatures, early }: Origin & { readonly early: Moving | undefined }): Promise<Copied> {
   const { sink, options } = trip;
-  const original = await loadCargo(image, trip);
   const { cargo: packed, layers } = await withPackedLayers(original, signatures.length > 0 ? withoutUsualPacking(trip) : trip);
   let locked: LockedCargo | undefined;
   try {
@@ -281,7 +300,8 @@ async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, 
     const source = layers?.source ?? trip.source;
     locked = options.encryption && (await (await import("./encryption/image.ts")).lockCargo(adapted, options.encryption, { source, tmpDir: options.tmpDir }));
     if (locked) refuseChange(from, { options, signatures, why: "its layers are to be encrypted" });
-    const raw = await copyCargo(locked?.cargo ?? packed, locked?.cargo ?? adapted, { ...trip, source: locked?.source ?? source });
+    const moved = { ...trip, source: locked?.source ?? source, early };
+    const raw = await copyCargo(locked?.cargo ?? packed, locked?.cargo ?? adapted, moved);
     await putSignatures(signatures, raw, { trip, member: trip.isMember ?? false });
     trip.onWritten?.(from.digest, raw.digest);
     return { raw };
@@ -291,9 +311,9 @@ async function copyPlain(image: ParsedManifest & { kind: "image" }, trip: Trip, 
   }
 }
 
-async function copyCargo(original: Cargo, adapted: Cargo, trip: Trip): Promise<RawManifest> {
-  const { sink, options } = trip;
-  const sizes = await copyLayers(original, adapted, trip);
+async function copyCargo(original: Cargo, adapted: Cargo, trip: Trip & { readonly early: Moving | undefined }): Promise<RawManifest> {
+  const { sink, options, early } = trip;
+  const sizes = await (early ?? beginLayers(original, adapted, trip)).sizes;
   const cargo = adapted === original ? adapted : withSizes(adapted, sizes);
   const configEvent = { kind: "config", descriptor: cargo.manifest.config, bytes: 0 } as const;
   const isThere = await sink.has(cargo.manifest.config, { kind: "config" }, cargo, trip.source);
@@ -376,92 +396,4 @@ function adapt(cargo: Cargo, { source, sink, options }: Trip): Cargo {
   const plain = sink.layers === "uncompressed" ? uncompressedManifest(cargo, source) : cargo;
   const wanted = options.mediaType ?? sinkType(sink, plain.raw.mediaType);
   return wanted === undefined || wanted === plain.raw.mediaType ? plain : convertManifest(plain, wanted);
-}
-
-async function copyLayers(original: Cargo, cargo: Cargo, { source, sink, options }: Trip): Promise<number[]> {
-  const sizes = cargo.manifest.layers.map(layer => layer.size);
-  // Equal layers go one after the other, so that the second finds the first.
-  const groups = new Map<Digest, number[]>();
-  for (const [position, { digest }] of cargo.manifest.layers.entries()) {
-    groups.set(digest, [...(groups.get(digest) ?? []), position]);
-  }
-  const stop = new AbortController();
-  const queue = [...groups.values()];
-  const worker = async (): Promise<void> => {
-    for (let group = queue.shift(); group && !stop.signal.aborted; group = queue.shift()) {
-      for (const [nth, position] of group.entries()) {
-        options.signal?.throwIfAborted();
-        const onProgress = nth === 0 ? options.onProgress : undefined;
-        const bytes = await copyLayer({ original, cargo, position, source, sink, stop: stop.signal, onProgress });
-        if (bytes !== undefined) for (const equal of group) sizes[equal] = bytes;
-      }
-    }
-  };
-  const faults: unknown[] = [];
-  const guarded = () => worker().catch((thrown: unknown) => {
-    faults.push(thrown);
-    stop.abort();
-  });
-  await Promise.all(Array.from({ length: Math.max(1, Math.min(sink.takesOneAtATime ? 1 : (options.parallel ?? parallelDefault), queue.length)) }, guarded));
-  if (faults.length > 0) throw faults[0];
-  return sizes;
-}
-
-interface LayerTrip {
-  readonly original: Cargo;
-  readonly cargo: Cargo;
-  readonly position: number;
-  readonly source: Source;
-  readonly sink: Sink;
-  readonly stop: AbortSignal;
-  readonly onProgress?: OnProgress | undefined;
-}
-
-async function copyLayer({ original, cargo, position, source, sink, stop, onProgress }: LayerTrip): Promise<number | undefined> {
-  const descriptor = cargo.manifest.layers[position]!;
-  const from = original.manifest.layers[position]!;
-  const place = { kind: "layer", position } as const;
-  const say = (state: "start" | "bytes" | "done" | "reused", bytes: number) =>
-    onProgress?.({ kind: "blob", state, descriptor: from, bytes });
-  if (descriptor.size !== sizeUnknown && await sink.has(descriptor, place, cargo, source)) {
-    say("reused", from.size);
-    return undefined;
-  }
-  say("start", 0);
-  const path = (onProgress === undefined || onProgress.passesBytes) && descriptor.digest === from.digest ? source.file?.(from) : undefined;
-  const bytes = await sink.put(descriptor, place, cargo, {
-    ...(path === undefined ? {} : { file: { path, signal: stop } }),
-    onBytes: bytes => say("bytes", bytes),
-    open: async offset => {
-      const { stream } = await source.blob(from, descriptor.digest === from.digest ? offset : 0);
-      const counted = counting(stream, { from: descriptor.digest === from.digest ? offset : 0, stop, onBytes: bytes => say("bytes", bytes) });
-      if (descriptor.digest === from.digest) return counted;
-      const { inflated } = await import("./inflate.ts");
-      return offset === 0 ? inflated(counted) : skipping(inflated(counted), offset);
-    },
-  });
-  say("done", from.size);
-  return bytes;
-}
-
-async function* skipping(stream: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
-  let left = bytes;
-  for await (const part of stream) {
-    const skipped = Math.min(left, part.length);
-    left -= skipped;
-    if (skipped < part.length) yield skipped > 0 ? part.subarray(skipped) : part;
-  }
-}
-
-async function* counting(
-  stream: AsyncIterable<Uint8Array>,
-  { from, stop, onBytes }: { from: number; stop: AbortSignal; onBytes: (bytes: number) => void },
-): AsyncIterable<Uint8Array> {
-  let bytes = from;
-  for await (const part of stream) {
-    if (stop.aborted) throw new Fault("registry.failed", "cannot copy layer: stopped because another layer failed");
-    bytes += part.length;
-    onBytes(bytes);
-    yield part;
-  }
 }

@@ -7,6 +7,7 @@ import { findDoubledKey } from "../base/json-keys.ts";
 import { limits } from "../base/limits.ts";
 import { malformed, parseJson } from "../base/shape.ts";
 import type { Subject } from "../base/shape.ts";
+import { noPolicy } from "./no-policy.ts";
 import { policyScopes, refuseScope } from "./policy-scopes.ts";
 import type { PolicySubject } from "./policy-scopes.ts";
 import { asPlace, has, invalid, itemsAt, objectAt, onlyKeys } from "./signature/decode.ts";
@@ -24,11 +25,6 @@ export interface Policy {
   /** The file it was read from; undefined where there was none. */
   readonly file: string | undefined;
 }
-
-const acceptAnything = (): Policy => ({ default: [{ type: "insecureAcceptAnything" }], transports: new Map(), file: undefined });
-
-/** Of --insecure-policy, and of reading without running. */
-export const noPolicy = acceptAnything;
 
 /** Where a policy is looked for when none is named. */
 export function policyPlaces(): string[] {
@@ -58,7 +54,7 @@ export function readPolicy(given?: string, needed = false): Policy {
       throw systemFault(errno, needed ? `open ${file}: ${reason}` : `cannot read policy ${JSON.stringify(file)}: ${reason}`, thrown);
     }
   }
-  if (!needed) return acceptAnything();
+  if (!needed) return noPolicy();
   const looked = places.map(place => JSON.stringify(place)).join(", ");
   throw new Fault("config.invalid", `no policy.json file found at any of the following: ${looked}`, {
     hint: "write a policy.json, or go without any check with --insecure-policy",

@@ -4,7 +4,7 @@
 import { isDigest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import type { Store } from "../storage/store.ts";
-import { enforcePolicy, readPolicy } from "./policy.ts";
+import { acceptsAnything } from "./no-policy.ts";
 import type { Policy, PolicyRequirement, PolicySubject } from "./policy.ts";
 import { atDockerHub, findReference, parseReference, referenceText, withDefaultTag } from "./reference.ts";
 import { allowedSystem } from "./registry-sources.ts";
@@ -85,12 +85,10 @@ export const dockerReference = (rest: string): Reference => withDefaultTag(atDoc
 export async function openSource(name: ImageName, world: World): Promise<Source> {
   if (name.transport === "containers-storage") return openStored(name, world);
   const { system = {} } = world;
-  const policy = system.policy ?? readPolicy(system.signaturePolicy);
-  const subject = subjectOf(name);
-  const requirements = enforcePolicy(policy, subject);
+  const asked = await askPolicy(system, () => subjectOf(name));
   const source = await open(name, world);
   const cached = system.blobCache === undefined ? source : (await import("./blob-cache.ts")).readingCache(source, system.blobCache);
-  return admitted(cached, { policy, requirements, subject });
+  return admitted(cached, asked);
 }
 
 function subjectOf({ transport, rest }: ImageName): PolicySubject {
@@ -111,8 +109,18 @@ interface Asked {
   readonly subject: PolicySubject;
 }
 
-async function admitted(source: Source, asked: Asked): Promise<Source> {
-  if (asked.requirements.length === 0) return source;
+/** undefined where nothing is asked. @throws Fault "policy.rejected" */
+async function askPolicy(system: ImageSystem, subjectOf: () => PolicySubject): Promise<Asked | undefined> {
+  if (system.policy && acceptsAnything(system.policy)) return undefined;
+  const { enforcePolicy, readPolicy } = await import("./policy.ts");
+  const policy = system.policy ?? readPolicy(system.signaturePolicy);
+  if (acceptsAnything(policy)) return undefined;
+  const subject = subjectOf();
+  return { policy, requirements: enforcePolicy(policy, subject), subject };
+}
+
+async function admitted(source: Source, asked: Asked | undefined): Promise<Source> {
+  if (asked === undefined || asked.requirements.length === 0) return source;
   const { admission } = await import("./signature/admission.ts");
   return { ...source, admit: admission({ ...asked, source }) };
 }
@@ -121,12 +129,11 @@ async function admitted(source: Source, asked: Asked): Promise<Source> {
 async function openStored(name: ImageName, world: World): Promise<Source> {
   const { system = {} } = world;
   if (world.trustsStore) return open(name, world);
-  const policy = system.policy ?? readPolicy(system.signaturePolicy);
   const storeRoot = (await findPodmanStorage(name.rest))?.root ?? (await storeNamed(name.rest, world)).store.root;
   const source = await open(name, world);
   const { reference } = source;
   const subject: PolicySubject = { transport: "containers-storage", path: name.rest, storeRoot, ...(reference ? { reference } : {}) };
-  return admitted(source, { policy, requirements: enforcePolicy(policy, subject), subject });
+  return admitted(source, await askPolicy(system, () => subject));
 }
 
 async function open({ transport, rest }: ImageName, world: World): Promise<Source> {

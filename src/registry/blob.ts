@@ -10,7 +10,6 @@ import { nameOf } from "./manifest.ts";
 import { checkedDigest, checkedRepository, pullScope, pushScope } from "./names.ts";
 import { delayBefore, pause } from "./retry.ts";
 import { request, requestHead, type Reply, type Session } from "./session.ts";
-import { cancelUpload, uploadAddress } from "./upload.ts";
 import { reasonOf } from "./wire.ts";
 
 export interface BlobName {
@@ -172,6 +171,7 @@ export async function takeBlob(session: Session, name: BlobName, from: string): 
     ok: [201, 202],
   });
   if (reply.status === 201) return true;
+  const { cancelUpload, uploadAddress } = await import("./upload.ts");
   await cancelUpload(session, name.repository, uploadAddress(reply, reply.url));
   return false;
 }

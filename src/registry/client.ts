@@ -5,12 +5,9 @@ import type { Digest } from "../base/digest.ts";
 import type { Descriptor } from "../base/oci-image.ts";
 import { findBlob, openBlob, takeBlob } from "./blob.ts";
 import { fetchManifest, fetchManifestHead, removeManifest, storeManifest, type ManifestWish } from "./manifest.ts";
-import { listReferrers, noteReferrer } from "./referrers.ts";
 import { refusalOf } from "./refusal.ts";
-import { searchRepositories, type FoundRepository } from "./search.ts";
+import type { FoundRepository } from "./search.ts";
 import { newSession, requestHead, type Session } from "./session.ts";
-import { listRepositories, listTags } from "./tags.ts";
-import { sendBlob } from "./upload.ts";
 
 /** What a person proves himself with; all absent is anonymous. */
 export interface Credentials {
@@ -143,7 +140,7 @@ export interface RegistryClient {
   deleteManifest(repository: string, reference: string): Promise<Digest>;
 }
 
-/** Opens nothing yet: the first request pings. @throws Fault "usage.invalid" for a host that is none */
+/** Opens nothing yet: the first request pings. What a look at an image does not need is loaded when it is first called. @throws Fault "usage.invalid" for a host that is none */
 export function newRegistryClient(options: RegistryClientOptions): RegistryClient {
   const session = newSession(options);
   return {
@@ -159,13 +156,13 @@ export function newRegistryClient(options: RegistryClientOptions): RegistryClien
     blob: (repository, digest, wish) => openBlob(session, { repository, digest }, wish),
     hasBlob: (repository, digest) => findBlob(session, { repository, digest }),
     mountBlob: (repository, digest, from) => takeBlob(session, { repository, digest }, from),
-    pushBlob: (repository, source, wish = {}) => sendBlob(session, repository, { source, wish }),
+    pushBlob: async (repository, source, wish = {}) => (await import("./upload.ts")).sendBlob(session, repository, { source, wish }),
     putManifest: (repository, reference, manifest) => putListed(session, { repository, reference }, manifest),
-    tags: repository => listTags(session, repository),
-    catalog: limit => listRepositories(session, limit),
-    search: (term, limit) => searchRepositories(session, term, limit),
-    referrers: (repository, digest, artifactType) =>
-      listReferrers(session, { repository, digest, ...(artifactType && { artifactType }) }),
+    tags: async repository => (await import("./tags.ts")).listTags(session, repository),
+    catalog: async limit => (await import("./tags.ts")).listRepositories(session, limit),
+    search: async (term, limit) => (await import("./search.ts")).searchRepositories(session, term, limit),
+    referrers: async (repository, digest, artifactType) =>
+      (await import("./referrers.ts")).listReferrers(session, { repository, digest, ...(artifactType && { artifactType }) }),
     deleteManifest: (repository, reference) => removeManifest(session, { repository, reference }),
   };
 }
@@ -173,7 +170,7 @@ export function newRegistryClient(options: RegistryClientOptions): RegistryClien
 /** A registry without the referrers API has its lists kept by whoever pushes. */
 async function putListed(session: Session, name: ManifestWish, manifest: Omit<ManifestAnswer, "digest">): Promise<Digest> {
   const { digest, isListed } = await storeManifest(session, name, manifest);
-  if (!isListed) await noteReferrer(session, name.repository, { ...manifest, digest });
+  if (!isListed) await (await import("./referrers.ts")).noteReferrer(session, name.repository, { ...manifest, digest });
   return digest;
 }
 

@@ -8,10 +8,13 @@ import { files } from "../../cli/complete.ts";
 import { exactly } from "../../cli/operands.ts";
 import { copyImage } from "../../image/copy.ts";
 import type { CopyOptions } from "../../image/copy.ts";
+import { readManifest } from "../../image/manifest.ts";
 import { packingFormat } from "../../image/pack.ts";
 import type { Packing } from "../../image/pack.ts";
 import { atDockerHub, parseReference, referenceText } from "../../image/reference.ts";
 import type { Reference } from "../../image/reference.ts";
+import { isSchema1 } from "../../image/schema1/schema1.ts";
+import type { Source } from "../../image/source.ts";
 import { dockerReference, openSink, openSource, parseImageName } from "../../image/transport.ts";
 import type { ImageName, SinkOptions } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
@@ -81,7 +84,7 @@ export default verb({
     const [from = "", to = ""] = call.operands;
     if (given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, instead use: --src-tls-verify, --dest-tls-verify");
     if (flags.encryptionKey.length > 0 && flags.decryptionKey.length > 0) throw refuse("--encryption-key and --decryption-key cannot be specified together");
-    const policy = context.policy();
+    const policy = await context.policy();
     const source = await said(`Invalid source name ${from}`, () => parseImageName(from));
     const target = await said(`Invalid destination name ${to}`, () => parseImageName(to));
     const sides = { src: { ...sideSystem(call, "src"), policy }, dest: sideSystem(call, "dest") };
@@ -103,11 +106,25 @@ export default verb({
     };
     const opened = await openSource(source, worldOf(context, sides.src));
     const sink = await openSink(target, worldOf(context, sides.dest), sinkOptions(flags, target));
-    (await import("../../engine/own-pages.ts")).releaseOwnCode();
+    if (await isLong(opened)) (await import("../../engine/own-pages.ts")).releaseOwnCode();
     const { raw } = await copyImage(opened, sink, options).finally(() => shown.end());
     if (flags.digestfile) keepDigest(flags.digestfile, raw.digest);
   },
 });
+
+/** A short copy is over before the memory counts that the start has left behind. */
+const shortBytesMax = 64 * 1024 * 1024;
+
+async function isLong(source: Source): Promise<boolean> {
+  try {
+    const raw = await source.manifest();
+    const parsed = isSchema1(raw) ? undefined : readManifest(raw);
+    return parsed?.kind !== "image" || parsed.manifest.layers.reduce((sum, layer) => sum + layer.size, 0) > shortBytesMax;
+  } catch {
+    // Met again by the copy, which closes both ends.
+    return true;
+  }
+}
 
 function instancesOf({ all, multiArch }: OwnFlags, given: ReadonlySet<string>): "system" | "all" | "index-only" {
   if (!given.has("multiArch")) return all ? "all" : "system";

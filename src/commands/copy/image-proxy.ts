@@ -23,7 +23,7 @@ export default verb({
   examples: ["skopeo experimental-image-proxy --sockfd 3"],
   async run(call) {
     const { context, flags } = call;
-    const system: ImageSystem = { ...sideSystem(call, ""), policy: context.policy(), clients: new Map() };
+    const system: ImageSystem = { ...sideSystem(call, ""), policy: await context.policy(), clients: new Map() };
     await serveImageProxy(flags.sockfd as number, {
       open: async (name) => openSource(parseImageName(name), worldOf(context, system)),
       isMissing: isMissingImage,

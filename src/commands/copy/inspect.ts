@@ -1,20 +1,14 @@
 // skopeo inspect: what an image is, without fetching its layers.
 
 import { Fault } from "../../base/fault.ts";
-import { goJson } from "../../base/go-json.ts";
 import { log } from "../../base/log.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { exactly } from "../../cli/operands.ts";
-import { showOne } from "../../cli/view.ts";
-import { describeImage, inOciForm, openImage, ociConfigOf } from "../../image/describe.ts";
-import { noPolicy } from "../../image/policy.ts";
-import { repositoryOf } from "../../image/reference.ts";
-import { describeSchema1, isSchema1, readSchema1, schema2Config } from "../../image/schema1/schema1.ts";
-import type { RawManifest } from "../../image/manifest.ts";
+import { noPolicy } from "../../image/no-policy.ts";
 import type { Reference } from "../../image/reference.ts";
-import type { Source } from "../../image/source.ts";
 import type { ImageSystem } from "../../image/system.ts";
 import { dockerReference, openSource, parseImageName } from "../../image/transport.ts";
+import type { Inspection } from "./inspected.ts";
 import { authfile, imageFlags, retryFlags, said, sideSystem, transportsHelp, worldOf } from "./sides.ts";
 import { verb } from "./verb.ts";
 import { imageNames, refuseManyWords } from "./words.ts";
@@ -40,26 +34,21 @@ export default verb({
   ],
   async run(call) {
     const { context, flags, operands: [name = ""] } = call;
-    const wish = flags as unknown as { config: boolean; raw: boolean; noTags: boolean; format?: string };
+    const wish = flags as unknown as Inspection & { readonly noTags: boolean };
     if (wish.raw && wish.format) throw new Fault("usage.invalid", "raw output does not support format option");
     // Reading about an image is not running it: the trust policy has no say here.
     const system: ImageSystem = { ...sideSystem(call, ""), policy: noPolicy(), clients: new Map() };
     const parsed = await said(`Error parsing image name ${JSON.stringify(name)}`, () => parseImageName(name));
     const wantsTags = !wish.raw && !wish.config && !wish.noTags && parsed.transport === "docker";
+    const opening = quietly(said(`Error parsing image name ${JSON.stringify(name)}`, () => openSource(parsed, worldOf(context, system))));
     const tags = wantsTags ? quietly(tagsOf(dockerReference(parsed.rest), system)) : [];
-    const source = await said(`Error parsing image name ${JSON.stringify(name)}`, () => openSource(parsed, worldOf(context, system)));
+    // What shows the answer is loaded while the registry thinks about it.
+    await new Promise(asked => setImmediate(asked));
+    const { inspected } = await import("./inspected.ts");
+    const source = await opening;
     try {
       const raw = await said("Error retrieving manifest for image", () => source.manifest());
-      if (wish.raw && !wish.config) return context.write(raw.bytes);
-      if (isSchema1(raw)) return context.write(await shown(await legacy(raw, { wish, source, tags }), wish.format));
-      const image = await said("Error parsing manifest for image", () => openImage(source, raw, system.platform));
-      if (wish.raw) return context.write(image.configBytes);
-      const value = wish.config ? ociConfigOf(image) : {
-        ...nameOf(source),
-        ...describeImage(image),
-        RepoTags: await tags,
-      };
-      return context.write(await shown(value, wish.format));
+      context.write(await inspected(raw, { wish, source, tags, platform: system.platform }));
     } finally {
       await source.close();
     }
@@ -70,35 +59,6 @@ export default verb({
 function quietly<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
-}
-
-interface Legacy {
-  readonly wish: { readonly config: boolean; readonly raw: boolean };
-  readonly source: Source;
-  readonly tags: readonly string[] | Promise<readonly string[]>;
-}
-
-/** Docker's schema 1 has no config: one is made of its history, in which the diff IDs are missing before the layers are read. */
-async function legacy(raw: RawManifest, { wish, source, tags }: Legacy): Promise<object> {
-  if (!wish.config) return { ...nameOf(source), ...describeSchema1(raw), RepoTags: await tags };
-  if (!wish.raw) return inOciForm(schema2Config(readSchema1(raw), []));
-  throw new Fault("image.unsupported", "cannot show the config of a Docker schema 1 image as it is: it has none of its own", {
-    hint: "leave out --raw, or copy it first, which makes one, for instance to dir:",
-  });
-}
-
-const nameOf = ({ reference }: Source): { Name?: string } => (reference === undefined ? {} : { Name: repositoryOf(reference) });
-
-const order = ["Name", "Tag", "Digest", "RepoTags", "Created", "DockerVersion", "Labels", "Architecture", "Os", "Layers", "LayersData", "Env"];
-
-async function shown(value: object, format: string | undefined): Promise<string> {
-  const ordered: Record<string, unknown> = "LayersData" in value
-    ? Object.fromEntries(order.filter((key) => key in value).map((key) => [key, (value as Record<string, unknown>)[key]]))
-    : { ...value };
-  if (format === undefined || format === "") return `${goJson(ordered, { indent: "    " })}\n`;
-  // A template shows a map without entries as Go does, where JSON says null.
-  const filled = { ...ordered, ...("Labels" in ordered ? { Labels: ordered["Labels"] ?? {} } : {}) };
-  return showOne(filled, format, { name: "skopeo inspect", maps: ["Labels"] });
 }
 
 /** Some registries keep the list to themselves; the image can be described without it. */

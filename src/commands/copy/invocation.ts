@@ -6,7 +6,8 @@ import type { Values } from "../../cli/flag.ts";
 import { OutputClosed, writeErr, writeOut } from "../../cli/output.ts";
 import { isTerminal } from "../../cli/prompt.ts";
 import type { Hooks } from "../../cli/program.ts";
-import { noPolicy, readPolicy, type Policy } from "../../image/policy.ts";
+import { noPolicy } from "../../image/no-policy.ts";
+import type { Policy } from "../../image/policy.ts";
 import type { SkopeoGlobals } from "./globals.ts";
 import type { SkopeoInvocation } from "./verb.ts";
 
@@ -42,8 +43,9 @@ export const skopeoHooks: Hooks<SkopeoInvocation> = {
   status: (invocation) => invocation.exitStatus,
 };
 
-function policyOf(options: Values<SkopeoGlobals>): Policy {
+async function policyOf(options: Values<SkopeoGlobals>): Promise<Policy> {
   if (options.insecurePolicy) return noPolicy();
+  const { readPolicy } = await import("../../image/policy.ts");
   try {
     return readPolicy(options.policy, true);
   } catch (thrown) {

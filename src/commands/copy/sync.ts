@@ -67,7 +67,7 @@ export default verb({
     const flags = call.flags as unknown as OwnFlags;
     const [from = "", to = ""] = call.operands;
     if (call.given.has("tlsVerify")) log.warn("'--tls-verify' is deprecated, instead use: --src-tls-verify, --dest-tls-verify");
-    const policy = call.context.policy();
+    const policy = await call.context.policy();
     const source = sourceKind(flags.src);
     const target = targetKind(flags.dest);
     if (source === "dir" && target === "dir") {

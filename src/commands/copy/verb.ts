@@ -12,7 +12,7 @@ export interface SkopeoInvocation {
   /** Ends what takes longer than --command-timeout. */
   readonly signal: AbortSignal | undefined;
   /** By --policy and --insecure-policy. @throws Fault worded `Error loading trust policy: …` */
-  policy(): Policy;
+  policy(): Promise<Policy>;
   /** Stores for containers-storage: names, the machine's own opened when a name needs it. */
   readonly stores: Pick<World, "findStore" | "openStore">;
   exitStatus: number;

@@ -5,7 +5,7 @@ import { Fault } from "../../base/fault.ts";
 import { files } from "../../cli/complete.ts";
 import { text, toggle } from "../../cli/flag.ts";
 import { atLeast } from "../../cli/operands.ts";
-import { noPolicy } from "../../image/policy.ts";
+import { noPolicy } from "../../image/no-policy.ts";
 import { openSource, parseImageName } from "../../image/transport.ts";
 import { refuse } from "../container/written/refuse.ts";
 import { imageSystem } from "../pulling.ts";
