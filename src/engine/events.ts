@@ -52,13 +52,15 @@ function whole(event: NewEvent): Event {
   };
 }
 
+export const writeEvent = (host: Host, event: NewEvent): void => writeEvents(host, [event]);
+
 /** Never fails: what happened has happened, with or without its line. */
-export function writeEvent(host: Host, event: NewEvent): void {
+export function writeEvents(host: Host, events: readonly NewEvent[]): void {
   const backend = eventsBackend(host);
-  if (backend === "none") return;
+  if (backend === "none" || events.length === 0) return;
   try {
-    if (backend === "journald") writeJournal(whole(event), humanEvent(whole(event)));
-    else writeEventsFile(host, whole(event));
+    if (backend === "journald") for (const event of events.map(whole)) writeJournal(event, humanEvent(event));
+    else writeEventsFile(host, events.map(whole));
   } catch {
     // See above.
   }

@@ -236,7 +236,8 @@ function unmountCounted(place: StorePlace, root: RootRow, force: boolean): boole
 /** With `trash` the files go at that lease's end. */
 function remove(place: StorePlace, id: string, trash?: Lease): boolean {
   using own = trash ? undefined : takeLease(place, () => {});
-  locked(place, id, () => {
+  // Whoever mounts it locks it first: without the file nobody has, and a file made only to be removed is the most of the work.
+  if (fs.existsSync(`${rootPath(place, id)}/lock`)) locked(place, id, () => {
     unmountAll(`${rootPath(place, id)}/merged`);
     // Where a start was killed between mounting the layers' mapped view and letting it go.
     for (const view of ["mapped", "mapped-own"]) unmountAll(`${rootPath(place, id)}/${view}`);

@@ -98,6 +98,12 @@ function operationsIn(folder: string): Operation[] {
     { name: "stop", prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80"); }), argv: ["stop", "-t", "0", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") === "" },
     { name: "rm", prepare: withBase(() => { web(); need("web", "-p", "127.0.0.1:8080:80", "-v", "/data"); }), argv: ["rm", "-f", "-v", "-t", "0", "web"], isDone: () => !has("container", "exists", "web") },
     {
+      name: "rm of many", argv: ["rm", "-f", "--all", "-v", "-t", "0"], isDone: () => ok("ps", "-aq") === "",
+      prepare: withBase(() => {
+        for (let count = 0; count < 18; count++) ok("create", "--network", "none", ...(count < 2 ? ["-v", "/data"] : []), base, "true");
+      }),
+    },
+    {
       name: "prune", argv: ["system", "prune", "-f", "--volumes"], isDone: () => ok("ps", "-aq", "--filter", "name=ended") === "",
       prepare: withBase(() => {
         withSmall();

@@ -146,6 +146,24 @@ for (const [what, make, remove] of [
   });
 }
 
+/** Write transactions are told by the lock that SQLite takes for each. */
+function countsOfRemoval(containers: number): { transactions: number; events: number; locksInRoots: number } {
+  for (let count = 0; count < containers; count++) ok("create", "--network", "none", IMAGE, "true");
+  const trace = join(newFolder("trace"), "calls");
+  mustRun(["strace", "-qq", "-e", "trace=fcntl,write,openat2", "-o", trace, "podman", "rm", "--all"]);
+  const lines = readFileSync(trace, "utf8").split("\n");
+  const count = (pattern: RegExp): number => lines.filter(line => pattern.test(line)).length;
+  return { transactions: count(/F_SETLK, \{l_type=F_WRLCK.*l_start=120/), events: count(/^write\(.*\\"ID\\":/), locksInRoots: count(/^openat2\(.*\/roots\/[^"]*\/lock"/) };
+}
+
+test("rm --all takes as many transactions for 40 containers as for 20, one write of events, and makes no lock in what is only removed", () => {
+  const few = countsOfRemoval(20);
+  expect(few).toEqual({ transactions: few.transactions, events: 1, locksInRoots: 0 });
+  expect(few.transactions).toBeLessThan(8);
+  expect(countsOfRemoval(40)).toEqual(few);
+  expect(ok("events", "--stream=false", "--filter", "event=remove", "--since", "1h").split("\n").length).toBeGreaterThanOrEqual(60);
+});
+
 test("rm --all leaves nothing behind by itself", async () => {
   for (let count = 0; count < 16; count++) ok("create", "--network", "none", IMAGE, "true");
   ok("rm", "--all");

@@ -1,12 +1,15 @@
 // What an event about a container says of it.
 
-import { writeEvent, type NewEvent } from "../events.ts";
+import { writeEvents, type NewEvent } from "../events.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
 
-export function containerEvent(host: Host, { id, name, spec }: ContainerRecord, status: string, more: Partial<NewEvent> = {}): void {
-  writeEvent(host, {
-    Type: "container", Status: status, Name: name, ID: id, Image: spec.imageReference ?? spec.imageName ?? "",
-    Attributes: spec.labels ?? {}, ...more,
-  });
-}
+const eventOf = ({ id, name, spec }: ContainerRecord, status: string, more: Partial<NewEvent> = {}): NewEvent =>
+  ({ Type: "container", Status: status, Name: name, ID: id, Image: spec.imageReference ?? spec.imageName ?? "", Attributes: spec.labels ?? {}, ...more });
+
+export const containerEvent = (host: Host, record: ContainerRecord, status: string, more: Partial<NewEvent> = {}): void =>
+  writeEvents(host, [eventOf(record, status, more)]);
+
+/** Of each the same, by one write. */
+export const containerEvents = (host: Host, records: readonly ContainerRecord[], status: string): void =>
+  writeEvents(host, records.map(record => eventOf(record, status)));

@@ -72,11 +72,7 @@ export async function removeRecord(host: Host, record: ContainerRecord, { volume
 /** The rest of a removal that is noted; with `isNoted` something else of it stays noted, such as its network. */
 export function removeNoted(host: Host, record: ContainerRecord, { volumes, trash, isNoted }: { volumes: boolean; trash?: Lease | undefined; isNoted: boolean }): void {
   const { id, spec } = record;
-  removeTree(host.paths.runDir(id));
-  removeKept(host.paths.staticDir(id), spec.rootfs ? undefined : trash);
-  rmSync(`${host.paths.exits}/${id}`, { force: true });
-  // What is noted still needs it.
-  if (!isNoted) removeNamedNetns(namespacePath(host, id));
+  removeFiles(host, record, trash, isNoted);
   const dropsVolumes = volumes && hasAnonymousVolumes(record);
   host.store.transaction(() => {
     if (host.store.roots.find(id)) host.store.roots.remove(id, trash);
@@ -88,6 +84,14 @@ export function removeNoted(host: Host, record: ContainerRecord, { volumes, tras
   if (spec.cidfile) rmSync(spec.cidfile, { force: true });
   forgetLock(host, id);
   containerEvent(host, record, "remove");
+}
+
+/** What noted networks still need stays. */
+export function removeFiles(host: Host, { id, spec }: ContainerRecord, trash: Lease | undefined, isNoted = false): void {
+  removeTree(host.paths.runDir(id));
+  removeKept(host.paths.staticDir(id), spec.rootfs ? undefined : trash);
+  rmSync(`${host.paths.exits}/${id}`, { force: true });
+  if (!isNoted) removeNamedNetns(namespacePath(host, id));
 }
 
 /** By one rename where there is a place for it. */
@@ -171,7 +175,9 @@ export async function remove(host: Host, choice: Choice, options: RemoveOptions 
   const before: Outcome[] = [];
   const trash = chosen.length >= manyMin ? host.store.lease() : undefined;
   try {
+    const gone = trash ? (await import("./remove-many.ts")).removeMany(host, chosen.map(({ record }) => record.id), { volumes: options.volumes ?? false, trash }) : undefined;
     const outcomes = await onEach(chosen, async record => {
+      if (gone?.has(record.id)) return;
       const removed: string[] = [];
       await removeOne(host, record, trash ? { ...options, trash } : options, removed);
       before.push(...removed.filter(id => id !== record.id).map(id => ({ target: id, id })));

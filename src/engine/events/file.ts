@@ -11,14 +11,14 @@ import type { Host } from "../host.ts";
 const logBytesMaxDefault = 1_000_000;
 const rotation = "io.podman.event.rotate";
 
-export function writeEventsFile(host: Host, event: Event): void {
+export function writeEventsFile(host: Host, events: readonly Event[]): void {
   const file = host.paths.events;
-  const line = `${JSON.stringify(event)}\n`;
+  const lines = events.map(event => `${JSON.stringify(event)}\n`).join("");
   const sizeMax = host.conf.engine.events_logfile_max_size ?? logBytesMaxDefault;
   const size = statSync(file, { throwIfNoEntry: false })?.size;
   if (size === undefined) mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true, mode: 0o700 });
-  else if (sizeMax > 0 && size + line.length > sizeMax) rotate(file, sizeMax, line.length);
-  appendFileSync(file, line, { mode: 0o600 });
+  else if (sizeMax > 0 && size + lines.length > sizeMax) rotate(file, sizeMax, lines.length);
+  appendFileSync(file, lines, { mode: 0o600 });
 }
 
 /** One of us does it; lines that others append meanwhile to the old file may be lost, as in any rotation. */

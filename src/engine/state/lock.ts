@@ -82,9 +82,14 @@ export async function holdLock(host: Host, name: string): Promise<HeldLock> {
 
 /** The same, or undefined at once when someone else is at it. */
 export async function lockedIfFree<T>(host: Host, id: string, act: () => T | Promise<T>): Promise<T | undefined> {
-  void host.state;
-  using held = tryLock(`${host.paths.locks}/${id}`);
+  using held = lockIfFree(host, id);
   return held ? await act() : undefined;
+}
+
+/** Held until it is released; undefined when someone else is at it. */
+export function lockIfFree(host: Host, id: string): HeldLock | undefined {
+  void host.state;
+  return tryLock(`${host.paths.locks}/${id}`);
 }
 
 /** For the holder of the lock, when the container is gone. */
