@@ -1,7 +1,7 @@
 // kill -9 at a chosen system call that changes the disk, the database or the kernel; then what the next command finds.
 // Source: strace(1), "Tampering".
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { podman, run } from "../fixtures/coracle.ts";
 import { newFolder } from "../fixtures/place.ts";
@@ -15,8 +15,8 @@ const calls = [
 ].join(",");
 
 /** Programs that it starts are let go as soon as they are others than ours. */
-const traced = (how: readonly string[], argv: readonly string[]): string[] =>
-  ["strace", "-f", "-qq", "-b", "execve", ...how, "podman", ...argv];
+const traced = (how: readonly string[], { program = "podman", argv }: Operation): string[] =>
+  ["strace", "-f", "-qq", "-b", "execve", ...how, program, ...argv];
 
 /** The n-th call of this name in one thread. */
 export interface Point {
@@ -28,7 +28,7 @@ export interface Point {
 export function pointsOf(operation: Operation): Point[] {
   const file = join(newFolder("count"), "trace");
   operation.prepare();
-  const ran = run(traced(["-o", file, "-e", `trace=${calls}`], operation.argv));
+  const ran = run(traced(["-o", file, "-e", `trace=${calls}`], operation));
   if (ran.status !== 0) throw new Error(`${operation.name} fails without being killed: ${ran.err}`);
   const counts = new Map<string, number>();
   for (const [, thread, call] of readFileSync(file, "utf8").matchAll(/^(\d+)\s+(\w+)\(/gm)) counts.set(`${thread} ${call}`, (counts.get(`${thread} ${call}`) ?? 0) + 1);
@@ -48,14 +48,14 @@ export interface Killed {
 /** @param before of a world without containers */
 export async function killAt(operation: Operation, at: Point, before: Traces): Promise<Killed> {
   operation.prepare();
-  const ran = run(traced(["-o", "/dev/null", "-e", `trace=${at.call}`, "-e", `inject=${at.call}:signal=KILL:when=${at.count}`], operation.argv));
+  const ran = run(traced(["-o", "/dev/null", "-e", `trace=${at.call}`, "-e", `inject=${at.call}:signal=KILL:when=${at.count}`], operation));
   return judged(operation, { at, status: ran.status, err: ran.err }, before);
 }
 
 /** @param afterMs from its start */
 export async function killAfter(operation: Operation, afterMs: number, before: Traces): Promise<Killed> {
   operation.prepare();
-  const ran = run(["timeout", "-s", "KILL", `${afterMs / 1000}`, "podman", ...operation.argv]);
+  const ran = run(["timeout", "-s", "KILL", `${afterMs / 1000}`, operation.program ?? "podman", ...operation.argv]);
   return judged(operation, { at: undefined, status: ran.status, err: ran.err }, before);
 }
 
@@ -81,6 +81,8 @@ function nextCommand(): string[] {
   return failed;
 }
 
+/** Where the store is ours. */
+const stagingPath = "/var/lib/containers/coracle/staging";
 /** Cleaning by conmon's call goes on for a moment. */
 const settleMs = 5000;
 
@@ -88,7 +90,7 @@ async function afterRemoval(before: Traces): Promise<string[]> {
   const removed = podman("rm", "-f", "-a", "-v", "-t", "0");
   if (removed.status !== 0) return [`rm -fa: ${removed.err.trim()}`];
   const end = Date.now() + settleMs;
-  const staging = (): string[] => readdirSync("/var/lib/containers/coracle/staging").map(name => `staging: ${name}`);
+  const staging = (): string[] => (existsSync(stagingPath) ? readdirSync(stagingPath).map(name => `staging: ${name}`) : []);
   let left = [...leftSince(before), ...staging()];
   while (left.length > 0 && Date.now() < end) {
     await Bun.sleep(50);

@@ -2,7 +2,7 @@
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ok, podman, run } from "../fixtures/coracle.ts";
+import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
 import { makeImage } from "../fixtures/image.ts";
 import { busyboxLayer } from "../fixtures/images.ts";
 import { newFolder } from "../fixtures/place.ts";
@@ -14,6 +14,8 @@ export interface Operation {
   /** On whatever the last kill has left. */
   prepare(): void;
   readonly argv: readonly string[];
+  /** Default podman. */
+  readonly program?: "podman" | "buildah" | "skopeo";
   /** Whether what it does is done. */
   isDone(): boolean;
   /** What it left outside the store that nobody asked for, one a line. */
@@ -59,6 +61,31 @@ function stillListed(): string[] {
     listed = ok("ps", "-aq");
   }
   return listed === "" ? [] : [`still listed: ${ok("ps", "-a", "--no-trunc")}`];
+}
+
+/** Of the other two programs; with them the same is tried on the originals. */
+export function otherOperations(folder = newFolder("other")): Operation[] {
+  const target = join(folder, "target");
+  const copied = (transport: string): Pick<Operation, "isDone" | "left"> => {
+    const answers = (): boolean => run(["skopeo", "inspect", "--raw", `${transport}:${target}`]).status === 0;
+    // What says that it is an image is one, whole.
+    const isWhole = (): boolean => run(["skopeo", "copy", `${transport}:${target}`, `dir:${join(folder, "again")}`]).status === 0;
+    return { isDone: () => answers() && isWhole(), left: () => (answers() && !isWhole() ? ["an image at the target that is not whole"] : []) };
+  };
+  const copy = (transport: string): Operation => ({
+    name: `skopeo copy to ${transport}`, program: "skopeo", argv: ["copy", "-q", "--src-tls-verify=false", `docker://${small}`, `${transport}:${target}`], ...copied(transport),
+    prepare: () => { for (const name of ["target", "again"]) rmSync(join(folder, name), { recursive: true, force: true }); },
+  });
+  const working = (): void => {
+    if (!has("image", "exists", base)) ok("pull", "-q", base);
+    if (run(["buildah", "inspect", "working"]).status !== 0) mustRun(["buildah", "from", "--name", "working", base]);
+  };
+  return [
+    copy("dir"), copy("oci"),
+    { name: "buildah from", program: "buildah", argv: ["from", "--name", "begun", base], isDone: () => run(["buildah", "inspect", "begun"]).status === 0, prepare: () => { working(); run(["buildah", "rm", "begun"]); } },
+    { name: "buildah commit", program: "buildah", argv: ["commit", "-q", "working", "wrought"], isDone: () => has("image", "exists", "wrought"), prepare: () => { working(); quietly("rmi", "-f", "-i", "wrought"); } },
+    { name: "buildah rm", program: "buildah", argv: ["rm", "working"], isDone: () => run(["buildah", "inspect", "working"]).status !== 0, prepare: working },
+  ];
 }
 
 function operationsIn(folder: string): Operation[] {
