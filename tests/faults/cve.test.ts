@@ -4,35 +4,16 @@ import { beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ok, podman, run } from "../fixtures/coracle.ts";
-import { jsonBytes, makeImage, digestOf, type MadeImage } from "../fixtures/image.ts";
-import { busyboxLayer } from "../fixtures/images.ts";
+import { jsonBytes, digestOf, type MadeImage } from "../fixtures/image.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
-import { tarOf, type Entry } from "../fixtures/tar.ts";
+import type { Entry } from "../fixtures/tar.ts";
+import { build, hostSecret, inside, pulled as pulledFrom } from "./attack.ts";
 
 const registry = withRegistry();
-/** A file of the host that no container may ever read. */
 let secret = "";
-beforeAll(() => {
-  secret = join(newFolder("host"), "secret");
-  writeFileSync(secret, "of the host");
-});
-
-const inside = (...words: string[]) => podman("run", "--rm", "--network", "none", ...words);
-
-async function pulled(name: string, entries: readonly Entry[], config: Record<string, unknown> = {}): Promise<string> {
-  await registry().push(makeImage({ layers: [busyboxLayer(), tarOf(entries)], config }), name);
-  const reference = `127.0.0.1:5000/${name}`;
-  ok("pull", "-q", reference);
-  return reference;
-}
-
-function build(lines: readonly string[], options: readonly string[] = [], fill: (folder: string) => void = () => {}) {
-  const folder = newFolder("context");
-  writeFileSync(join(folder, "Containerfile"), lines.join("\n"));
-  fill(folder);
-  return run(["podman", "build", ...(options.includes("chroot") ? [] : ["--network", "none"]), "--no-cache", "-t", "attack", ...options, folder], { env: { SECRET_OF_HOST: "of the host" } });
-}
+beforeAll(() => void (secret = hostSecret()));
+const pulled = (name: string, entries: readonly Entry[], config?: Record<string, unknown>): Promise<string> => pulledFrom(registry(), name, entries, config);
 
 test("CVE-2024-21626: no working directory leads out by a handle that the runtime has open", () => {
   for (let fd = 3; fd < 20; fd++) {

@@ -2,6 +2,7 @@
 // Source: podman-create(1); containers.conf(5).
 
 import { readFileSync } from "node:fs";
+import { resolve as resolvePath } from "node:path";
 import { parseSize } from "../../base/bytes.ts";
 import type { ContainerSpec, LogSpec, MountSpec, NamespaceMode, Ulimit } from "../../base/container-spec.ts";
 import { log } from "../../base/log.ts";
@@ -107,7 +108,7 @@ function mountsOf(host: Host, spec: ContainerSpec, image: ImageDefaults | undefi
       .map(mount => ({ ...mount, anonymous: false, ...(options?.split(",").includes("ro") ? { readOnly: true } : {}) }));
   });
   const mode = spec.imageVolume ?? host.conf.engine.image_volume_mode ?? "anonymous";
-  const fromImage = mode === "ignore" ? [] : Object.keys(image?.Volumes ?? {}).map((target): MountSpec => mode === "tmpfs"
+  const fromImage = mode === "ignore" ? [] : Object.keys(image?.Volumes ?? {}).map(harmlessTarget).map((target): MountSpec => mode === "tmpfs"
     ? { kind: "tmpfs", source: "tmpfs", target, options: ["rprivate", "rw", "nodev", "exec"] }
     : { kind: "volume", source: "", target, options: [], anonymous: true });
   for (const mount of [...borrowed, ...fromImage]) {
@@ -117,6 +118,12 @@ function mountsOf(host: Host, spec: ContainerSpec, image: ImageDefaults | undefi
     own.push({ ...mount, target });
   }
   return own;
+}
+
+/** A person may put a volume over /proc; an image that does could make the runtime write its labels into files of the image's. */
+function harmlessTarget(target: string): string {
+  if (!/^\/(proc|sys)(\/|$)/.test(resolvePath("/", target))) return target;
+  throw new Fault("image.unsupported", `cannot use the image's volume at ${JSON.stringify(target)}: it would hide the kernel's own files`, { hint: "run it without the image's volumes: --image-volume ignore" });
 }
 
 function ulimitsOf(host: Host, spec: ContainerSpec): Ulimit[] {
