@@ -172,6 +172,7 @@ export function openHost(options: HostOptions = {}): Host {
       root: paths.root,
       runroot: paths.runroot,
       additional: storage().additionalImageStores.filter(path => path !== paths.root),
+      ...(storage().layerForm ? { layerForm: storage().layerForm! } : {}),
       ...(options.ownsProcess ? { ownsProcess: true } : {}),
     });
   });

@@ -8,6 +8,7 @@ import { removeTree } from "./containers/run-files.ts";
 import type { Host } from "./host.ts";
 import { removeImagesOf } from "./images.ts";
 import { defaultNetworkName, listNetworks, removeNetworks } from "./networks/networks.ts";
+import { hideTrees } from "../storage/erofs/views.ts";
 import { removeVolumes } from "./volumes/volumes.ts";
 
 async function quietly(what: string, act: () => Promise<unknown>): Promise<void> {
@@ -43,7 +44,8 @@ export async function reset(host: Host): Promise<void> {
   await quietly("what was learned from registries", async () => (await import("../image/blob-reuse.ts")).forgetNotes());
   const { root, runroot, volumes } = host.paths;
   host.store.close();
+  hideTrees(runroot);
   clear(volumes, []);
-  clear(root, ["blobs", "layers", "containers", "volumes", "roots", "leases", "staging", "write-back", "secrets", "artifacts", "mounts", "downloads", "tmp", "mapped", "driver", "reserve"]);
+  clear(root, ["blobs", "layers", "containers", "volumes", "roots", "leases", "staging", "write-back", "secrets", "artifacts", "mounts", "downloads", "tmp", "mapped", "driver", "layer-form", "reserve"]);
   clear(runroot, ["exits", "locks", "netns", "containers", "timer", "leases", "mounts", "events.log", "events.log.lock", "networks", "images"]);
 }

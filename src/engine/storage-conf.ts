@@ -4,12 +4,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { configHome } from "../base/conf-module.ts";
 import { errnoOf, Fault, reasonOf } from "../base/fault.ts";
+import type { LayerForm } from "../storage/store.ts";
 import { parseToml, type TomlTable } from "../base/toml.ts";
 
 export interface StorageConf {
   /** Only where they name a store of ours: Podman's own is never written to. */
   readonly root?: string;
   readonly runroot?: string;
+  /** How large layers are kept; undefined where that is to be found out. */
+  readonly layerForm?: LayerForm;
   /** In their order; absolute. */
   readonly additionalImageStores: readonly string[];
   /** The file it was read from; undefined where there is none. */
@@ -63,19 +66,32 @@ function textIn(table: TomlTable, key: string, file: string): string | undefined
 /** "overlay.imagestore=DIR" and ".imagestore=DIR"; other options are the original's affair and say nothing about a store of ours. */
 const storesOfOptions = (options: readonly string[]): string[] => options.flatMap(option => /^(?:overlay2?|vfs)?\.?imagestore=(.+)$/.exec(option)?.[1] ?? []);
 
+/** Of ours alone: `layers` in [storage.options.overlay], or "overlay.layers=…" */
+function checkedForm(form: unknown, where: string): { readonly layerForm?: LayerForm } {
+  if (form === undefined || form === "") return {};
+  if (form === "erofs" || form === "directory") return { layerForm: form };
+  throw wrong(where, "storage.options.overlay.layers", '"erofs" or "directory"');
+}
+
+const formOfOptions = (options: readonly string[]): string | undefined => options.flatMap(option => /^overlay2?\.layers=(.*)$/.exec(option)?.[1] ?? []).at(-1);
+
 /** @throws Fault "config.invalid" with the file */
 export function readStorageConf(places: StorageConfPlaces): StorageConf {
   const written = storesOfOptions(places.options ?? []);
   const file = fileOf(places);
-  if (file === undefined) return { additionalImageStores: checked(written, "--storage-opt") };
+  const form = checkedForm(formOfOptions(places.options ?? []), "--storage-opt");
+  if (file === undefined) return { additionalImageStores: checked(written, "--storage-opt"), ...form };
   const storage = tableIn(readTable(file), "storage", file);
   const listed = tableIn(storage, "options", file)["additionalimagestores"] ?? [];
   if (!Array.isArray(listed) || !listed.every(entry => typeof entry === "string")) throw wrong(file, "storage.options.additionalimagestores", "a list of strings");
+  const ofOverlay = tableIn(tableIn(storage, "options", file), "overlay", file)["layers"];
   const root = textIn(storage, "graphroot", file);
   const runroot = textIn(storage, "runroot", file);
   const isOurs = root !== undefined && existsSync(`${root}/coracle.db`);
   return {
     additionalImageStores: written.length > 0 ? checked(written, "--storage-opt") : checked(listed as string[], file),
+    ...checkedForm(ofOverlay, file),
+    ...form,
     ...(isOurs ? { root, ...(runroot ? { runroot } : {}) } : {}),
     file,
   };

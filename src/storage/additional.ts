@@ -7,6 +7,7 @@ import { Fault, reasonOf } from "../base/fault.ts";
 import { openBlobs } from "./blobs.ts";
 import { openImages } from "./images.ts";
 import type { Digest } from "../base/digest.ts";
+import { shownTree } from "./erofs/views.ts";
 import { openLayers } from "./layers.ts";
 import type { StorePlace } from "./place.ts";
 import type { Blobs, Images, Layers, StoredImage } from "./store.ts";
@@ -30,7 +31,7 @@ function openReadable(root: string, runroot: string): Readable | undefined {
   const blobs = openBlobs(place);
   const layers = openLayers(place, { blobs, lease: never });
   // What is missing there is not ours to mend.
-  const trees = (top: Digest): string[] => layers.chain(top).map(({ chainId }) => layers.diffPath(chainId));
+  const trees = (top: Digest): string[] => layers.chain(top).map(layer => shownTree(place, layer) ?? layers.diffPath(layer.chainId));
   return { blobs, layers: { ...layers, trees }, images: openImages(place, { blobs, collect: never }) };
 }
 

@@ -119,13 +119,13 @@ test("a source that cannot go on at the byte starts again", async () => {
 const noise = Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64").repeat(80);
 const large = archive({ name: "noise", text: noise }, { name: "end", text: "end" });
 
-test("large layers are unpacked on other threads, several at a time", async () => {
-  using made = testStore();
+for (const layerForm of ["directory", "erofs"] as const) test.if(layerForm === "directory" || isRoot)(`large layers become trees on other threads, several at a time: ${layerForm}`, async () => {
+  using made = testStore({ layerForm });
   const layers = [1, 2, 3, 4].map(index => layerOf(archive({ name: "noise", text: noise }, { name: `n${index}`, text: "x" })));
   expect(layers[0]!.source.size).toBeGreaterThan(4 * 1024 * 1024);
   await Promise.all(layers.map(layer => made.store.layers.apply(layer)));
   for (const [index, { chainId }] of layers.entries()) {
-    const root = made.store.layers.diffPath(chainId);
+    const root = made.store.layers.trees(chainId)[0]!;
     expect(fs.readFileSync(`${root}/noise`, "utf8") === noise).toBe(true);
     expect(fs.readdirSync(root).sort()).toEqual([`n${index + 1}`, "noise"]);
   }
@@ -162,7 +162,7 @@ test("a large download that breaks off goes on at the byte", async () => {
   const again = async (offset: number) => (asked.push(offset), inChunks(large.subarray(offset), 100_000));
   await made.store.layers.apply({ ...layer, source: { ...layer.source, open: again } });
   expect(asked).toEqual([5_000_000]);
-  expect(fs.readFileSync(`${made.store.layers.diffPath(layer.chainId)}/end`, "utf8")).toBe("end");
+  expect(fs.readFileSync(`${made.store.layers.trees(layer.chainId)[0]}/end`, "utf8")).toBe("end");
 });
 
 const outside: Record<string, TestEntry[]> = {

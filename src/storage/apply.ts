@@ -5,12 +5,13 @@ import { existsSync } from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { Download } from "./download.ts";
+import { formFor } from "./erofs/choice.ts";
 import { Growth } from "./growing.ts";
 import { type LayersNeeds, showLayer } from "./layers.ts";
 import { layerPath, randomName, spreadTrees, type StorePlace } from "./place.ts";
 import type { ApplyLayer, Lease, StoredLayer } from "./store.ts";
 import { removePath } from "./tree.ts";
-import type { Unpacked } from "./unpack-job.ts";
+import type { Unpacked, UnpackJob } from "./unpack-job.ts";
 import { unpack } from "./unpackers.ts";
 
 export interface ApplyNeeds extends LayersNeeds {
@@ -39,9 +40,10 @@ interface Applying {
 async function applyNew(place: StorePlace, { needs, layer, lease }: Applying): Promise<StoredLayer> {
   spreadTrees(lease.directory);
   const staged = `${lease.directory}/${randomName()}`;
+  const form = formFor(place, layer.source.size);
   const download = await openDownload(needs, layer, lease);
   try {
-    const unpacked = download === undefined ? await unpackKept(needs, layer, staged) : await follow(download, layer, staged);
+    const unpacked = download === undefined ? await unpackKept(needs, layer, { staged, form }) : await follow(download, layer, { staged, form });
     if (unpacked.diffId !== layer.diffId) throw wrongDiff(layer, unpacked.diffId);
     download?.commit();
     const { parent, chainId, diffId } = layer;
@@ -72,24 +74,24 @@ interface Kept {
 }
 
 /** From the store: the content's own digest is checked, which a blob gone bad would not pass. */
-export async function unpackKept({ blobs }: Pick<ApplyNeeds, "blobs">, { source, onProgress }: Kept, staged: string): Promise<Unpacked> {
+export async function unpackKept({ blobs }: Pick<ApplyNeeds, "blobs">, { source, onProgress }: Kept, { staged, form }: Pick<UnpackJob, "staged" | "form">): Promise<Unpacked> {
   const size = blobs.size(source.digest);
   if (size === undefined) {
     throw new Fault("store.damaged", `cannot unpack layer ${source.digest}: its blob is not in the store`, { hint: "pull the image again" });
   }
   const growth = new Growth(size);
   growth.end();
-  const unpacked = await unpack({ file: blobs.path(source.digest), staged }, growth, size);
+  const unpacked = await unpack({ file: blobs.path(source.digest), staged, form }, growth, size);
   onProgress?.(size);
   return unpacked;
 }
 
 /** Downloads and unpacks at once. When either fails the other is stopped, and has ended when this throws. */
-async function follow(download: Download, { source, onProgress }: ApplyLayer, staged: string): Promise<Unpacked> {
+async function follow(download: Download, { source, onProgress }: ApplyLayer, { staged, form }: Pick<UnpackJob, "staged" | "form">): Promise<Unpacked> {
   await download.begin();
   const growth = new Growth(download.offset);
   let hasFailed = false;
-  const job = unpack({ file: download.path, staged }, growth, source.size);
+  const job = unpack({ file: download.path, staged, form }, growth, source.size);
   job.catch(() => (hasFailed = true));
   try {
     onProgress?.(download.offset);

@@ -6,6 +6,7 @@ import { errnoOf } from "../base/fault.ts";
 import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
+import { hideTree } from "./erofs/views.ts";
 import { dropMapped } from "./mapped.ts";
 import { moveToTrash, sweepDeadLeases, takeLease } from "./leases.ts";
 import { takeWritten } from "./write-back.ts";
@@ -55,7 +56,7 @@ function deleteRows(place: StorePlace): [GoneLayer[], GoneBlob[]] {
     place.db.query<GoneLayer, []>(`DELETE FROM layers WHERE chain NOT IN (${liveLayers} SELECT chain FROM live) RETURNING chain, size`).all(),
     place.db.query<GoneBlob, []>(`DELETE FROM blobs WHERE digest NOT IN (
         SELECT digest FROM image_blobs UNION SELECT digest FROM artifact_blobs UNION SELECT key FROM lease_holds WHERE kind = 'blob'
-        UNION SELECT blob FROM layers WHERE boot IS NOT NULL
+        UNION SELECT blob FROM layers
       ) RETURNING digest, size`).all(),
   ];
 }
@@ -72,13 +73,18 @@ function removeFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; bl
 function moveFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blobs: readonly GoneBlob[] }, lease: Lease): void {
   place.transaction(() => {
     for (const { chain } of gone.layers) {
-      if (!hasRow(place, "layers WHERE chain = ?", chain)) moveToTrash(layerPath(place, chain), lease);
+      if (!hasRow(place, "layers WHERE chain = ?", chain)) dropLayer(place, chain, lease);
     }
     if (gone.layers.length > 0) dropMapped(place, lease, name => hasRow(place, "layers WHERE chain = ?", `sha256:${name}`));
     for (const { digest } of gone.blobs) {
       if (!hasRow(place, "blobs WHERE digest = ?", digest)) moveToTrash(blobPath(place, digest), lease);
     }
   });
+}
+
+function dropLayer(place: StorePlace, chain: Digest, lease: Lease): void {
+  hideTree(place, chain);
+  moveToTrash(layerPath(place, chain), lease);
 }
 
 const hasRow = (place: StorePlace, where: string, key: string): boolean =>
@@ -147,7 +153,7 @@ function dropTrees(place: StorePlace, lease: Lease): void {
   for (const { chain, boot, kept } of rows) {
     const isSound = boot === null || boot.startsWith(place.boot());
     if (isSound && fs.existsSync(layerPath(place, chain))) continue;
-    moveToTrash(layerPath(place, chain), lease);
+    dropLayer(place, chain, lease);
     if (kept) place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(`${place.boot()}${droppedMark}`, chain);
     else place.db.query("DELETE FROM layers WHERE chain = ?").run(chain);
   }
@@ -185,7 +191,10 @@ export function orphans(place: StorePlace): string[] {
 function dropOrphans(place: StorePlace): void {
   using lease = takeLease(place, noLease);
   place.transaction(() => {
-    for (const path of orphans(place)) moveToTrash(`${place.root}/${path}`, lease);
+    for (const path of orphans(place)) {
+      if (path.startsWith("layers/")) dropLayer(place, `sha256:${path.slice("layers/".length)}`, lease);
+      else moveToTrash(`${place.root}/${path}`, lease);
+    }
     dropMapped(place, lease, name => hasRow(place, "layers WHERE chain = ?", `sha256:${name}`));
   });
   dropPartials(place, partialAgeMaxMs);

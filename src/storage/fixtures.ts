@@ -4,7 +4,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { digestOf, type Digest } from "../base/digest.ts";
-import { openStore, type ApplyLayer, type Store } from "./store.ts";
+import { openStore, type ApplyLayer, type Store, type StoreOptions } from "./store.ts";
+import { hideTrees } from "./erofs/views.ts";
 import { tarEnd, tarHeader, tarPadding, type WrittenEntry } from "./tar/writer.ts";
 
 export interface TestStore extends Disposable {
@@ -14,11 +15,11 @@ export interface TestStore extends Disposable {
   again(): Store;
 }
 
-export function testStore(): TestStore {
+export function testStore(how: Pick<StoreOptions, "layerForm"> = {}): TestStore {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "coracle-store-"));
   const opened: Store[] = [];
   const again = (): Store => {
-    const store = openStore({ root: `${directory}/root`, runroot: `${directory}/run` });
+    const store = openStore({ root: `${directory}/root`, runroot: `${directory}/run`, ...how });
     opened.push(store);
     return store;
   };
@@ -30,6 +31,7 @@ export function testStore(): TestStore {
     [Symbol.dispose]() {
       for (const root of store.roots.list()) store.roots.unmount(root.id, { force: true });
       for (const one of opened) one.close();
+      hideTrees(`${directory}/run`);
       fs.rmSync(directory, { recursive: true, force: true });
     },
   };
@@ -67,10 +69,10 @@ export function layerOf(tar: Uint8Array<ArrayBuffer>, lies: Partial<ApplyLayer> 
   };
 }
 
-/** All names below a directory, sorted, but the database's and the notes of what is being written back. */
+/** All names below a directory, sorted, but the database's and notes: of what is being written back, of what was found out by trying. */
 export function tree(directory: string): string[] {
   const names = fs.readdirSync(directory, { recursive: true, encoding: "utf8" });
-  return names.filter(name => !/^(coracle\.db|write-back)/.test(name)).sort();
+  return names.filter(name => !/^(coracle\.db|write-back|driver$|layer-form$)/.test(name)).sort();
 }
 
 export const emptyTree = ["blobs", "blobs/partial", "blobs/sha256", "layers", "roots", "staging"];

@@ -38,6 +38,7 @@ export class Inflation implements Disposable {
   /** Too few to tell the compression by. */
   #head: Uint8Array = new Uint8Array(0);
   #inflater: Inflater | undefined;
+  #isPlain = true;
 
   constructor(output: (bytes: Uint8Array) => void) {
     this.#output = output;
@@ -51,10 +52,16 @@ export class Inflation implements Disposable {
         this.#head = Uint8Array.from(begun);
         return;
       }
+      this.#isPlain = compression === "none";
       this.#inflater = newInflater(compression, this.#output);
       return this.#inflater.write(begun);
     }
     this.#inflater.write(chunk);
+  }
+
+  /** Whether the output is the input; known while there is output. */
+  get isPlain(): boolean {
+    return this.#isPlain;
   }
 
   end(): void {

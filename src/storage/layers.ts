@@ -1,8 +1,10 @@
-// Layers: unpacked trees by chain ID, each made apart from the others.
+// Layers: trees by chain ID, unpacked or as files, each made apart from the others.
 
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
+import { Fault } from "../base/fault.ts";
 import { droppedMark } from "./collect.ts";
+import { shownTree, treePath } from "./erofs/views.ts";
 import { layerPath, type StorePlace } from "./place.ts";
 import type { RootAttributes } from "./tar/unpack.ts";
 import type { Blobs, Layers, Lease, StoredLayer } from "./store.ts";
@@ -41,12 +43,9 @@ export function openLayers(place: StorePlace, needs: LayersNeeds): Layers {
       return finished;
     },
     apply: async layer => (await import("./apply.ts")).applyLayer(place, { ...needs, find }, layer),
-    diffPath: chainId => layerPath(place, chainId),
+    diffPath: chainId => treePath(place, chainId),
     trees(top) {
-      const chain = this.chain(top);
-      const missing = chain.filter(({ chainId }) => !fs.existsSync(layerPath(place, chainId)));
-      if (missing.length > 0) remakeTrees(place, needs, missing);
-      return chain.map(({ chainId }) => layerPath(place, chainId));
+      return this.chain(top).map(layer => treeOf(place, needs, layer));
     },
     chain(top) {
       const chain: StoredLayer[] = [];
@@ -74,7 +73,7 @@ const layerOf = (row: LayerRow): StoredLayer => ({
 export interface FinishedLayer extends StoredLayer {
   /** What its archive says of the root directory. */
   readonly root: RootAttributes | undefined;
-  /** The unpacked tree, in the directory of the lease. */
+  /** The unpacked tree or the file that stands for it, in the directory of the lease. */
   readonly staged: string;
 }
 
@@ -99,10 +98,20 @@ export function showLayer(place: StorePlace, layer: FinishedLayer, lease: Lease)
   });
 }
 
-function remakeTrees(place: StorePlace, needs: LayersNeeds, missing: readonly StoredLayer[]): void {
+/** A store that was moved may have come to a kernel that does not mount what another did: then the layer becomes a directory. */
+function treeOf(place: StorePlace, needs: LayersNeeds, layer: StoredLayer): string {
+  let refusal: unknown;
+  try {
+    const tree = shownTree(place, layer);
+    if (tree !== undefined) return tree;
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    refusal = thrown;
+  }
   // Loaded only now: no other command needs it, and who mounts does not wait.
   const { remakeTree } = require("./remake.ts") as typeof import("./remake.ts");
-  for (const layer of missing) remakeTree(place, needs, layer);
+  if (!remakeTree(place, needs, layer) && refusal !== undefined) throw refusal;
+  return treePath(place, layer.chainId);
 }
 
 /** As podman has it whatever the layers say of "./": no image can shut its own users out of their root directory. */

@@ -18,7 +18,7 @@ import { signaturesSchema, storageSchema } from "./schema.ts";
 import type { CollectOptions, Lease, Store, StoreOptions, StoreUsage } from "./store.ts";
 
 /** @throws Fault when the directory cannot be made or is no sound store */
-export function openStore({ root, runroot, ownsProcess, additional = [] }: StoreOptions): Store {
+export function openStore({ root, runroot, ownsProcess, layerForm, additional = [] }: StoreOptions): Store {
   if (!root.startsWith("/") || !runroot.startsWith("/")) {
     throw new Fault("config.invalid", `cannot open the store "${root}": root and runroot must be absolute`, {
       hint: "give --root and --runroot as paths that begin with /",
@@ -30,7 +30,7 @@ export function openStore({ root, runroot, ownsProcess, additional = [] }: Store
   database.migrate("signatures", 1, signaturesSchema);
   database.migrate("artifacts", 1, artifactsSchema);
   let boot: string | undefined;
-  const place: StorePlace = { root, runroot, ...database, boot: () => (boot ??= readBoot()) };
+  const place: StorePlace = { root, runroot, ...(layerForm ? { layerForm } : {}), ...database, boot: () => (boot ??= readBoot()) };
   sweep(place);
   if (ownsProcess) keepReserve(place);
   return assemble(place, additional);

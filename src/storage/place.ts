@@ -4,16 +4,19 @@ import * as fs from "node:fs";
 import { hexOf, type Digest } from "../base/digest.ts";
 import { close, openDirectory, spreadChildren } from "../kernel/files.ts";
 import type { StoreDatabase } from "./db.ts";
+import type { LayerForm } from "./store.ts";
 
 export interface StorePlace extends StoreDatabase {
   readonly root: string;
   readonly runroot: string;
+  readonly layerForm?: LayerForm;
   /** This boot's ID, as rows that are not synced carry it. */
   boot(): string;
 }
 
 export const directories = ["blobs/sha256", "blobs/partial", "layers", "roots", "staging"] as const;
 
+/** A directory, or an EROFS file. */
 export const layerPath = (place: StorePlace, chainId: Digest): string => `${place.root}/layers/${hexOf(chainId)}`;
 export const rootPath = (place: StorePlace, id: string): string => `${place.root}/roots/${id}`;
 export const stagingPath = (place: StorePlace): string => `${place.root}/staging`;

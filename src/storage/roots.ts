@@ -71,7 +71,7 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     path: merged,
     upperPath: upper,
     driver: id => (isCopied(rootPath(place, id)) ? "copy" : driverOf(place)),
-    overlayPaths: id => ({ lower: lowers(need(id)), upper: upperPath(place, id), work: `${rootPath(place, id)}/work` }),
+    overlayPaths: id => ({ lower: lowerPaths(layers, need(id).layer), upper: upperPath(place, id), work: `${rootPath(place, id)}/work` }),
     remove: (id, trash) => row(id) !== undefined && remove(place, id, trash),
     forget: id => void (row(id) === undefined && removePath(rootPath(place, id))),
     changes: (id, how) => changesOf(upper(id), lowers(need(id)), how),
@@ -86,6 +86,10 @@ export function openRoots(place: StorePlace, layers: Layers): Roots {
     mountLayers: (top, target) => mountLayers(place, layers.trees(top), target),
   };
 }
+
+/** Only to be told: nothing is mounted or made for it. */
+const lowerPaths = (layers: Layers, top: Digest | null): string[] =>
+  top === null ? [] : layers.chain(top).map(({ chainId }) => layers.diffPath(chainId));
 
 const upperPath = (place: StorePlace, id: string): string => `${rootPath(place, id)}/diff`;
 

@@ -18,7 +18,12 @@ export interface StoreOptions {
   readonly runroot: string;
   /** This process is one command's and ends with it: it need not close the database in an orderly way. */
   readonly ownsProcess?: boolean;
+  /** Found out by trying, where it is not given. */
+  readonly layerForm?: LayerForm;
 }
+
+/** A large layer's tree: an unpacked directory, or a file system in one file, mounted where it is needed. */
+export type LayerForm = "directory" | "erofs";
 
 export interface Store {
   readonly root: string;
@@ -203,12 +208,12 @@ export interface Layers {
   apply(layer: ApplyLayer): Promise<StoredLayer>;
   /** Makes a tree a layer by one rename, with no second unpacking. The caller answers for it being what the archive says. */
   adopt(layer: AdoptLayer): StoredLayer;
-  /** Where the unpacked tree lies; it may be missing, see `trees`. */
+  /** Where the tree lies, or shows once it is mounted; it may be missing, see `trees`. */
   diffPath(chainId: Digest): string;
   /** From the top layer down to the base. */
   chain(top: Digest): StoredLayer[];
   /**
-   * The unpacked trees of the chain, as overlay takes them. What a crash of the machine has taken is first unpacked again.
+   * The trees of the chain, as overlay takes them: what is a file is mounted, what a crash of the machine has taken is first unpacked again.
    * @throws as `damage`
    */
   trees(top: Digest): string[];

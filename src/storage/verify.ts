@@ -7,6 +7,7 @@ import { scratch } from "../base/scratch.ts";
 import { type ApplyNeeds, unpackKept, wrongDiff } from "./apply.ts";
 import { moveToTrash } from "./leases.ts";
 import { compareTrees } from "./compare.ts";
+import { hideTree, shownTree } from "./erofs/views.ts";
 import { layerPath, randomName, type StorePlace } from "./place.ts";
 import type { Change, Lease, StoredLayer } from "./store.ts";
 
@@ -19,7 +20,7 @@ async function unpackAnew(needs: ApplyNeeds, layer: StoredLayer, lease: Holder):
   lease.holdLayer(layer.chainId);
   const staged = `${lease.directory}/${randomName()}`;
   const source = { digest: layer.blob };
-  const unpacked = await unpackKept(needs, { source }, staged);
+  const unpacked = await unpackKept(needs, { source }, { staged, form: "directory" });
   if (unpacked.diffId !== layer.diffId) throw wrongDiff({ source, diffId: layer.diffId }, unpacked.diffId);
   return staged;
 }
@@ -52,6 +53,7 @@ export async function mendLayer(place: StorePlace, needs: ApplyNeeds, chainId: D
   const staged = await unpackAnew(needs, known(needs, chainId), lease);
   const target = layerPath(place, chainId);
   place.transaction(() => {
+    hideTree(place, chainId);
     moveToTrash(target, lease);
     fs.renameSync(staged, target);
     place.db.query("UPDATE layers SET boot = ? WHERE chain = ?").run(place.boot(), chainId);

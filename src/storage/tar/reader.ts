@@ -9,8 +9,8 @@ import { parsePax, type PaxRecords, sparseRegions } from "./pax.ts";
 /** Told in the order of the archive. What `data` gets is valid only during the call. */
 export interface TarHandler {
   entry(entry: TarEntry): void;
-  /** Bytes of the file begun last, at this offset in the file. */
-  data(bytes: Uint8Array, offset: number): void;
+  /** Bytes of the file begun last, at this offset in the file; where they come from an archive, its position in that. */
+  data(bytes: Uint8Array, offset: number, position?: number): void;
   /** The entry begun last is complete. */
   done(): void;
 }
@@ -48,6 +48,8 @@ export class TarReader {
   #offset = 0;
   #region = 0;
   #inRegion = 0;
+  /** Bytes of the archive before the chunk at hand. */
+  #before = 0;
 
   constructor(handler: TarHandler) {
     this.#handler = handler;
@@ -55,11 +57,12 @@ export class TarReader {
 
   push(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length; ) {
-      if (this.#phase === "end") return;
+      if (this.#phase === "end") break;
       if (this.#phase === "data") at += this.#takeData(chunk, at);
       else if (this.#phase === "padding") at += this.#skip(chunk.length - at);
       else at += this.#gather(chunk, at);
     }
+    this.#before += chunk.length;
   }
 
   /** @throws Fault "layer.malformed" when the stream has stopped inside an entry */
@@ -231,7 +234,7 @@ export class TarReader {
     let size = Math.min(this.#left, chunk.length - at);
     if (this.#regions !== undefined) size = Math.min(size, this.#regions[this.#region]!.length - this.#inRegion);
     const offset = this.#regions === undefined ? this.#offset : this.#regions[this.#region]!.offset + this.#inRegion;
-    this.#handler.data(chunk.subarray(at, at + size), offset);
+    this.#handler.data(chunk.subarray(at, at + size), offset, this.#before + at);
     this.#offset += size;
     this.#inRegion += size;
     this.#left -= size;

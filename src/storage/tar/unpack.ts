@@ -48,7 +48,7 @@ export class Unpacker implements TarHandler {
   readonly #options: UnpackOptions;
   readonly #handles = new Map<ByteText, number>();
   /** Directories get their attributes last: what is put into them would change their times. */
-  readonly #directories: { path: ByteText; entry: TarEntry }[] = [];
+  readonly #directories = new Map<ByteText, TarEntry>();
   #entry: TarEntry | undefined;
   #file = -1;
   readonly #newborn: Newborn | undefined;
@@ -76,7 +76,7 @@ export class Unpacker implements TarHandler {
       case "file":
         return this.#create(parent, name);
       case "directory":
-        this.#directories.push({ path, entry });
+        this.#describe(path, entry);
         return this.#makeDirectory(parent, name);
       case "symlink":
         return this.#place(parent, name, () => symlinkat(toPath(entry.linkName), parent, toPath(name)));
@@ -111,7 +111,7 @@ export class Unpacker implements TarHandler {
   /** Gives directories their attributes, deepest first, and lets the handles go. */
   finish(): void {
     try {
-      for (const { path, entry } of this.#directories.reverse()) this.#finishDirectory(path, entry);
+      for (const [path, entry] of [...this.#directories].reverse()) this.#finishDirectory(path, entry);
     } finally {
       this.dispose();
     }
@@ -126,7 +126,13 @@ export class Unpacker implements TarHandler {
   #rootEntry(entry: TarEntry): void {
     if (entry.kind !== "directory") throw refused(entry, "it stands for the root but is no directory");
     this.root = { mode: entry.mode, uid: entry.uid, gid: entry.gid };
-    this.#directories.push({ path: ".", entry });
+    this.#describe(".", entry);
+  }
+
+  /** What comes later counts, and comes behind what is in it. */
+  #describe(path: ByteText, entry: TarEntry): void {
+    this.#directories.delete(path);
+    this.#directories.set(path, entry);
   }
 
   #finishDirectory(path: ByteText, entry: TarEntry): void {
@@ -312,8 +318,7 @@ export class Unpacker implements TarHandler {
 
   #attributes(target: XattrTarget, entry: TarEntry): void {
     for (const [name, value] of entry.xattrs!) {
-      // Overlay's marks come from whiteouts only (a forged redirect would show other directories), labels from the host.
-      if (name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.") || name === "security.selinux") continue;
+      if (isForged(name)) continue;
       try {
         setXattr(target, name, value);
       } catch (thrown) {
@@ -334,7 +339,10 @@ export class Unpacker implements TarHandler {
   }
 }
 
-const refused = (entry: TarEntry, reason: string): Fault =>
+/** Overlay's marks come from whiteouts only (a forged redirect would show other directories), labels from the host. */
+export const isForged = (name: string): boolean => name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.") || name === "security.selinux";
+
+export const refused = (entry: TarEntry, reason: string): Fault =>
   new Fault("layer.malformed", `cannot unpack "${showName(entry.name)}": ${reason}`, {
     hint: "make the image again: this layer is damaged or was written by a faulty program",
   });
