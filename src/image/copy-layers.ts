@@ -85,7 +85,9 @@ async function copyLayer({ original, cargo, position, source, sink, stop, onProg
   }
   say("start", 0);
   const path = (onProgress === undefined || onProgress.passesBytes) && descriptor.digest === from.digest ? source.file?.(from) : undefined;
+  const part = descriptor.digest === from.digest ? source.part?.(from) : undefined;
   const bytes = await sink.put(descriptor, place, cargo, {
+    ...(part === undefined ? {} : { part: { lies: part, signal: stop } }),
     ...(path === undefined ? {} : { file: { path, signal: stop } }),
     onBytes: bytes => say("bytes", bytes),
     open: async offset => {

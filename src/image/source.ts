@@ -1,5 +1,6 @@
 // The nouns every transport offers: a Source gives manifests and blobs by digest, a Sink takes them, manifest last.
 
+import type { FilePart } from "../base/file-part.ts";
 import type { Digest } from "../base/digest.ts";
 import type { Descriptor, ImageConfig, Manifest } from "../base/oci-image.ts";
 import type { RawManifest } from "./manifest.ts";
@@ -22,6 +23,8 @@ export interface Source {
   blob(descriptor: Descriptor, offset?: number): Promise<BlobStream>;
   /** A regular file that is the blob, where there is one of that size. */
   file?(descriptor: Descriptor): string | undefined;
+  /** Where the blob's bytes lie in a file, which may hold others too. */
+  part?(descriptor: Descriptor): FilePart | undefined;
   /** Bytes of a layer's plain tar, where that is known without reading it. */
   plainSize?(diffId: Digest): number | undefined;
   /** Whether the manifest was made up on reading, so that its digest is nobody's to keep. */
@@ -56,6 +59,8 @@ export interface BlobContent {
   open(offset: number): Promise<AsyncIterable<Uint8Array>>;
   /** The blob as a file, to be sent without passing through this process; given where nobody follows the bytes. */
   readonly file?: { readonly path: string; readonly signal: AbortSignal };
+  /** Where the bytes lie, for a sink that can take them from there; it looks at the signal now and then. */
+  readonly part?: { readonly lies: FilePart; readonly signal: AbortSignal };
   /** To be told the bytes so far, those kept included, where the sink does not read `open` from the start. */
   onBytes(bytes: number): void;
 }

@@ -4,6 +4,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Fault, errnoOf, systemFault, reasonOf } from "../base/fault.ts";
+import type { FilePart } from "../base/file-part.ts";
 import { limits } from "../base/limits.ts";
 
 export interface Tree {
@@ -13,6 +14,8 @@ export interface Tree {
   size(name: string): number | undefined;
   /** Where the file lies by itself. Absent: it is a part of an archive. */
   pathOf?(name: string): string;
+  /** Where its bytes lie in a file of the disk. @throws Fault "image.malformed" where it is missing */
+  partOf(name: string): FilePart;
   /** @throws Fault "image.malformed" where it is missing or larger than `bytesMax` */
   read(name: string, bytesMax: number): Uint8Array;
   stream(name: string, offset?: number): AsyncIterable<Uint8Array>;
@@ -96,6 +99,7 @@ export function directoryTree(path: string): Tree {
     has: name => size(name) !== undefined,
     size,
     pathOf: name => join(path, name),
+    partOf: name => ({ path: join(path, name), start: 0, bytes: need(name) }),
     read(name, bytesMax) {
       const bytes = need(name);
       bounded(bytes, bytesMax, { path, name });
@@ -144,6 +148,10 @@ export function archiveTree(path: string): Tree {
       const { start, size } = need(name);
       bounded(size, bytesMax, { path, name });
       return readPart(path, start, start + size);
+    },
+    partOf(name) {
+      const { start, size } = need(name);
+      return { path, start, bytes: size };
     },
     stream(name, offset = 0) {
       const { start, size } = need(name);

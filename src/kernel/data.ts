@@ -74,6 +74,11 @@ export interface Copying {
 
 /** Copies inside the kernel, sharing extents where the file system can; returns how much, 0 at the end of `from`. */
 export function copyFileRange(copying: Copying): number {
+  return check(tryCopyFileRange(copying), "copy file data");
+}
+
+/** The same; a negative error number where it does not work, such as between file systems of two kinds. */
+export function tryCopyFileRange(copying: Copying): number {
   return scoped(({ base, view }) => {
     const at = take(16);
     const { fromPosition, toPosition } = copying;
@@ -81,7 +86,7 @@ export function copyFileRange(copying: Copying): number {
     if (toPosition !== undefined) view.setBigInt64(at + 8, BigInt(toPosition), true);
     const fromAt = fromPosition === undefined ? 0 : base + at;
     const toAt = toPosition === undefined ? 0 : base + at + 8;
-    return check(call("copy_file_range", copying.from, fromAt, copying.to, toAt, copying.bytes), "copy file data");
+    return call("copy_file_range", copying.from, fromAt, copying.to, toAt, copying.bytes);
   });
 }
 

@@ -5,8 +5,9 @@ import { putPath, scoped, take, takeDirty } from "./arena.ts";
 import { call, callFault, check, type Path } from "./syscall.ts";
 
 export { beginWriteBack, dup, close, closeQuietly, copyFileRange, fallocate, fdatasync, fsync, ftruncate, lseek } from "./data.ts";
-export { memfd, pipe2, readAll, readInto, setInheritable, syncfs, writeAll } from "./data.ts";
+export { memfd, pipe2, readAll, readInto, setInheritable, syncfs, tryCopyFileRange, writeAll } from "./data.ts";
 export { findStat, fstat, readDirectory, statx } from "./stat.ts";
+export type { Copying } from "./data.ts";
 export type { DirectoryEntry, EntryType, Stat, Time } from "./stat.ts";
 
 const arm = process.arch === "arm64";

@@ -2,7 +2,7 @@
 // The download only appends to a file; the unpacking follows that file, on another thread where the layer is large.
 
 import { existsSync } from "node:fs";
-import type { Digest } from "../base/digest.ts";
+import { algorithmOf, type Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { Download } from "./download.ts";
 import { formFor } from "./erofs/choice.ts";
@@ -45,7 +45,7 @@ async function applyNew(place: StorePlace, { needs, layer, lease }: Applying): P
   try {
     const unpacked = download === undefined ? await unpackKept(needs, layer, { staged, form }) : await follow(download, layer, { staged, form });
     if (unpacked.diffId !== layer.diffId) throw wrongDiff(layer, unpacked.diffId);
-    download?.commit();
+    download?.commit(unpacked.isPlain && algorithmOf(layer.source.digest) === "sha256" ? unpacked.diffId : undefined);
     const { parent, chainId, diffId } = layer;
     const finished = { chainId, diffId, parent, size: unpacked.size, blob: layer.source.digest };
     showLayer(place, { ...finished, root: unpacked.root, staged }, lease);

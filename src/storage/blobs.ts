@@ -6,7 +6,7 @@ import { algorithmOf, digestOf, type Digest, type Hasher, newHasher } from "../b
 import { errnoOf, Fault } from "../base/fault.ts";
 import { pieceGone } from "../base/garbage.ts";
 import { limits } from "../base/limits.ts";
-import { AT_FDCWD, beginWriteBack, close, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, writeAll } from "../kernel/files.ts";
+import { AT_FDCWD, beginWriteBack, close, type Copying, ftruncate, O_CREAT, O_RDONLY, O_RDWR, openat2, readAll, readInto, tryCopyFileRange, writeAll } from "../kernel/files.ts";
 import { flock } from "../kernel/locks.ts";
 import { blobPath, partialsPath, randomName, type StorePlace } from "./place.ts";
 import type { Blobs, BlobWriter, Lease } from "./store.ts";
@@ -130,8 +130,15 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
   const algorithm = start.digest === undefined ? "sha256" : algorithmOf(start.digest);
   let hasher = newHasher(algorithm);
   let offset = start.resumable ? hashExisting(fd, hasher) : 0;
+  /** What was copied is hashed at the end, if nobody has done it meanwhile. */
+  let hashed = offset;
   let begun = offset;
   let open = true;
+  const writeBack = (): void => {
+    if (offset - begun < writeBackBytes) return;
+    beginWriteBack(fd, { offset: begun, bytes: offset - begun });
+    begun = offset;
+  };
   const finish = (remove: boolean): void => {
     if (!open) return;
     open = false;
@@ -144,21 +151,27 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
     },
     path: start.file,
     write(chunk) {
+      if (hashed < offset) hashed += hashExisting(fd, hasher, hashed);
       hasher.update(chunk);
       writeAll(fd, chunk, offset);
       offset += chunk.length;
-      if (offset - begun < writeBackBytes) return;
-      beginWriteBack(fd, { offset: begun, bytes: offset - begun });
-      begun = offset;
+      hashed = offset;
+      writeBack();
+    },
+    copy({ fd: from, position, bytes }) {
+      const copied = copyPiece({ from, to: fd, bytes, fromPosition: position, toPosition: offset });
+      offset += copied;
+      writeBack();
+      return copied;
     },
     restart() {
       ftruncate(fd, 0);
       hasher = newHasher(algorithm);
-      offset = 0;
-      begun = 0;
+      offset = hashed = begun = 0;
     },
     commit(expected = {}) {
-      const digest = hasher.digest();
+      if (expected.found === undefined && hashed < offset) hashExisting(fd, hasher, hashed);
+      const digest = expected.found ?? hasher.digest();
       const wanted = expected.digest ?? start.digest;
       if ((wanted !== undefined && digest !== wanted) || (expected.size !== undefined && offset !== expected.size)) {
         finish(true);
@@ -177,6 +190,21 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
   };
 }
 
+/** Inside the kernel, where it does that between these two file systems. */
+function copyPiece(copying: Required<Copying>): number {
+  const copied = tryCopyFileRange(copying);
+  if (copied >= 0) return copied;
+  const { from, to, bytes, fromPosition, toPosition } = copying;
+  const buffer = new Uint8Array(Math.min(bytes, readBytes));
+  for (let at = 0; at < bytes; ) {
+    const got = readInto(from, buffer.subarray(0, Math.min(buffer.length, bytes - at)), fromPosition + at);
+    if (got === 0) return at;
+    writeAll(to, buffer.subarray(0, got), toPosition + at);
+    at += got;
+  }
+  return bytes;
+}
+
 export function mismatch(of: { wanted: Digest; found: Digest; size?: number; got: number }): Fault {
   const reason =
     of.size !== undefined && of.size !== of.got ? `it has ${of.got} bytes instead of ${of.size}` : `its digest is ${of.found}`;
@@ -189,11 +217,12 @@ function isStillAt(fd: number, file: string): boolean {
   return fs.statSync(file, { throwIfNoEntry: false })?.ino === fs.fstatSync(fd).ino;
 }
 
-function hashExisting(fd: number, hasher: Hasher): number {
+/** From `start` on; returns how many bytes that were. */
+function hashExisting(fd: number, hasher: Hasher, start = 0): number {
   const buffer = new Uint8Array(readBytes);
-  for (let at = 0; ; ) {
+  for (let at = start; ; ) {
     const got = readInto(fd, buffer, at);
-    if (got === 0) return at;
+    if (got === 0) return at - start;
     hasher.update(buffer.subarray(0, got));
     at += got;
   }

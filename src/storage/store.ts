@@ -4,6 +4,7 @@
 import type { Database } from "bun:sqlite";
 import type { Digest } from "../base/digest.ts";
 import type { IdMapping } from "../base/container-spec.ts";
+import type { FilePart } from "../base/file-part.ts";
 import type { Compression } from "../base/media-types.ts";
 import type { ChangesHow } from "./changes.ts";
 import type { Driver } from "./driver.ts";
@@ -132,13 +133,15 @@ export interface BlobWriter {
   readonly offset: number;
   readonly path: string;
   write(chunk: Uint8Array): void;
+  /** Copies at most so many bytes from an open file; returns how many, 0 at its end. They are hashed when it is committed. */
+  copy(from: { readonly fd: number; readonly position: number; readonly bytes: number }): number;
   /** Starts again from nothing, when a source cannot continue at an offset. */
   restart(): void;
   /**
-   * Makes the blob visible. Without `expected` the digest is computed.
+   * Makes the blob visible. Without `expected` the digest is computed; `found` is that of the whole file where someone else has read it.
    * @throws Fault "digest.mismatch", after which nothing of it is left
    */
-  commit(expected?: { readonly digest?: Digest; readonly size?: number }): Digest;
+  commit(expected?: { readonly digest?: Digest; readonly size?: number; readonly found?: Digest }): Digest;
   /** Stops; a resumable blob keeps its bytes for the next try unless `drop`. */
   abort(options?: { readonly drop?: boolean }): void;
 }
@@ -154,6 +157,8 @@ export interface LayerSource {
    * May answer with the offset it really starts at, which must be `offset` or 0.
    */
   readonly open?: (offset: number) => Promise<AsyncIterable<Uint8Array> | { stream: AsyncIterable<Uint8Array>; offset: number }>;
+  /** Where the same bytes lie in a file: taken from there, and `open` is not called. */
+  readonly part?: { readonly lies: FilePart; readonly signal: AbortSignal; onBytes(bytes: number): void };
 }
 
 export interface ApplyLayer {

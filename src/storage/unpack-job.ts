@@ -27,6 +27,8 @@ export interface Unpacked {
   /** Of the tar stream. */
   readonly size: number;
   readonly root: RootAttributes | undefined;
+  /** The archive is not compressed, so that its digest is the file's too. */
+  readonly isPlain: boolean;
   /** Device nodes outside /dev that the kernel lets no ordinary user make. */
   readonly refusedDevices: readonly string[];
 }
@@ -117,7 +119,7 @@ class Unpacking implements Disposable {
 
   end(): Unpacked {
     this.#inflation.end();
-    return { ...this.#target.end(), diffId: this.#hasher.digest(), size: this.#size };
+    return { ...this.#target.end(), diffId: this.#hasher.digest(), size: this.#size, isPlain: this.#inflation.isPlain };
   }
 
   [Symbol.dispose](): void {

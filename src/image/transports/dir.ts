@@ -30,6 +30,7 @@ export function dirSource(path: string): Source {
     name: `dir:${path}`,
     manifest: async (instance?: Digest) => rawManifest(tree.read(manifestName(instance), limits.manifestBytesMax)),
     blob: async ({ digest }, offset = 0) => ({ stream: tree.stream(nameOf(digest), offset), size: tree.size(nameOf(digest)) }),
+    part: ({ digest }) => tree.partOf(nameOf(digest)),
     file: blob => blobFile(tree.pathOf?.(nameOf(blob.digest)), blob),
     referrers: async subject => referrersIn(path).filter(one => one.subject === subject).map(one => one.descriptor),
     async signatures(instance) {

@@ -64,6 +64,10 @@ export async function dockerArchiveSource(
         if (file === undefined) throw malformed(subject, `no blob ${digest}`);
         return { stream: file.packed ? await skipTo(tree.stream(file.name), offset) : tree.stream(file.name, offset), size: file.size };
       },
+      part({ digest }) {
+        const file = files.get(digest);
+        return file === undefined || file.packed ? undefined : tree.partOf(file.name);
+      },
       close: async () => (given ? undefined : tree.close()),
     };
   } catch (thrown) {

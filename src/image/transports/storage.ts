@@ -121,7 +121,7 @@ interface Apply {
   readonly blob: Descriptor;
   readonly place: BlobPlace & { kind: "layer" };
   readonly cargo: Cargo;
-  readonly content: { open(offset: number): Promise<AsyncIterable<Uint8Array>>; onBytes(bytes: number): void };
+  readonly content: BlobContent;
   readonly lease: Lease;
   readonly chain: readonly Digest[];
 }
@@ -138,6 +138,7 @@ function applyOf({ blob, place, cargo, content, lease, chain }: Apply): Paramete
       compression: layerCompression(blob.mediaType),
       ...(blob.size < 0 ? {} : { size: blob.size }),
       open: offset => content.open(offset),
+      ...(content.part === undefined ? {} : { part: { ...content.part, onBytes: content.onBytes } }),
     },
   };
 }

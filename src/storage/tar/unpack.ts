@@ -123,6 +123,11 @@ export class Unpacker implements TarHandler {
     this.#forgetHandles();
   }
 
+  /** What was below goes, and what has the same name later is another. */
+  #forgetDirectories(below: ByteText): void {
+    for (const path of this.#directories.keys()) if (path.startsWith(below)) this.#directories.delete(path);
+  }
+
   #rootEntry(entry: TarEntry): void {
     if (entry.kind !== "directory") throw refused(entry, "it stands for the root but is no directory");
     this.root = { mode: entry.mode, uid: entry.uid, gid: entry.gid };
@@ -331,6 +336,7 @@ export class Unpacker implements TarHandler {
   /** Makes way for another entry of the same name. Handles may have led through what goes, by links too. */
   #clear(parent: number, name: ByteText): void {
     removeTree(parent, toPath(name));
+    this.#forgetDirectories(`${cleanName(this.#entry!.name)}/`);
     for (const [directory, fd] of this.#handles) {
       if (fd === parent) continue;
       this.#handles.delete(directory);
