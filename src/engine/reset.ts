@@ -46,6 +46,6 @@ export async function reset(host: Host): Promise<void> {
   host.store.close();
   hideTrees(runroot);
   clear(volumes, []);
-  clear(root, ["blobs", "layers", "containers", "volumes", "roots", "leases", "staging", "write-back", "secrets", "artifacts", "mounts", "downloads", "tmp", "mapped", "driver", "layer-form", "reserve"]);
+  clear(root, ["blobs", "layers", "containers", "volumes", "roots", "leases", "staging", "write-back", "secrets", "artifacts", "mounts", "downloads", "tmp", "mapped", "driver", "layer-form", "borrowed", "reserve"]);
   clear(runroot, ["exits", "locks", "netns", "containers", "timer", "leases", "mounts", "events.log", "events.log.lock", "networks", "images"]);
 }

@@ -4,13 +4,14 @@
 import { constants, Database } from "bun:sqlite";
 import * as fs from "node:fs";
 import { Fault, reasonOf } from "../base/fault.ts";
+import { borrowTree } from "./borrowed.ts";
 import { openBlobs } from "./blobs.ts";
 import { openImages } from "./images.ts";
 import type { Digest } from "../base/digest.ts";
 import { shownTree } from "./erofs/views.ts";
 import { openLayers } from "./layers.ts";
 import type { StorePlace } from "./place.ts";
-import type { Blobs, Images, Layers, StoredImage } from "./store.ts";
+import type { Blobs, Images, Layers, StoredImage, StoredLayer } from "./store.ts";
 
 interface Readable {
   readonly blobs: Blobs;
@@ -23,15 +24,23 @@ const never = (): never => {
 };
 
 /** Undefined where there is no store of ours, which may be made later. */
-function openReadable(root: string, runroot: string): Readable | undefined {
+function openReadable(root: string, own: StorePlace): Readable | undefined {
   if (!fs.existsSync(`${root}/coracle.db`)) return undefined;
   const db = openDatabase(`${root}/coracle.db`);
   const ending = { passing: never, lasting: never, grows: () => {}, flush: never, close: () => db.close() };
-  const place = { root, runroot, db, transaction: never, migrate: never, ...ending, boot: () => "" } as unknown as StorePlace;
+  const place = { root, runroot: own.runroot, db, transaction: never, migrate: never, ...ending, boot: () => "" } as unknown as StorePlace;
   const blobs = openBlobs(place);
   const layers = openLayers(place, { blobs, lease: never });
   // What is missing there is not ours to mend.
-  const trees = (top: Digest): string[] => layers.chain(top).map(layer => shownTree(place, layer) ?? layers.diffPath(layer.chainId));
+  const treeOf = (layer: StoredLayer): string => {
+    try {
+      return shownTree(place, layer) ?? layers.diffPath(layer.chainId);
+    } catch (thrown) {
+      if (!(thrown instanceof Fault) || thrown.code === "store.damaged") throw thrown;
+      return borrowTree(own, blobs, layer);
+    }
+  };
+  const trees = (top: Digest): string[] => layers.chain(top).map(treeOf);
   return { blobs, layers: { ...layers, trees }, images: openImages(place, { blobs, collect: never }) };
 }
 
@@ -57,8 +66,8 @@ function openDatabase(file: string): Database {
 const readOnly = (image: StoredImage): StoredImage => ({ ...image, isReadOnly: true });
 
 /** The parts of a store with those of `roots` behind them: what is here comes first, and only that is changed. */
-export function withAdditional(own: Readable, { roots, runroot }: { readonly roots: readonly string[]; readonly runroot: string }): Readable {
-  const more = roots.flatMap(root => openReadable(root, runroot) ?? []);
+export function withAdditional(own: Readable, { roots, place }: { readonly roots: readonly string[]; readonly place: StorePlace }): Readable {
+  const more = roots.flatMap(root => openReadable(root, place) ?? []);
   if (more.length === 0) return own;
   const all = [own, ...more];
   const first = <T>(find: (store: Readable) => T | undefined): T | undefined => {

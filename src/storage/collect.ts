@@ -6,7 +6,8 @@ import { errnoOf } from "../base/fault.ts";
 import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
-import { hideTree } from "./erofs/views.ts";
+import { dropBorrowed } from "./borrowed.ts";
+import { hideTree, hideUnused } from "./erofs/views.ts";
 import { dropMapped } from "./mapped.ts";
 import { moveToTrash, sweepDeadLeases, takeLease } from "./leases.ts";
 import { takeWritten } from "./write-back.ts";
@@ -44,7 +45,10 @@ export function collect(place: StorePlace, options: CollectOptions = {}): Collec
     if (gone[0].length + gone[1].length > 0) lease = takeLease(place, noLease);
     return gone;
   });
-  if (options.orphans) dropOrphans(place);
+  if (options.orphans) {
+    dropOrphans(place);
+    hideUnused(place);
+  }
   dropPartials(place, options.partialAgeMaxMs ?? partialAgeMaxMs);
   if (lease !== undefined) removeFiles(place, { layers, blobs }, lease);
   const bytes = [...layers, ...blobs].reduce((sum, { size }) => sum + size, 0);
@@ -75,6 +79,7 @@ function moveFiles(place: StorePlace, gone: { layers: readonly GoneLayer[]; blob
     for (const { chain } of gone.layers) {
       if (!hasRow(place, "layers WHERE chain = ?", chain)) dropLayer(place, chain, lease);
     }
+    dropBorrowed(place, lease);
     if (gone.layers.length > 0) dropMapped(place, lease, name => hasRow(place, "layers WHERE chain = ?", `sha256:${name}`));
     for (const { digest } of gone.blobs) {
       if (!hasRow(place, "blobs WHERE digest = ?", digest)) moveToTrash(blobPath(place, digest), lease);
@@ -191,6 +196,7 @@ export function orphans(place: StorePlace): string[] {
 function dropOrphans(place: StorePlace): void {
   using lease = takeLease(place, noLease);
   place.transaction(() => {
+    dropBorrowed(place, lease);
     for (const path of orphans(place)) {
       if (path.startsWith("layers/")) dropLayer(place, `sha256:${path.slice("layers/".length)}`, lease);
       else moveToTrash(`${place.root}/${path}`, lease);

@@ -6,7 +6,7 @@ import { Fault } from "../base/fault.ts";
 import { spawn } from "../base/spawn.ts";
 import { type HeldLock, lockFile } from "../kernel/locks.ts";
 import { AT_FDCWD, findStat, fstat } from "../kernel/files.ts";
-import { unmountAll } from "../kernel/mounts.ts";
+import { mounts, unmountAll } from "../kernel/mounts.ts";
 import { randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import type { Lease } from "./store.ts";
 import { removePath } from "./tree.ts";
@@ -107,6 +107,11 @@ function lockFresh(place: StorePlace): { id: string; lock: HeldLock } {
   throw new Error("no lease could be locked");
 }
 
+/** What a trial had mounted when its process died. */
+function unmountBelow(prefix: string): void {
+  for (const { target } of mounts().reverse()) if (target.startsWith(prefix)) unmountAll(target);
+}
+
 /** Removes what leases of dead processes have left; true when there were any. */
 export function sweepDeadLeases(place: StorePlace): boolean {
   const staging = stagingPath(place);
@@ -118,6 +123,7 @@ export function sweepDeadLeases(place: StorePlace): boolean {
     using lock = lockFile(`${staging}/${name}`, { exclusive: true, wait: false });
     if (lock === undefined) continue;
     found = true;
+    unmountBelow(`${staging}/${name.slice(0, -".lock".length)}/`);
     removePath(`${staging}/${name.slice(0, -".lock".length)}`);
     fs.rmSync(`${staging}/${name}`, { force: true });
   }

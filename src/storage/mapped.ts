@@ -9,7 +9,7 @@ import { needProgram, spawnSync } from "../base/spawn.ts";
 import { AT_FDCWD, closeQuietly, fchownat, O_RDONLY, openat2 } from "../kernel/files.ts";
 import { holdUsers } from "../kernel/held-users.ts";
 import { lockFile } from "../kernel/locks.ts";
-import { idmapMount, MOUNT_ATTR_IDMAP, openTree, setMountAttributes, unmountAll } from "../kernel/mounts.ts";
+import { idmapMount, mount, MOUNT_ATTR_IDMAP, openTree, setMountAttributes, unmountAll } from "../kernel/mounts.ts";
 import { getXattr, setXattr } from "../kernel/xattr.ts";
 import { takeLease } from "./leases.ts";
 import { moveToTrash } from "./leases.ts";
@@ -25,7 +25,7 @@ export function mapsOf({ uidMap, gidMap }: MountRoot): IdMaps | undefined {
 
 export interface Mapping {
   readonly id: string;
-  /** Directories of layers, all in the store's own directory of them. */
+  /** Trees of layers: in the store's own directory of them, or mounts of their own. */
   readonly lower: readonly string[];
   readonly maps: IdMaps;
   readonly how: MountRoot;
@@ -34,9 +34,9 @@ export interface Mapping {
 /** Runs `use` with the layers as their mapped owners have them; an overlay made of them lasts longer than `use`. */
 export function withMappedLayers(place: StorePlace, mapping: Mapping, use: (lower: readonly string[]) => void): void {
   const view = emptyView(place, mapping, "mapped");
-  if (!mountMapped(`${place.root}/layers`, mapping, view)) return use(copiedLayers(place, mapping));
   try {
-    use(inView(view, mapping.lower));
+    const mapped = mapLayers(place, mapping, view);
+    use(mapped ?? copiedLayers(place, mapping));
   } finally {
     unmountAll(view);
   }
@@ -46,12 +46,13 @@ export function withMappedLayers(place: StorePlace, mapping: Mapping, use: (lowe
 export function withMappedRoot(place: StorePlace, mapping: Mapping, use: (own: string, lower: readonly string[]) => void): void {
   const views = { layers: emptyView(place, mapping, "mapped"), own: emptyView(place, mapping, "mapped-own") };
   try {
-    if (!mountMapped(`${place.root}/layers`, mapping, views.layers) || !mountMapped(rootPath(place, mapping.id), withRoot(mapping), views.own)) {
+    const layers = mapLayers(place, mapping, views.layers);
+    if (layers === undefined || !mountMapped([[rootPath(place, mapping.id), views.own]], withRoot(mapping))) {
       throw new Fault("usage.unsupported", "cannot give this run a user namespace of its own: the kernel does not map mounts of the store's file system", {
         hint: "run it with --userns host",
       });
     }
-    use(views.own, inView(views.layers, mapping.lower));
+    use(views.own, layers);
   } finally {
     for (const view of Object.values(views)) unmountAll(view);
   }
@@ -75,17 +76,28 @@ function emptyView(place: StorePlace, { id }: Mapping, name: string): string {
   return view;
 }
 
-const inView = (view: string, layers: readonly string[]): string[] => layers.map(path => `${view}/${path.slice(path.lastIndexOf("/") + 1)}`);
+const splitPath = (path: string): [string, string] => [path.slice(0, path.lastIndexOf("/")), path.slice(path.lastIndexOf("/") + 1)];
+
+/** One mapped mount shows all directories of the store; what is a mount itself needs one of its own. Undefined where the kernel does not let us. */
+function mapLayers(place: StorePlace, mapping: Mapping, view: string): string[] | undefined {
+  const shared = `${place.root}/layers`;
+  const sources = new Set(mapping.lower.map(path => (splitPath(path)[0] === shared ? shared : path)));
+  const targetOf = (source: string): string => `${view}/${splitPath(source)[1]}`;
+  mount({ source: "tmpfs", target: view, type: "tmpfs", data: "mode=0711" });
+  for (const source of sources) fs.mkdirSync(targetOf(source));
+  if (!mountMapped([...sources].map(source => [source, targetOf(source)] as const), mapping)) return undefined;
+  return mapping.lower.map(path => (sources.has(path) ? targetOf(path) : `${targetOf(shared)}/${splitPath(path)[1]}`));
+}
 
 /** What a kernel answers that has no such mounts, or none for this file system or for ordinary users. */
 const refusals = ["EPERM", "EINVAL", "ENOSYS", "EOPNOTSUPP"];
 
-/** False where the kernel does not let us. */
-function mountMapped(source: string, { maps, how }: Mapping, view: string): boolean {
+/** From each source to its target. False where the kernel does not let us. */
+function mountMapped(pairs: readonly (readonly [source: string, target: string])[], { maps, how }: Mapping): boolean {
   using held = how.userNamespace === undefined ? holdUsers({ maps }) : undefined;
   const namespace = openat2(AT_FDCWD, how.userNamespace ?? held!.userPath, { flags: O_RDONLY });
   try {
-    idmapMount(source, view, namespace);
+    for (const [source, target] of pairs) idmapMount(source, target, namespace);
     return true;
   } catch (thrown) {
     if (refusals.includes(errnoOf(thrown) ?? "")) return false;
@@ -124,7 +136,7 @@ function keyOf({ uid, gid }: IdMaps): string {
 export function copiedLayers(place: StorePlace, { lower, maps, how }: Mapping): string[] {
   const directory = `${mappedPath(place)}/${keyOf(maps)}`;
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const targetOf = (layer: string): string => `${directory}/${layer.slice(layer.lastIndexOf("/") + 1)}`;
+  const targetOf = (layer: string): string => `${directory}/${splitPath(layer)[1]}`;
   const missing = lower.filter(layer => !fs.existsSync(targetOf(layer)));
   if (missing.length > 0) {
     using _lock = lockFile(`${directory}/lock`, { exclusive: true, wait: true });

@@ -41,7 +41,7 @@ function assemble(place: StorePlace, additional: readonly string[]): Store {
   const lease = (): Lease => takeLease(place, collectNow);
   const ownBlobs = openBlobs(place);
   const own = { blobs: ownBlobs, layers: openLayers(place, { blobs: ownBlobs, lease }), images: openImages(place, { blobs: ownBlobs, collect: collectNow }) };
-  const { blobs, layers, images } = additional.length === 0 ? own : withAdditional(own, { roots: additional, runroot: place.runroot });
+  const { blobs, layers, images } = additional.length === 0 ? own : withAdditional(own, { roots: additional, place });
   return {
     root: place.root,
     runroot: place.runroot,

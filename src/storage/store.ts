@@ -66,7 +66,7 @@ export interface Store {
 export interface CollectOptions {
   /** Partial downloads older than this are dropped; default a day. */
   readonly partialAgeMaxMs?: number;
-  /** Also drops files and trees that have no row, as `orphans` lists them. */
+  /** Also drops files and trees that have no row, as `orphans` lists them, and unmounts trees that no container has. */
   readonly orphans?: boolean;
 }
 

@@ -38,6 +38,8 @@ export function newMachine(): Machine {
 /** Loop mounts hold a device. */
 export const endMachine = ({ disk, file, podman }: Machine): void => {
   podman("rm", "-fa", "-t", "0");
+  // Layers that are files stay mounted until their image goes.
+  run(["sh", "-c", `umount ${disk}-run/layers/*`]);
   mustRun(["sh", "-c", `umount ${disk} && rm ${file}`]);
 };
 
@@ -87,7 +89,7 @@ function inCopy({ disk }: Machine, copy: string, work: Work | undefined): string
   const podman = `podman --root ${disk}/root --runroot ${disk}-next`;
   const asked = work ? `${podman} ${work.done.map(word => `'${word}'`).join(" ")} 2>&1` : "true";
   const script = `umount -l ${disk}; mount -o loop ${copy} ${disk} || exit 9; mount --bind ${boot} /proc/sys/kernel/random/boot_id
-    ${podman} ps -a >/dev/null || echo "ps fails"; ${podman} system check || echo "it is not sound"; echo ----; ${asked}; echo "status $?"; ${podman} rm -fa -t 0 >/dev/null; rm -rf ${disk}-next; umount ${disk}`;
+    ${podman} ps -a >/dev/null || echo "ps fails"; ${podman} system check || echo "it is not sound"; echo ----; ${asked}; echo "status $?"; ${podman} rm -fa -t 0 >/dev/null; umount ${disk}-next/layers/* 2>/dev/null; rm -rf ${disk}-next; umount ${disk}`;
   const ran = run(["unshare", "--mount", "--propagation", "private", "bash", "-c", script]);
   run(["rm", "-f", copy, boot]);
   const [check = "", answer = ""] = ran.out.split("----\n");

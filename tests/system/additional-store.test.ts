@@ -2,10 +2,11 @@
 // Source: containers-storage.conf(5).
 
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { IMAGE, withRegistry } from "../fixtures/store.ts";
+import { makeUser } from "../fixtures/user.ts";
 
 withRegistry();
 
@@ -41,6 +42,18 @@ test("a pull makes a copy here that comes first; both are listed, and only this 
   expect(withIt("image", "exists", IMAGE).status).toBe(0);
   expect(withIt("system", "check").status).toBe(0);
   expect(inOther("image", "inspect", "--format", "{{.Id}}", IMAGE)).toBe(pulled.out.trim());
+});
+
+test("an ordinary user runs its images too, though large layers lie there as files that he may not mount", () => {
+  const user = makeUser("reader", 2041);
+  const folder = "/srv/shared-images";
+  mustRun(["podman", "--root", `${folder}/root`, "--runroot", `${folder}/runroot`, "--storage-opt", "overlay.layers=erofs", "pull", "-q", IMAGE]);
+  expect(readdirSync(`${folder}/root/layers`).every(name => statSync(`${folder}/root/layers/${name}`).isFile())).toBe(true);
+  mustRun(["chmod", "-R", "a+rX", folder]);
+  const own = `${folder}/storage.conf`;
+  writeFileSync(own, `[storage]\ndriver = "overlay"\n[storage.options]\nadditionalimagestores = [ "${folder}/root" ]\n`, { mode: 0o644 });
+  const ran = user.run(["env", `CONTAINERS_STORAGE_CONF=${own}`, "podman", "run", "--rm", "--network", "none", IMAGE, "echo", "works"]);
+  expect([ran.status, ran.out]).toEqual([0, "works\n"]);
 });
 
 test("images are built and committed on its images", () => {

@@ -83,14 +83,18 @@ for (const [what, words] of [
   });
 }
 
-for (const [what, harm, reason] of [
-  ["a byte that changed by itself", (tree: string) => rot(`${tree}/usr/bin/busybox`), "/usr/bin/busybox was changed"],
-  ["a file too many", (tree: string) => writeFileSync(`${tree}/usr/bin/extra`, "x"), "/usr/bin/extra was added"],
-  ["a file too few", (tree: string) => rmSync(`${tree}/usr/bin/busybox`), "/usr/bin/busybox is missing"],
-  ["a mode that changed", (tree: string) => chmodSync(`${tree}/usr/bin/busybox`, 0o600), "/usr/bin/busybox was changed"],
+for (const [form, what, harm, reason] of [
+  ["directory", "a byte that changed by itself", (tree: string) => rot(`${tree}/usr/bin/busybox`), "/usr/bin/busybox was changed"],
+  ["directory", "a file too many", (tree: string) => writeFileSync(`${tree}/usr/bin/extra`, "x"), "/usr/bin/extra was added"],
+  ["directory", "a file too few", (tree: string) => rmSync(`${tree}/usr/bin/busybox`), "/usr/bin/busybox is missing"],
+  ["directory", "a mode that changed", (tree: string) => chmodSync(`${tree}/usr/bin/busybox`, 0o600), "/usr/bin/busybox was changed"],
+  ["erofs", "a byte that changed by itself, in the file that stands for it,", (file: string) => rot(file), "/usr/bin/busybox was changed"],
 ] as const) {
   test(`in a layer ${what} is found and mended from its archive, once no container has it mounted`, () => {
+    ok("rmi", "-f", IMAGE);
+    ok("--storage-opt", `overlay.layers=${form}`, "pull", "-q", IMAGE);
     const { tree, id } = parts();
+    expect(statSync(tree).isFile()).toBe(form === "erofs");
     ok("run", "-d", "--network", "none", "--name", "user", IMAGE, "sleep", "100");
     harm(tree);
     expect(podman("system", "check", "--quick").status).toBe(0);

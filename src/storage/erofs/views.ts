@@ -69,6 +69,17 @@ export function hideTree(place: StorePlace, chainId: Digest): void {
   fs.rmdirSync(view);
 }
 
+/** Of layers that no container has. */
+export function hideUnused(place: StorePlace): void {
+  const views = viewsPath(place);
+  if (!fs.existsSync(views)) return;
+  const used = new Set(place.db.query<{ chain: Digest }, []>(`WITH RECURSIVE used (chain) AS (
+    SELECT layer FROM roots WHERE layer IS NOT NULL
+    UNION SELECT layers.parent FROM layers JOIN used ON layers.chain = used.chain WHERE layers.parent IS NOT NULL
+  ) SELECT chain FROM used`).all().map(({ chain }) => hexOf(chain)));
+  for (const name of fs.readdirSync(views)) if (/^[0-9a-f]{64}$/.test(name) && !used.has(name)) hideTree(place, `sha256:${name}`);
+}
+
 /** Of all layers, for the end of a store. */
 export function hideTrees(runroot: string): void {
   const views = `${runroot}/layers`;
