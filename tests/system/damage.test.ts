@@ -117,6 +117,26 @@ for (const [form, what, harm, reason] of [
   });
 }
 
+test("a layer that is a file is mounted once for all containers, and let go by system prune or with its image", () => {
+  const views = (): number => readFileSync("/proc/self/mountinfo", "latin1").split("\n").filter(line => line.includes(" - erofs ")).length;
+  ok("system", "prune", "-f");
+  ok("rmi", "-f", IMAGE);
+  ok("--storage-opt", "overlay.layers=erofs", "pull", "-q", IMAGE);
+  expect(views()).toBe(0);
+  for (const name of ["one", "two"]) ok("run", "-d", "--network", "none", "--name", name, IMAGE, "sleep", "100");
+  expect(views()).toBe(1);
+  ok("system", "prune", "-f");
+  expect(views()).toBe(1);
+  ok("rm", "-f", "-t0", "one", "two");
+  ok("system", "prune", "-f");
+  expect(views()).toBe(0);
+  expect(works()).toBe("works");
+  expect(views()).toBe(1);
+  ok("rmi", IMAGE);
+  expect(views()).toBe(0);
+  ok("pull", "-q", IMAGE);
+});
+
 test("an image whose archive rots goes by --repair, but not from under a container, which --force takes too", () => {
   const { layer, id } = parts();
   ok("create", "--name", "user", IMAGE, "true");

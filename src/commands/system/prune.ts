@@ -51,6 +51,7 @@ export default verb({
     if (asked.external) return pruneLeavings(call);
     if (!asked.force && !(await confirm(context, question(asked)))) return 0;
     const bytes = await pruneAll(call);
+    context.host.store.collect({ orphans: true });
     context.out(`Total reclaimed space: ${humanSize(bytes)}`);
     return context.exitStatus;
   },
