@@ -46,6 +46,7 @@ export function storeStatus({ store, storage, paths }: Host, describe: Describe)
     graphStatus: driver === "copy" ? {} : {
       "Backing Filesystem": backing(paths.root), "Native Overlay Diff": String(isNative), "Supports d_type": "true",
       "Supports shifting": String(isNative), "Supports volatile": "true", "Using metacopy": "false",
+      "Large layers": store.layerForm() === "erofs" ? "EROFS files" : "directories",
     },
   };
 }

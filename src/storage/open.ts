@@ -8,6 +8,7 @@ import { openBlobs } from "./blobs.ts";
 import { collect, orphans, sweep } from "./collect.ts";
 import { openDatabase } from "./db.ts";
 import { driverOf, forgetDriver } from "./driver.ts";
+import { formFor } from "./erofs/choice.ts";
 import { openImages } from "./images.ts";
 import { openLayers } from "./layers.ts";
 import { takeLease } from "./leases.ts";
@@ -61,6 +62,7 @@ function assemble(place: StorePlace, additional: readonly string[]): Store {
     orphans: () => orphans(place),
     usage: () => usage(place),
     driver: () => driverOf(place),
+    layerForm: () => formFor(place, Infinity),
     forgetDriver: () => forgetDriver(place),
     close: place.close,
   };

@@ -58,6 +58,8 @@ export interface Store {
   usage(): StoreUsage;
   /** How roots come together from layers here; found out by trying where it is not known yet. */
   driver(): Driver;
+  /** How a large layer that comes now is kept; found out by trying where it is not known yet. */
+  layerForm(): LayerForm;
   /** The next mount finds it out anew. */
   forgetDriver(): void;
   close(): void;

@@ -91,6 +91,7 @@ for (const [text, message] of [
   ["[storage\n", "cannot read"],
   ["[storage]\ngraphroot = 5\n", "storage.graphroot is not a string"],
   ["[storage.options]\nadditionalimagestores = \"x\"\n", "storage.options.additionalimagestores is not a list of strings"],
+  ["[storage.options.overlay]\nlayers = \"squashfs\"\n", 'storage.options.overlay.layers is not "erofs" or "directory"'],
   ["[storage.options]\nadditionalimagestores = [\"x\"]\n", 'the additional image store "x"'],
 ] as const) {
   test(`a broken storage.conf is one error: ${JSON.stringify(text)}`, () => {
@@ -100,6 +101,16 @@ for (const [text, message] of [
     expect([ran.status, ran.err.split("\n")[0]]).toEqual([125, expect.stringContaining(message)]);
   });
 }
+
+test("info says how large layers are kept, as storage.conf or an option wants it", () => {
+  const file = `${newFolder("conf")}/storage.conf`;
+  const form = (...words: string[]): string => run(["podman", ...words, "info", "--format", '{{index .Store.GraphStatus "Large layers"}}'], { env: { CONTAINERS_STORAGE_CONF: file } }).out.trim();
+  for (const [layers, said] of [["directory", "directories"], ["erofs", "EROFS files"]] as const) {
+    writeFileSync(file, `[storage]\ndriver = "overlay"\n[storage.options.overlay]\nlayers = "${layers}"\n`);
+    expect(form()).toBe(said);
+  }
+  expect(form("--storage-opt", "overlay.layers=directory")).toBe("directories");
+});
 
 test("static_dir of containers.conf is refused by name, as the state of containers lies in the store", () => {
   const file = `${newFolder("conf")}/containers.conf`;

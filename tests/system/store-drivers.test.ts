@@ -49,6 +49,7 @@ const infoOf = (user: User): Record<string, any> => JSON.parse(user.ok("info", "
 test("the store finds out what works, keeps it, and says so", () => {
   for (const driver of ["overlay", "fuse-overlayfs"] as const) {
     const { graphDriverName, graphOptions, graphStatus } = infoOf(users[driver]);
+    expect(graphStatus["Large layers"]).toBe("directories");
     expect([driver, graphDriverName, graphStatus["Native Overlay Diff"]]).toEqual([driver, "overlay", String(driver === "overlay")]);
     expect([driver, graphOptions["overlay.mount_program"]?.Executable]).toEqual([driver, driver === "overlay" ? undefined : "/usr/bin/fuse-overlayfs"]);
     expect(readFileSync(`${users[driver].home}/.local/share/containers/coracle/driver`, "utf8")).toBe(`${driver}\n`);

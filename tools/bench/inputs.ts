@@ -15,6 +15,7 @@ export async function startRegistries(names: readonly Phase["name"][]): Promise<
     await source.push(heavy(7, 43), "heavy");
     await source.push(heavy(1, 300), "single");
     await source.push(heavy(40, 1), "many");
+    await source.push(heavy(7, 150), "gigabyte");
     await source.push(heavy(7, 43, { form: "oci", compression: "zstd" }), "zstd");
     for (const megabytes of [21, 22, 23]) await source.push(heavy(3, megabytes), `some-${megabytes}`);
   }

@@ -37,6 +37,7 @@ export interface Phase {
 
 export const image = "127.0.0.1:5000/busybox";
 const heavy = "127.0.0.1:5000/heavy";
+const gigabyte = "127.0.0.1:5000/gigabyte";
 const run = ["run", "--rm", "--network", "none", image, "true"];
 /** A store of its own for each run: what was just removed would weigh on what is written next. Warm, as it is opened before. */
 const fresh = "--root /var/lib/containers/fresh-$N --runroot /run/fresh-$N";
@@ -73,7 +74,7 @@ const pulls: readonly (readonly [string, string])[] = [
 
 const transfer: Phase = {
   name: "transfer",
-  begin: `rm -f /tmp/bench-load.tar; $P pull -q ${heavy}; $P pull -q ${image}; $P save -q -o /tmp/bench-load.tar ${heavy}`,
+  begin: `rm -f /tmp/bench-load.tar; $P pull -q ${heavy}; $P pull -q ${gigabyte}; $P pull -q ${image}; $P save -q -o /tmp/bench-load.tar ${heavy}`,
   end: "$P rm -fa -t 0; rm -f /tmp/bench-load.tar",
   rows: [
     ...pulls.map(([what, name]): Row => ({
@@ -87,8 +88,8 @@ const transfer: Phase = {
       after: "$P rm bench-made; $P rmi -f bench-layer" },
     { name: "load of 300 MB", times: 3, aim: 0.3, before: warm, script: `$P ${fresh} load -q -i /tmp/bench-load.tar` },
     { name: "save of 300 MB", times: 3, aim: 0.5, script: `$P save -q -o /tmp/bench-$N.tar ${heavy}`, after: "rm -f /tmp/bench-$N.tar" },
-    { name: "commit of 100 files on 300 MB", times: 5, aim: 0.3, script: "$P commit -q bench-change bench-committed", after: "$P rmi bench-committed",
-      before: `$P rm -f bench-change; $P run --name bench-change --network none ${heavy} sh -c 'for n in $(seq 100); do echo $n >/tmp/$n; done'` },
+    { name: "commit of 100 files on 1 GB", times: 5, aim: 0.3, script: "$P commit -q bench-change bench-committed", after: "$P rmi bench-committed",
+      before: `$P rm -f bench-change; $P run --name bench-change --network none ${gigabyte} sh -c 'for n in $(seq 100); do echo $n >/tmp/$n; done'` },
   ],
 };
 
