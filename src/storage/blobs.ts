@@ -128,10 +128,8 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
     return undefined;
   }
   const algorithm = start.digest === undefined ? "sha256" : algorithmOf(start.digest);
-  let hasher = newHasher(algorithm);
-  let offset = start.resumable ? hashExisting(fd, hasher) : 0;
-  /** What was copied is hashed at the end, if nobody has done it meanwhile. */
-  let hashed = offset;
+  let hash = new FileHash(fd, algorithm);
+  let offset = start.resumable ? hash.catchUp() : 0;
   let begun = offset;
   let open = true;
   const writeBack = (): void => {
@@ -151,11 +149,9 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
     },
     path: start.file,
     write(chunk) {
-      if (hashed < offset) hashed += hashExisting(fd, hasher, hashed);
-      hasher.update(chunk);
+      hash.add(chunk, offset);
       writeAll(fd, chunk, offset);
       offset += chunk.length;
-      hashed = offset;
       writeBack();
     },
     copy({ fd: from, position, bytes }) {
@@ -166,12 +162,11 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
     },
     restart() {
       ftruncate(fd, 0);
-      hasher = newHasher(algorithm);
-      offset = hashed = begun = 0;
+      hash = new FileHash(fd, algorithm);
+      offset = begun = 0;
     },
     commit(expected = {}) {
-      if (expected.found === undefined && hashed < offset) hashExisting(fd, hasher, hashed);
-      const digest = expected.found ?? hasher.digest();
+      const digest = expected.found ?? hash.digest(offset);
       const wanted = expected.digest ?? start.digest;
       if ((wanted !== undefined && digest !== wanted) || (expected.size !== undefined && offset !== expected.size)) {
         finish(true);
@@ -217,14 +212,34 @@ function isStillAt(fd: number, file: string): boolean {
   return fs.statSync(file, { throwIfNoEntry: false })?.ino === fs.fstatSync(fd).ino;
 }
 
-/** From `start` on; returns how many bytes that were. */
-function hashExisting(fd: number, hasher: Hasher, start = 0): number {
-  const buffer = new Uint8Array(readBytes);
-  for (let at = start; ; ) {
-    const got = readInto(fd, buffer, at);
-    if (got === 0) return at - start;
-    hasher.update(buffer.subarray(0, got));
-    at += got;
+/** Of a file that grows at its end; what was copied into it is hashed when it is needed. */
+class FileHash {
+  readonly #fd: number;
+  readonly #hasher: Hasher;
+  #upTo = 0;
+
+  constructor(fd: number, algorithm: Parameters<typeof newHasher>[0]) {
+    this.#fd = fd;
+    this.#hasher = newHasher(algorithm);
+  }
+
+  /** @param offset where the chunk goes in the file, which has no hole before it */
+  add(chunk: Uint8Array, offset: number): void {
+    if (this.#upTo < offset) this.catchUp();
+    this.#hasher.update(chunk);
+    this.#upTo += chunk.length;
+  }
+
+  /** To the file's end as it is, which it returns. */
+  catchUp(): number {
+    const buffer = new Uint8Array(readBytes);
+    for (let got; (got = readInto(this.#fd, buffer, this.#upTo)) > 0; this.#upTo += got) this.#hasher.update(buffer.subarray(0, got));
+    return this.#upTo;
+  }
+
+  digest(size: number): Digest {
+    if (this.#upTo < size) this.catchUp();
+    return this.#hasher.digest();
   }
 }
 

@@ -3,12 +3,14 @@
 import * as fs from "node:fs";
 import type { Digest } from "../base/digest.ts";
 import { errnoOf, Fault } from "../base/fault.ts";
+import { log } from "../base/log.ts";
 import { scratch } from "../base/scratch.ts";
 import { type ApplyNeeds, unpackKept, wrongDiff } from "./apply.ts";
+import { unmountAll } from "../kernel/mounts.ts";
 import { moveToTrash } from "./leases.ts";
 import { compareTrees } from "./compare.ts";
-import { hideTree, shownTree } from "./erofs/views.ts";
-import { layerPath, randomName, type StorePlace } from "./place.ts";
+import { hideTree, mountImage } from "./erofs/views.ts";
+import { blobPath, layerPath, randomName, type StorePlace } from "./place.ts";
 import type { Change, Lease, StoredLayer } from "./store.ts";
 
 /** A lease, or what can stand in for one. */
@@ -33,7 +35,29 @@ function known(needs: ApplyNeeds, chainId: Digest): StoredLayer {
 
 export async function layerDamage(place: StorePlace, needs: ApplyNeeds, chainId: Digest): Promise<Change[]> {
   using lease = leaseOrScratch(needs);
-  return compareTrees(await unpackAnew(needs, known(needs, chainId), lease), layerPath(place, chainId), { contents: true });
+  const layer = known(needs, chainId);
+  const anew = await unpackAnew(needs, layer, lease);
+  return withTreeOnDisk(place, layer, lease, tree => compareTrees(anew, tree, { contents: true })) ?? [{ kind: "C", path: "/" }];
+}
+
+/** A file is mounted once more: the mount that others use remembers what was on the disk. Undefined where the kernel does not mount it. */
+function withTreeOnDisk<T>(place: StorePlace, { chainId, blob }: StoredLayer, { directory }: Holder, use: (tree: string) => T): T | undefined {
+  const file = layerPath(place, chainId);
+  if (!fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return use(file);
+  const target = `${directory}/${randomName()}`;
+  fs.mkdirSync(target);
+  try {
+    mountImage(file, { archive: blobPath(place, blob), target });
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    log.debug(thrown.message);
+    return undefined;
+  }
+  try {
+    return use(target);
+  } finally {
+    unmountAll(target);
+  }
 }
 
 /** Beside a store that cannot be written, from which nothing can go meanwhile. */
