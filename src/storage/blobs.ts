@@ -132,10 +132,10 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
   let offset = start.resumable ? hash.catchUp() : 0;
   let begun = offset;
   let open = true;
-  const writeBack = (): void => {
-    if (offset - begun < writeBackBytes) return;
-    beginWriteBack(fd, { offset: begun, bytes: offset - begun });
-    begun = offset;
+  const grow = (bytes: number): number => {
+    offset += bytes;
+    begun = writtenBack(fd, begun, offset);
+    return bytes;
   };
   const finish = (remove: boolean): void => {
     if (!open) return;
@@ -151,14 +151,10 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
     write(chunk) {
       hash.add(chunk, offset);
       writeAll(fd, chunk, offset);
-      offset += chunk.length;
-      writeBack();
+      grow(chunk.length);
     },
     copy({ fd: from, position, bytes }) {
-      const copied = copyPiece({ from, to: fd, bytes, fromPosition: position, toPosition: offset });
-      offset += copied;
-      writeBack();
-      return copied;
+      return grow(copyPiece({ from, to: fd, bytes, fromPosition: position, toPosition: offset }));
     },
     restart() {
       ftruncate(fd, 0);
@@ -183,6 +179,13 @@ function newWriter(place: StorePlace, start: WriterStart): BlobWriter | undefine
     },
     abort: ({ drop = false } = {}) => finish(drop || !start.resumable || offset === 0),
   };
+}
+
+/** Begins to write what is new, where that is much; returns up to where it has begun. */
+function writtenBack(fd: number, begun: number, end: number): number {
+  if (end - begun < writeBackBytes) return begun;
+  beginWriteBack(fd, { offset: begun, bytes: end - begun });
+  return end;
 }
 
 /** Inside the kernel, where it does that between these two file systems. */
