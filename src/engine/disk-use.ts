@@ -2,7 +2,8 @@
 // Source: podman-system-df(1).
 
 import { momentMs } from "../base/time.ts";
-import { imageRows, listImages } from "../image/list.ts";
+import { createdMs } from "../image/filters.ts";
+import { rowNames } from "../image/list.ts";
 import type { StoredImage } from "../storage/store.ts";
 import { isLive, observe } from "./containers/observe.ts";
 import { writableBytes } from "./containers/writable-bytes.ts";
@@ -65,17 +66,16 @@ function imagesOf(host: Host): { images: ImageUse[]; imagesSize: number } {
   const stored = host.store.images.list();
   const { size, users } = layerSizes(host, stored);
   const sum = (layers: readonly string[]): number => layers.reduce((total, chainId) => total + (size.get(chainId) ?? 0), 0);
-  const uses = usesOfImages(host);
-  const own = new Map(stored.map(image => [image.id, image]));
-  const rows = imageRows(listImages(host.store, { all: true, ...uses }), "created");
-  const images = rows.map(({ repository, tag, summary }): ImageUse => {
-    const image = own.get(summary.Id);
-    const sharedSize = sum([...new Set(image?.layers ?? [])].filter(chainId => (users.get(chainId) ?? 0) > 1));
-    return {
-      repository, tag, id: summary.Id, createdMs: summary.Created * 1000, size: summary.Size, sharedSize,
-      uniqueSize: Math.max(0, summary.Size - sharedSize), containers: summary.Containers,
+  const { usedBy } = usesOfImages(host);
+  const images = stored.flatMap(image => {
+    const sharedSize = sum([...new Set(image.layers)].filter(chainId => (users.get(chainId) ?? 0) > 1));
+    const use = {
+      id: image.id, createdMs: Math.floor(createdMs(image) / 1000) * 1000, size: image.size, sharedSize,
+      uniqueSize: Math.max(0, image.size - sharedSize), containers: usedBy(image.id).length,
     };
+    return rowNames(image.names).map((name): ImageUse => ({ ...name, ...use }));
   });
+  images.sort((a, b) => b.createdMs - a.createdMs);
   const metadata = stored.reduce((total, image) => total + Math.max(0, image.size - sum(image.layers)), 0);
   return { images, imagesSize: sum([...size.keys()]) + metadata };
 }
@@ -92,6 +92,10 @@ function containersOf(host: Host): ContainerDiskUse[] {
 }
 
 export function diskUse(host: Host): DiskUse {
-  const volumes = listVolumes(host).map(({ name, mountpoint }) => ({ name, links: host.state.usersOfVolume(name).length, size: treeSize(mountpoint) }));
-  return { ...imagesOf(host), containers: containersOf(host), volumes };
+  const containers = containersOf(host);
+  const { images, links } = host.store.reading(() => ({
+    images: imagesOf(host),
+    links: listVolumes(host).map(({ name, mountpoint }) => ({ name, mountpoint, links: host.state.usersOfVolume(name).length })),
+  }));
+  return { ...images, containers, volumes: links.map(({ mountpoint, ...volume }) => ({ ...volume, size: treeSize(mountpoint) })) };
 }

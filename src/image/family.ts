@@ -74,7 +74,10 @@ function grouped(images: readonly StoredImage[], keyFor: (image: StoredImage) =>
   const groups = new Map<string, StoredImage[]>();
   for (const image of images) {
     const key = keyFor(image);
-    if (key !== undefined) groups.set(key, [...(groups.get(key) ?? []), image]);
+    if (key === undefined) continue;
+    const group = groups.get(key);
+    if (group) group.push(image);
+    else groups.set(key, [image]);
   }
   return groups;
 }

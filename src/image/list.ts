@@ -113,11 +113,16 @@ export function imageRows(summaries: readonly ImageSummary[], sort: ImageSortKey
 const none = "<none>";
 
 function rowsOf(summary: ImageSummary): ImageRow[] {
-  const rows = (summary.RepoTags ?? []).map(name => {
+  return rowNames(summary.Names).map(name => ({ ...name, summary }));
+}
+
+/** How an image with these names is listed. */
+export function rowNames(names: readonly string[]): Pick<ImageRow, "repository" | "tag">[] {
+  const rows = names.map(name => {
     const reference = findReference(name);
-    return { repository: reference ? repositoryOf(reference) : name, tag: reference?.tag ?? none, summary };
+    return { repository: reference ? repositoryOf(reference) : name, tag: reference?.tag ?? none };
   });
   const tagged = rows.filter(row => row.tag !== none);
   if (tagged.length > 0) return tagged;
-  return [rows[0] ?? { repository: none, tag: none, summary }];
+  return [rows[0] ?? { repository: none, tag: none }];
 }

@@ -2,7 +2,7 @@
 // Source: read(2), write(2), copy_file_range(2), fallocate(2), syncfs(2), sync_file_range(2), memfd_create(2), pipe2(2).
 
 import { Fault } from "../base/fault.ts";
-import { putPath, scoped, take } from "./arena.ts";
+import { putPath, scoped, take, takeDirty } from "./arena.ts";
 import { address, call, check } from "./syscall.ts";
 
 const cloexec = 0o2000000;
@@ -26,26 +26,47 @@ export function writeAll(fd: number, bytes: Uint8Array, position?: number): void
 
 /** Reads once into `bytes`, from `position` where given; returns how much came, 0 at the end. */
 export function readInto(fd: number, bytes: Uint8Array, position?: number): number {
+  return readTo(fd, { at: () => address(bytes), size: bytes.byteLength, position });
+}
+
+/** `at` is asked before each try, as what is small moves. */
+function readTo(fd: number, { at, size, position }: { at: () => number; size: number; position?: number | undefined }): number {
   for (;;) {
-    const size = bytes.byteLength;
-    const result =
-      position === undefined
-        ? call("read", fd, address(bytes), size)
-        : call("pread64", fd, address(bytes), size, position);
+    const result = position === undefined ? call("read", fd, at(), size) : call("pread64", fd, at(), size, position);
     if (result === -eagain) waitFor(fd, 1);
     else if (result !== -eintr) return check(result, "read");
   }
 }
 
+const beginningBytes = 64 * 1024;
+
+/** As far as one piece of memory goes that is there already: most files end before, and a buffer for each would be the most of the work. */
+function readBeginning(fd: number, bytesMax: number): Uint8Array {
+  return scoped(({ base, bytes }) => {
+    const start = takeDirty(beginningBytes);
+    let used = 0;
+    for (let got = -1; got !== 0 && used < beginningBytes; used += got) {
+      got = readTo(fd, { at: () => base + start + used, size: beginningBytes - used });
+    }
+    if (used > bytesMax) throw tooLarge(bytesMax);
+    return bytes.slice(start, start + used);
+  });
+}
+
+const tooLarge = (bytesMax: number): Fault => new Fault("input.too-large", `cannot read a file: it has more than ${bytesMax} bytes`);
+
 /** Reads to the end; a fault "input.too-large" beyond `bytesMax`. */
 export function readAll(fd: number, bytesMax: number): Uint8Array {
-  let buffer = new Uint8Array(Math.min(64 * 1024, bytesMax + 1));
-  let used = 0;
+  const begun = readBeginning(fd, bytesMax);
+  if (begun.length < beginningBytes) return begun;
+  let buffer = new Uint8Array(Math.min(2 * beginningBytes, bytesMax + 1));
+  buffer.set(begun);
+  let used = begun.length;
   for (;;) {
     const got = readInto(fd, buffer.subarray(used));
     if (got === 0) return buffer.slice(0, used);
     used += got;
-    if (used > bytesMax) throw new Fault("input.too-large", `cannot read a file: it has more than ${bytesMax} bytes`);
+    if (used > bytesMax) throw tooLarge(bytesMax);
     if (used === buffer.length) {
       const wider = new Uint8Array(Math.min(buffer.length * 2, bytesMax + 1));
       wider.set(buffer);

@@ -164,6 +164,18 @@ test("rm --all takes as many transactions for 40 containers as for 20, one write
   expect(ok("events", "--stream=false", "--filter", "event=remove", "--since", "1h").split("\n").length).toBeGreaterThanOrEqual(60);
 });
 
+test("system df reads no image's configuration, and asks the database in one moment", () => {
+  const locks = ["one", "two", "three"].map(name => {
+    mustRun(["sh", "-c", `echo ${name} >f && tar -cf f.tar f && podman import -q f.tar ${name} && podman volume create ${name} && rm f f.tar`]);
+    const trace = join(newFolder("trace"), "calls");
+    mustRun(["strace", "-qq", "-e", "trace=openat2,fcntl", "-o", trace, "podman", "system", "df"]);
+    const lines = readFileSync(trace, "utf8").split("\n");
+    expect(lines.filter(line => line.includes("/blobs/"))).toEqual([]);
+    return lines.filter(line => line.includes("F_SETLK")).length;
+  });
+  expect(locks[2]).toBe(locks[1]!);
+});
+
 test("rm --all leaves nothing behind by itself", async () => {
   for (let count = 0; count < 16; count++) ok("create", "--network", "none", IMAGE, "true");
   ok("rm", "--all");
