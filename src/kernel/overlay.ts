@@ -27,6 +27,8 @@ export interface OverlayOptions {
 export interface OverlayMount {
   /** Top layer first; at most 500, the kernel's own bound. */
   readonly lower: readonly Path[];
+  /** Seen by nobody, but where files of the layers refer to them (Linux 6.16 for ordinary users). */
+  readonly data?: readonly Path[];
   /** Both or neither, on one file system; without them the mount is read-only. */
   readonly upper?: Path;
   readonly work?: Path;
@@ -53,10 +55,11 @@ export function mountOverlay(overlay: OverlayMount & { readonly target: Path }):
  */
 export function createOverlay(overlay: OverlayMount): number | undefined {
   refuseWrong(overlay);
-  if (overlay.lower.length === 1 && overlay.upper === undefined) return readOnlyTree(overlay.lower[0]!);
+  if (overlay.lower.length === 1 && overlay.upper === undefined && overlay.data === undefined) return readOnlyTree(overlay.lower[0]!);
   const fd = fsopen("overlay");
   try {
     if (!addLayers(fd, overlay.lower)) return undefined;
+    for (const data of overlay.data ?? []) setDirectory(fd, "datadir+", data);
     if (overlay.upper !== undefined) setDirectory(fd, "upperdir", overlay.upper);
     if (overlay.work !== undefined) setDirectory(fd, "workdir", overlay.work);
     for (const [key, value] of overlayOptions(overlay.options)) fsconfig(fd, key, value);
@@ -133,7 +136,8 @@ export function mountOverlayByOldCall(overlay: OverlayMount & { readonly target:
     return handle;
   };
   try {
-    const data = [`lowerdir=${overlay.lower.map(handleOf).join(":")}`];
+    const only = (overlay.data ?? []).map(path => `::${handleOf(path)}`).join("");
+    const data = [`lowerdir=${overlay.lower.map(handleOf).join(":")}${only}`];
     if (overlay.upper !== undefined) data.push(`upperdir=${handleOf(overlay.upper)}`);
     if (overlay.work !== undefined) data.push(`workdir=${handleOf(overlay.work)}`);
     for (const [key, value] of overlayOptions(overlay.options)) {

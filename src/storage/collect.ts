@@ -8,7 +8,7 @@ import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
 import { dropBorrowed } from "./borrowed.ts";
 import { hideTree, hideUnused } from "./erofs/views.ts";
-import { dropMapped } from "./mapped.ts";
+import { dropMapped } from "./owned-trees.ts";
 import { moveToTrash, sweepDeadLeases, takeLease } from "./leases.ts";
 import { takeWritten } from "./write-back.ts";
 import type { Collected, CollectOptions, Lease } from "./store.ts";

@@ -14,7 +14,7 @@ import { getXattr, listXattrs, setXattr } from "../kernel/xattr.ts";
 import { below, hiddenNames } from "./changes.ts";
 import { takeLease } from "./leases.ts";
 import { rootAttributes } from "./layers.ts";
-import { forRoot, mappedPath } from "./mapped.ts";
+import { forRoot, mappedPath } from "./owned-trees.ts";
 import { isOverlayMark, markDeleted } from "./marks.ts";
 import { randomName, type StorePlace } from "./place.ts";
 import { privilege } from "./privilege.ts";

@@ -1,21 +1,16 @@
 // Layers as the users of a container's own user namespace own them: by a mount that maps owners where the kernel lets us,
-// else by copies that are made once for each layer and map, and kept as long as the layer.
-// Source: mount_setattr(2), MOUNT_ATTR_IDMAP; capabilities(7), "Namespaced file capabilities".
+// else by trees of their own (owned-trees.ts).
+// Source: mount_setattr(2), MOUNT_ATTR_IDMAP.
 
 import * as fs from "node:fs";
 import { errnoOf, Fault } from "../base/fault.ts";
-import { insideId, isIdentity, outsideId, type IdMaps } from "../base/id-mapping.ts";
-import { needProgram, spawnSync } from "../base/spawn.ts";
-import { AT_FDCWD, closeQuietly, fchownat, O_RDONLY, openat2 } from "../kernel/files.ts";
+import { insideId, isIdentity, type IdMaps } from "../base/id-mapping.ts";
+import { AT_FDCWD, closeQuietly, O_RDONLY, openat2 } from "../kernel/files.ts";
 import { holdUsers } from "../kernel/held-users.ts";
-import { lockFile } from "../kernel/locks.ts";
 import { idmapMount, mount, MOUNT_ATTR_IDMAP, openTree, setMountAttributes, unmountAll } from "../kernel/mounts.ts";
-import { getXattr, setXattr } from "../kernel/xattr.ts";
-import { takeLease } from "./leases.ts";
-import { moveToTrash } from "./leases.ts";
-import { randomName, rootPath, type StorePlace } from "./place.ts";
-import type { Lease, MountRoot } from "./store.ts";
-import { removePath } from "./tree.ts";
+import { withOwnedTrees, type Layered } from "./owned-trees.ts";
+import { rootPath, type StorePlace } from "./place.ts";
+import type { MountRoot } from "./store.ts";
 
 /** The maps of a mount, where they change anything. */
 export function mapsOf({ uidMap, gidMap }: MountRoot): IdMaps | undefined {
@@ -32,11 +27,12 @@ export interface Mapping {
 }
 
 /** Runs `use` with the layers as their mapped owners have them; an overlay made of them lasts longer than `use`. */
-export function withMappedLayers(place: StorePlace, mapping: Mapping, use: (lower: readonly string[]) => void): void {
+export function withMappedLayers(place: StorePlace, mapping: Mapping, use: (mapped: Layered) => void): void {
   const view = emptyView(place, mapping, "mapped");
   try {
-    const mapped = mapLayers(place, mapping, view);
-    use(mapped ?? copiedLayers(place, mapping));
+    const lower = mapLayers(place, mapping, view);
+    if (lower === undefined) withOwnedTrees(place, mapping, use);
+    else use({ lower });
   } finally {
     unmountAll(view);
   }
@@ -122,101 +118,5 @@ export function mapsMounts(path: string): boolean {
   } finally {
     closeQuietly(tree);
     closeQuietly(namespace);
-  }
-}
-
-export const mappedPath = (place: StorePlace): string => `${place.root}/mapped`;
-
-/** One directory for each map that was ever copied for. */
-function keyOf({ uid, gid }: IdMaps): string {
-  const text = JSON.stringify([uid, gid].map(maps => maps.map(({ containerId, hostId, size }) => [containerId, hostId, size])));
-  return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 24);
-}
-
-export function copiedLayers(place: StorePlace, { lower, maps, how }: Mapping): string[] {
-  const directory = `${mappedPath(place)}/${keyOf(maps)}`;
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const targetOf = (layer: string): string => `${directory}/${splitPath(layer)[1]}`;
-  const missing = lower.filter(layer => !fs.existsSync(targetOf(layer)));
-  if (missing.length > 0) {
-    using _lock = lockFile(`${directory}/lock`, { exclusive: true, wait: true });
-    using lease = takeLease(place, () => {});
-    for (const [index, layer] of missing.entries()) {
-      how.onCopy?.(index, missing.length);
-      if (!fs.existsSync(targetOf(layer))) copyLayer(layer, targetOf(layer), { maps, lease });
-    }
-    how.onCopy?.(missing.length, missing.length);
-  }
-  return lower.map(targetOf);
-}
-
-function copyLayer(layer: string, target: string, { maps, lease }: { maps: IdMaps; lease: Lease }): void {
-  const staged = `${lease.directory}/${randomName()}`;
-  const { status, complaint } = spawnSync([needProgram("cp", "coreutils"), "-a", "--reflink=auto", layer, staged]);
-  if (status !== 0) throw new Fault("component.failed", `cannot copy a layer for the container's user namespace: ${complaint()}`);
-  giveOwners(staged, { maps, seen: new Set(), root: staged });
-  fs.renameSync(staged, target);
-}
-
-interface Giving {
-  readonly maps: IdMaps;
-  /** Files with several names that have their owner already. */
-  readonly seen: Set<number>;
-  readonly root: string;
-}
-
-const setIdBits = 0o6000;
-
-function giveOwners(path: string, giving: Giving): void {
-  const stat = fs.lstatSync(path);
-  if (stat.isDirectory()) for (const name of fs.readdirSync(path)) giveOwners(`${path}/${name}`, giving);
-  if (stat.nlink > 1 && !stat.isDirectory()) {
-    if (giving.seen.has(stat.ino)) return;
-    giving.seen.add(stat.ino);
-  }
-  const uid = outsideId(stat.uid, giving.maps.uid);
-  const gid = outsideId(stat.gid, giving.maps.gid);
-  if (uid === undefined || gid === undefined) {
-    throw new Fault("usage.invalid", `cannot give ${path.slice(giving.root.length) || "/"} of the image an owner: ${stat.uid}:${stat.gid} is not in the container's user namespace`, {
-      hint: "choose a wider map, for instance with a larger size",
-    });
-  }
-  const capability = stat.isFile() ? getXattr(path, "security.capability") : undefined;
-  fchownat(AT_FDCWD, path, { uid, gid });
-  // A change of owner takes both away.
-  if (stat.isFile() && (stat.mode & setIdBits) !== 0) fs.chmodSync(path, stat.mode & 0o7777);
-  if (capability) setXattr(path, "security.capability", forRoot(capability, outsideId(0, giving.maps.uid) ?? 0));
-}
-
-const capabilityBytes = 20;
-const revision3 = 0x03000000;
-const revisionMask = 0xff000000;
-
-/** The attribute in its third form, which names whose root the capabilities are for. */
-export function forRoot(value: Uint8Array, rootId: number): Uint8Array {
-  const bytes = new Uint8Array(capabilityBytes + 4);
-  bytes.set(value.subarray(0, capabilityBytes));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, (view.getUint32(0, true) & ~revisionMask) | revision3, true);
-  view.setUint32(capabilityBytes, rootId, true);
-  return bytes;
-}
-
-/** Copies go with their layer. @param isLive by the layer's name */
-export function dropMapped(place: StorePlace, lease: Lease, isLive: (name: string) => boolean): void {
-  for (const key of listed(mappedPath(place))) {
-    const directory = `${mappedPath(place)}/${key}`;
-    const names = listed(directory).filter(name => name !== "lock");
-    const gone = names.filter(name => !isLive(name));
-    for (const name of gone) moveToTrash(`${directory}/${name}`, lease);
-    if (names.length > 0 && gone.length === names.length) removePath(directory);
-  }
-}
-
-function listed(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory);
-  } catch {
-    return [];
   }
 }

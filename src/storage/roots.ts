@@ -16,7 +16,8 @@ import { moveToTrash, takeLease } from "./leases.ts";
 import { randomName, rootPath, spreadTrees, type StorePlace } from "./place.ts";
 import type { CreateRoot, Layers, Lease, MountRoot, Roots, StoredRoot } from "./store.ts";
 import { changesOf } from "./changes.ts";
-import { copiedLayers, mapsOf, withMappedLayers, withMappedRoot } from "./mapped.ts";
+import { mapsOf, withMappedLayers, withMappedRoot } from "./mapped.ts";
+import { copiedLayers } from "./owned-trees.ts";
 import { pruneUpper } from "./prune-upper.ts";
 import { tarOfDiff } from "./tar/tree.ts";
 import { removePath, treeBytes } from "./tree.ts";
@@ -189,7 +190,7 @@ function mountBest(place: StorePlace, { root, lower, how }: Mounting): void {
   if (mapping === undefined) overlayRoot(driver, { own, lower, how });
   // Its process lives outside the view, and longer.
   else if (driver === "fuse-overlayfs") overlayRoot(driver, { own, lower: copiedLayers(place, mapping), how });
-  else withMappedLayers(place, mapping, mapped => overlayRoot(driver, { own, lower: mapped, how }));
+  else withMappedLayers(place, mapping, mapped => overlayRoot(driver, { own, ...mapped, how }));
 }
 
 function mountWithOwners(place: StorePlace, driver: Driver, { root, lower, how }: Mounting): void {
@@ -204,17 +205,20 @@ interface Overlaying {
   readonly own: string;
   /** Top layer first. */
   readonly lower: readonly string[];
+  /** Where contents lie that the layers refer to. */
+  readonly data?: string;
   readonly how: MountRoot;
   /** Where the root's own directories are reached, if not in `own`. */
   readonly writable?: string;
 }
 
-function overlayRoot(driver: Exclude<Driver, "copy">, { own, lower, how, writable = own }: Overlaying): void {
+function overlayRoot(driver: Exclude<Driver, "copy">, { own, lower, data, how, writable = own }: Overlaying): void {
   // A volatile mount that was not unmounted in order leaves a mark that would refuse the next one.
   removePath(`${own}/work/work/incompat`);
   if (lower.length === 0) fs.mkdirSync(`${own}/empty`, { recursive: true, mode: 0o755 });
   mountBy(driver, {
     lower: lower.length === 0 ? [`${writable}/empty`] : lower,
+    ...(data === undefined ? {} : { data: [data] }),
     upper: `${writable}/diff`,
     work: `${writable}/work`,
     target: `${own}/merged`,
