@@ -1,6 +1,7 @@
-// A tar archive that grows as its files come, each written once. Names are in the order in which they came.
+// A tar archive that grows as its files come, each written once. Names are in the order in which they came; where the archive is a
+// plain file and sizes are known, several are written beside each other.
 
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { algorithmOf, newHasher } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
@@ -19,16 +20,41 @@ const headerOf = (name: string, size: number): Uint8Array => tarHeader({
   kind: "file", name, linkName: "", mode: 0o644, uid: 0, gid: 0, size, mtime: { sec: 0, nsec: 0 }, device: { major: 0, minor: 0 }, xattrs: undefined,
 });
 
+interface BlobFile {
+  readonly path: string;
+  readonly size: number;
+  readonly isPacked: boolean;
+}
+
+function fileOf(blob: Descriptor, { file, packed }: BlobContent): BlobFile | undefined {
+  if (packed) return { ...packed, isPacked: true };
+  return file && blob.size !== sizeUnknown ? { path: file.path, size: blob.size, isPacked: false } : undefined;
+}
+
+const padded = (size: number): number => size + tarPadding(size).length;
+
+const wrong = ({ digest }: Descriptor): Fault =>
+  new Fault("digest.mismatch", `cannot write blob "${digest}": what came has another digest or size`, {
+    hint: "the source is damaged or lies; get the image elsewhere",
+  });
+
 export class ArchiveWriter {
   readonly #target: string | number;
   readonly #tmpDir: string | undefined;
   readonly #sizes = new Map<string, number>();
+  /** Whether files can only come one after the other, as into a pipe. */
+  readonly isStream: boolean;
+  readonly #running = new Set<Promise<unknown>>();
   #file: WholeFile | undefined;
   #fd = -1;
+  /** Where the next file goes; all before it is spoken for. */
+  #end = 0;
+  #lastTurn: Promise<void> = Promise.resolve();
 
   /** @param target a path, at which it comes when it is whole, or an open descriptor, which may be a pipe */
   constructor(target: string | number, tmpDir: string | undefined) {
     this.#target = target;
+    this.isStream = typeof target === "number" || statSync(target, { throwIfNoEntry: false })?.isFile() === false;
     this.#tmpDir = tmpDir;
   }
 
@@ -47,16 +73,58 @@ export class ArchiveWriter {
     this.#sizes.set(name, bytes.length);
   }
 
-  /** One at a time. Returns its bytes. @throws Fault "digest.mismatch", after which the archive is of no use */
+  /** Returns its bytes. Where that may be, the next ones come beside it. @throws Fault "digest.mismatch", after which the archive is of no use */
   async addBlob(name: string, blob: Descriptor, content: BlobContent): Promise<number> {
-    await this.#open();
-    const size = blob.size === sizeUnknown ? await this.#addAside(name, blob, content) : await this.#addThrough(name, blob, content);
-    this.#sizes.set(name, size);
+    const leave = await this.#turn();
+    try {
+      await this.#open();
+      const file = this.isStream ? undefined : fileOf(blob, content);
+      const size = file ? await this.#layOut(name, blob, { file, leave })
+        : blob.size === sizeUnknown ? await this.#addAside(name, blob, content) : await this.#addThrough(name, blob, content);
+      if (file) content.onBytes(file.size);
+      this.#sizes.set(name, size);
+      return size;
+    } finally {
+      leave();
+    }
+  }
+
+  /** Resolves when all who came before have found their places; the caller has until it leaves. */
+  async #turn(): Promise<() => void> {
+    const before = this.#lastTurn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#lastTurn = promise;
+    await before;
+    return resolve;
+  }
+
+  /** From a file, by whatever thread is free; a blob of unknown size keeps its turn, and its header comes last. */
+  async #layOut(name: string, blob: Descriptor, { file, leave }: { file: BlobFile; leave: () => void }): Promise<number> {
+    const { layOut } = await import("../storage/unpackers.ts");
+    const { layOutHere } = await import("../storage/lay-out.ts");
+    const start = this.#end;
+    const isKnown = blob.size !== sizeUnknown;
+    const at = start + headerOf(name, 0).length;
+    const job = { file: file.path, isPacked: file.isPacked, fd: this.#fd, at, bytesMax: isKnown ? blob.size : Number.MAX_SAFE_INTEGER, algorithm: algorithmOf(blob.digest) };
+    if (isKnown) {
+      this.#end = at + padded(blob.size);
+      leave();
+    }
+    const running = isKnown ? layOut(job, file.size) : Promise.resolve().then(() => layOutHere(job));
+    this.#running.add(running);
+    const { digest, size } = await running.catch((thrown: unknown) => {
+      throw fileFault(`cannot write archive ${JSON.stringify(this.#target)}`, thrown);
+    });
+    if (digest !== blob.digest || (isKnown && size !== blob.size)) throw wrong(blob);
+    if (!isKnown) this.#end = at + padded(size);
+    this.#guarded(() => this.#writeAt(headerOf(name, size), start));
     return size;
   }
 
   /** Ends it; what failed leaves no file behind. */
   async close(ok: boolean): Promise<void> {
+    // Other threads write to the open file, whose number may be another's once it is closed.
+    await Promise.allSettled(this.#running);
     try {
       if (!ok) return;
       await this.#open();
@@ -92,11 +160,7 @@ export class ArchiveWriter {
       hasher.update(piece);
       this.#guarded(() => this.#write(piece));
     }
-    if (size !== blob.size || hasher.digest() !== blob.digest) {
-      throw new Fault("digest.mismatch", `cannot write blob "${blob.digest}": what came has another digest or size`, {
-        hint: "the source is damaged or lies; get the image elsewhere",
-      });
-    }
+    if (size !== blob.size || hasher.digest() !== blob.digest) throw wrong(blob);
     this.#guarded(() => this.#write(tarPadding(size)));
     return size;
   }
@@ -133,7 +197,13 @@ export class ArchiveWriter {
   }
 
   #write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    if (this.#file === undefined || this.isStream) for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at);
+    else this.#writeAt(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  #writeAt(bytes: Uint8Array, place: number): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at, bytes.length - at, place + at);
   }
 
   #guarded(write: () => void): void {

@@ -1,7 +1,7 @@
 // Writing one blob into a file: hashed on the way, renamed into place only when the digest is right.
 // What an interrupted attempt has left is gone on with at the byte.
 
-import { closeSync, openSync, readSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { algorithmOf, newHasher } from "../base/digest.ts";
 import type { Hasher } from "../base/digest.ts";
@@ -9,11 +9,14 @@ import { Fault, errnoOf } from "../base/fault.ts";
 import { freePiece } from "../base/garbage.ts";
 import type { Descriptor } from "../base/oci-image.ts";
 import { isOfDead, processMark } from "../base/process-mark.ts";
+import type { LaidOut } from "../storage/lay-out.ts";
 import { sizeUnknown } from "./convert.ts";
 import type { BlobContent } from "./source.ts";
 import { fileFault } from "./tree.ts";
 
-const pieceBytes = 1024 * 1024;
+const pieceBytes = 256 * 1024;
+/** From here on, another thread hashes and writes sooner than it takes to start it. */
+const beside = 16 * 1024 * 1024;
 /** Files being written by this process. */
 const busy = new Set<string>();
 
@@ -22,12 +25,16 @@ export async function writeBlobFile(path: string, blob: Descriptor, content: Blo
   const partial = claim(path);
   const hasher = newHasher(algorithmOf(blob.digest));
   let size = 0;
+  let found: LaidOut | undefined;
   busy.add(partial);
   try {
     const fd = openSync(partial, "a+", 0o644);
     try {
       size = hashFile(fd, hasher);
-      if (blob.size === sizeUnknown || size < blob.size) {
+      if (size === 0 && content.file && blob.size !== sizeUnknown) {
+        found = await copyFile(fd, blob, content);
+        size = found.size;
+      } else if (blob.size === sizeUnknown || size < blob.size) {
         for await (const piece of await content.open(size)) {
           size += piece.length;
           if (blob.size !== sizeUnknown && size > blob.size) break;
@@ -39,7 +46,7 @@ export async function writeBlobFile(path: string, blob: Descriptor, content: Blo
     } finally {
       closeSync(fd);
     }
-    if (hasher.digest() !== blob.digest || (blob.size !== sizeUnknown && size !== blob.size)) throw wrong(blob);
+    if ((found?.digest ?? hasher.digest()) !== blob.digest || (blob.size !== sizeUnknown && size !== blob.size)) throw wrong(blob);
     renameSync(partial, path);
     return size;
   } catch (thrown) {
@@ -50,6 +57,15 @@ export async function writeBlobFile(path: string, blob: Descriptor, content: Blo
   } finally {
     busy.delete(partial);
   }
+}
+
+/** Of a blob that is a file already: nothing of it passes through the pieces' way. */
+async function copyFile(fd: number, blob: Descriptor, { file, onBytes }: BlobContent): Promise<LaidOut> {
+  const { layOut } = await import("../storage/unpackers.ts");
+  const job = { file: file!.path, isPacked: false, fd, at: 0, bytesMax: blob.size, algorithm: algorithmOf(blob.digest) };
+  const found = await layOut(job, blob.size >= beside ? blob.size : 0);
+  onBytes(found.size);
+  return found;
 }
 
 const wrong = ({ digest }: Descriptor): Fault =>
@@ -77,6 +93,7 @@ function leftOf(path: string): string[] {
 }
 
 function hashFile(fd: number, hasher: Hasher): number {
+  if (fstatSync(fd).size === 0) return 0;
   const buffer = new Uint8Array(pieceBytes);
   for (let at = 0; ;) {
     const count = readSync(fd, buffer, 0, pieceBytes, at);

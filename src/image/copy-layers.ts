@@ -84,16 +84,17 @@ async function copyLayer({ original, cargo, position, source, sink, stop, onProg
     return undefined;
   }
   say("start", 0);
-  const path = (onProgress === undefined || onProgress.passesBytes) && descriptor.digest === from.digest ? source.file?.(from) : undefined;
-  const part = descriptor.digest === from.digest ? source.part?.(from) : undefined;
+  const path = onProgress === undefined || onProgress.passesBytes ? source.file?.(from) : undefined;
+  const isSame = descriptor.digest === from.digest;
+  const part = isSame ? source.part?.(from) : undefined;
   const bytes = await sink.put(descriptor, place, cargo, {
     ...(part === undefined ? {} : { part: { lies: part, signal: stop } }),
-    ...(path === undefined ? {} : { file: { path, signal: stop } }),
+    ...(path === undefined ? {} : isSame ? { file: { path, signal: stop } } : { packed: { path, size: from.size } }),
     onBytes: bytes => say("bytes", bytes),
     open: async offset => {
-      const { stream } = await source.blob(from, descriptor.digest === from.digest ? offset : 0);
-      const counted = counting(stream, { from: descriptor.digest === from.digest ? offset : 0, stop, onBytes: bytes => say("bytes", bytes) });
-      if (descriptor.digest === from.digest) return counted;
+      const { stream } = await source.blob(from, isSame ? offset : 0);
+      const counted = counting(stream, { from: isSame ? offset : 0, stop, onBytes: bytes => say("bytes", bytes) });
+      if (isSame) return counted;
       const { inflated } = await import("./inflate.ts");
       return offset === 0 ? inflated(counted) : skipping(inflated(counted), offset);
     },

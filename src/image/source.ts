@@ -61,6 +61,8 @@ export interface BlobContent {
   readonly file?: { readonly path: string; readonly signal: AbortSignal };
   /** Where the bytes lie, for a sink that can take them from there; it looks at the signal now and then. */
   readonly part?: { readonly lies: FilePart; readonly signal: AbortSignal };
+  /** A file that holds the blob packed, where it is to be inflated and nobody follows its bytes: a sink may do that by itself. */
+  readonly packed?: { readonly path: string; readonly size: number };
   /** To be told the bytes so far, those kept included, where the sink does not read `open` from the start. */
   onBytes(bytes: number): void;
 }

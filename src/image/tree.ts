@@ -3,6 +3,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { givenAway } from "../base/garbage.ts";
 import { Fault, errnoOf, systemFault, reasonOf } from "../base/fault.ts";
 import type { FilePart } from "../base/file-part.ts";
 import { limits } from "../base/limits.ts";
@@ -22,7 +23,7 @@ export interface Tree {
   close(): void;
 }
 
-const chunkBytes = 1024 * 1024;
+const chunkBytes = 256 * 1024;
 
 export function fileFault(attempt: string, thrown: unknown): unknown {
   const errno = errnoOf(thrown);
@@ -47,7 +48,7 @@ async function* pieces(path: string, start: number, end: number): AsyncIterable<
       const count = readSync(fd, piece, 0, piece.length, at);
       if (count === 0) throw new Fault("image.malformed", `cannot read ${JSON.stringify(path)}: it ends early`);
       at += count;
-      yield count === piece.length ? piece : piece.subarray(0, count);
+      yield count === piece.length ? givenAway(piece) : piece.subarray(0, count);
     }
   } finally {
     closeSync(fd);

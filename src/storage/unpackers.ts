@@ -1,9 +1,10 @@
-// Where a layer is unpacked: small ones on this thread, large ones on as many others as there are cores.
+// Where a layer is inflated, to be unpacked or laid out in a file: small ones on this thread, large ones on as many others as there are cores.
 
 import { Fault } from "../base/fault.ts";
 import { log } from "../base/log.ts";
 import type { Growth } from "./growing.ts";
 import type { FromWorker, ToWorker } from "./inflate-worker.ts";
+import { layOutHere, type LaidOut, type LayOutJob } from "./lay-out.ts";
 import { unpackHere, type Unpacked, type UnpackJob } from "./unpack-job.ts";
 
 /** Below this, starting a thread takes longer than it saves. Compressed bytes. */
@@ -19,7 +20,7 @@ const waiting: (() => void)[] = [];
 let canStart = true;
 
 export async function unpack(job: UnpackJob, growth: Growth, sizeHint: number | undefined): Promise<Unpacked> {
-  const unpacked = await unpackSomewhere(job, growth, sizeHint);
+  const unpacked = await somewhere(sizeHint, { here: () => unpackHere(job, growth), there: worker => unpackThere(worker, job, growth) });
   const [first] = unpacked.refusedDevices;
   if (first !== undefined) {
     log.warn(`The layer has ${unpacked.refusedDevices.length} device nodes outside /dev that an ordinary user cannot make, the first being /${first}: they are left out`);
@@ -27,14 +28,24 @@ export async function unpack(job: UnpackJob, growth: Growth, sizeHint: number | 
   return unpacked;
 }
 
-async function unpackSomewhere(job: UnpackJob, growth: Growth, sizeHint: number | undefined): Promise<Unpacked> {
+/** @param sizeHint compressed bytes */
+export function layOut(job: LayOutJob, sizeHint: number): Promise<LaidOut> {
+  return somewhere(sizeHint, { here: async () => layOutHere(job), there: worker => begun<LaidOut>(worker, { kind: "lay-out", job }) });
+}
+
+interface Work<T> {
+  here(): Promise<T>;
+  there(worker: Worker): Promise<T>;
+}
+
+async function somewhere<T>(sizeHint: number | undefined, { here, there }: Work<T>): Promise<T> {
   const slots = Math.min(navigator.hardwareConcurrency, workersMax);
-  if (slots < 2 || !canStart || (sizeHint ?? 0) < smallBytes) return unpackHere(job, growth);
+  if (slots < 2 || !canStart || (sizeHint ?? 0) < smallBytes) return here();
   while (running >= slots) await new Promise<void>(resolve => waiting.push(resolve));
   running++;
   try {
     const worker = idle.pop() ?? (await startWorker());
-    return worker === undefined ? await unpackHere(job, growth) : await unpackThere(worker, job, growth);
+    return worker === undefined ? await here() : await there(worker);
   } finally {
     running--;
     waiting.shift()?.();
@@ -69,13 +80,12 @@ async function startWorker(): Promise<Worker | undefined> {
   return undefined;
 }
 
-function unpackThere(worker: Worker, job: UnpackJob, growth: Growth): Promise<Unpacked> {
-  const tell = (message: ToWorker): void => worker.postMessage(message);
-  let told = -1;
-  const result = new Promise<Unpacked>((resolve, reject) => {
+/** Gives a job, whose result is of its kind. */
+function begun<T extends Unpacked | LaidOut>(worker: Worker, message: ToWorker): Promise<T> {
+  const result = new Promise<T>((resolve, reject) => {
     worker.onmessage = ({ data }: { data: FromWorker }) => {
       idle.push(worker);
-      if (data.kind === "unpacked") resolve(data.unpacked);
+      if (data.kind === "done") resolve(data.result as T);
       else if (data.kind === "fault") reject(faultOf(data.fault));
       else if (data.kind === "broken") reject(new Error(data.message));
     };
@@ -85,7 +95,14 @@ function unpackThere(worker: Worker, job: UnpackJob, growth: Growth): Promise<Un
       reject(new Error(`the unpacking thread has failed: ${event.message}`));
     };
   });
-  tell({ kind: "begin", job });
+  worker.postMessage(message);
+  return result;
+}
+
+function unpackThere(worker: Worker, job: UnpackJob, growth: Growth): Promise<Unpacked> {
+  const tell = (message: ToWorker): void => worker.postMessage(message);
+  let told = -1;
+  const result = begun<Unpacked>(worker, { kind: "begin", job });
   growth.listen(() => {
     const { available, state } = growth;
     if (state === "growing" && available - told < stepBytes) return;

@@ -178,7 +178,7 @@ export function dockerArchiveWriter(
       anyConfig: false,
       mediaTypes: [mediaTypes.dockerManifest],
       layers: "uncompressed",
-      takesOneAtATime: true,
+      takesOneAtATime: archive.isStream,
       has: async (blob, place) => archive.size(nameOf(blob, place.kind)) !== undefined,
       async put(blob, place, _cargo, content) {
         const name = nameOf(blob, place.kind);
