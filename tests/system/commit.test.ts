@@ -27,6 +27,14 @@ test("adds, changes and deletions make one more layer, and a container of the im
   expect(ok("run", "--rm", "--network", "none", "committed", "sh", "-c", "cat /added; ls /etc | grep -v -e host -e resolv -e mtab")).toBe("new\npasswd");
 });
 
+test("a new name that begins several IDs is a name all the same", () => {
+  make();
+  const ids = Array.from({ length: 20 }, (_, index) => ok("commit", "-q", "--author", String(index), "c", "committed"));
+  const digit = [..."abcdef"].find(one => ids.filter(id => id.startsWith(one)).length > 1)!;
+  ok("commit", "-q", "c", digit);
+  expect(ok("images", "-q", `localhost/${digit}`)).not.toBe("");
+});
+
 test("--change, --author, --message, --squash and --iidfile say what the image is like", () => {
   make();
   ok("commit", "-q", "-f", "docker", "-m", "why", "-a", "me", "-s", "--iidfile", "iid", "-c", "CMD echo hi", "-c", 'ENTRYPOINT ["sh", "-c"]', "-c", "LABEL a=b", "c", "x.test/y:z");

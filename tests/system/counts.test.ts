@@ -176,6 +176,13 @@ test("system df reads no image's configuration, and asks the database in one mom
   expect(locks[2]).toBe(locks[1]!);
 });
 
+test("the layer of a commit is written in pieces, however many files it has", () => {
+  ok("run", "--name", "many", "--network", "none", IMAGE, "sh", "-c", "for n in $(seq 100); do echo $n >/tmp/$n; done");
+  const trace = join(newFolder("trace"), "calls");
+  mustRun(["strace", "-f", "-qq", "-y", "-e", "trace=pwrite64", "-o", trace, "podman", "commit", "-q", "many", "made"]);
+  expect(readFileSync(trace, "utf8").split("\n").filter(line => line.includes("/blobs/partial")).length).toBeLessThan(10);
+});
+
 test("rm --all leaves nothing behind by itself", async () => {
   for (let count = 0; count < 16; count++) ok("create", "--network", "none", IMAGE, "true");
   ok("rm", "--all");

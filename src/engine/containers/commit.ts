@@ -4,6 +4,7 @@
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { Fault } from "../../base/fault.ts";
 import type { ImageConfig, ImageDefaults } from "../../base/oci-image.ts";
+import { inPieces } from "../../base/pieces.ts";
 import { nowNs, rfc3339Nano } from "../../base/time.ts";
 import { assembleImage } from "../../image/assemble.ts";
 import type { MadeLayer } from "../../image/assemble.ts";
@@ -95,11 +96,13 @@ function storeRoot(host: Host, record: ContainerRecord, lease: Lease): MadeLayer
   return storeBlob(host, root.tar(), lease);
 }
 
+const pieceBytes = 256 * 1024;
+
 /** Hashed and stored while it is archived. */
 export function storeBlob(host: Host, chunks: Iterable<Uint8Array>, lease: Lease): MadeLayer {
   const writer = host.store.blobs.stage(lease);
   try {
-    for (const chunk of chunks) writer.write(chunk);
+    for (const piece of inPieces(chunks, pieceBytes)) writer.write(piece);
     const size = writer.offset;
     const blob = writer.commit();
     return { diffId: blob, blob, size, compression: "none" };

@@ -26,6 +26,8 @@ export interface TreeOptions {
 }
 
 const readBytes = 1024 * 1024;
+/** What most files need no more than. */
+const smallBytes = 64 * 1024;
 const typeMask = 0o170000;
 const kinds: Readonly<Record<number, EntryKind>> = {
   0o100000: "file", 0o120000: "symlink", 0o020000: "character", 0o060000: "block", 0o040000: "directory", 0o010000: "fifo",
@@ -39,7 +41,7 @@ export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<U
   const fd = openat2(AT_FDCWD, path, { flags: O_RDONLY | O_DIRECTORY });
   try {
     const prefix = options.prefix ? `${options.prefix.replace(/\/+$/, "")}/` : "";
-    const walk: Walk = { options, prefix, links: new Map(), buffer: new Uint8Array(readBytes) };
+    const walk: Walk = { options, prefix, links: new Map(), buffer: new Uint8Array(smallBytes) };
     if (options.withRoot) yield header(walk, entryOf({ name: prefix || "./", stat: fstat(fd), xattrs: xattrsOf(fd) }));
     yield* directory(walk, fd, "");
     if (options.withEnd ?? true) yield tarEnd();
@@ -50,7 +52,7 @@ export function* tarOfTree(path: string, options: TreeOptions = {}): Generator<U
 
 /** An archive of one node that is no directory, under the name `as`. */
 export function* tarOfNode(dirfd: number, name: ByteText, as: ByteText): Generator<Uint8Array> {
-  const walk: Walk = { options: {}, prefix: "", links: new Map(), buffer: new Uint8Array(readBytes) };
+  const walk: Walk = { options: {}, prefix: "", links: new Map(), buffer: new Uint8Array(smallBytes) };
   yield* node(walk, dirfd, { name, inside: as });
   yield tarEnd();
 }
@@ -77,7 +79,7 @@ interface Walk {
   readonly prefix: string;
   /** First name of each file with several. */
   readonly links: Map<string, ByteText>;
-  readonly buffer: Uint8Array;
+  buffer: Uint8Array;
 }
 
 function* directory(walk: Walk, fd: number, path: ByteText): Generator<Uint8Array> {
@@ -140,8 +142,9 @@ function* file(walk: Walk, dirfd: number, found: Found & { path: string | Uint8A
   try {
     const { size } = found.stat;
     yield header(walk, entryOf(found));
+    if (size > walk.buffer.length && walk.buffer.length < readBytes) walk.buffer = new Uint8Array(readBytes);
     for (let left = size; left > 0; ) {
-      const part = walk.buffer.subarray(0, Math.min(left, readBytes));
+      const part = walk.buffer.subarray(0, Math.min(left, walk.buffer.length));
       const got = readInto(fd, part);
       if (got === 0) part.fill(0);
       yield got === 0 ? part : part.subarray(0, got);
