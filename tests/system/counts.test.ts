@@ -200,3 +200,24 @@ test("a usual file of a layer is opened, given its time and closed: neither owne
   expect(count("utimensat")).toBeGreaterThan(300);
   expect([count("fchown"), count("fchmod")].map(calls => calls > 0 && calls < 30)).toEqual([true, true]);
 });
+
+test("a layer that is a file makes no file of its own, and a plain one that is loaded is copied by the kernel and stored once", async () => {
+  const body = (number: number): string => String(number % 10).repeat(20_000);
+  const many = Array.from({ length: 300 }, (_, number) => ({ name: `f${number}`, body: body(number) }));
+  await registry().push(makeImage({ layers: [tarOf(many)], compression: "none" }), "plain");
+  const trace = join(newFolder("trace"), "calls");
+  const archive = join(newFolder("archive"), "plain.tar");
+  const traced = (calls: string, ...words: string[]): string[] => {
+    mustRun(["strace", "-f", "-qq", "-b", "execve", "-e", `trace=${calls}`, "-o", trace, "podman", "--storage-opt", "overlay.layers=erofs", ...words]);
+    return readFileSync(trace, "utf8").split("\n");
+  };
+  expect(traced("utimensat,mkdirat", "pull", "-q", "127.0.0.1:5000/plain").filter(line => / utimensat\(/.test(line)).length).toBeLessThan(10);
+  ok("save", "-q", "-o", archive, "127.0.0.1:5000/plain");
+  ok("rmi", "-f", "127.0.0.1:5000/plain");
+  const copied = traced("copy_file_range", "load", "-q", "-i", archive).flatMap(line => / = (\d+)$/.exec(line)?.[1] ?? []);
+  expect(copied.reduce((sum, bytes) => sum + Number(bytes), 0)).toBeGreaterThan(300 * 20_000);
+  const layer = ok("image", "inspect", "--format", "{{index .RootFS.Layers 0}}", "127.0.0.1:5000/plain");
+  expect(statSync(`/var/lib/containers/coracle/layers/${layer.slice("sha256:".length)}`).size).toBeLessThan(300_000);
+  expect(ok("run", "--rm", "--network", "none", "-v", "/bin/busybox:/busybox:ro", "127.0.0.1:5000/plain", "/busybox", "md5sum", "/f7")).toContain(new Bun.CryptoHasher("md5").update(body(7)).digest("hex"));
+  ok("rmi", "-f", "127.0.0.1:5000/plain");
+});
