@@ -7,7 +7,7 @@ import { log } from "../base/log.ts";
 import { hasEntered, insideMark, noteEntered, outerGid, outerUid, reentry } from "../base/reentry.ts";
 import { scrubbed } from "../base/spawn.ts";
 import { lockFile } from "../kernel/locks.ts";
-import { kill } from "../kernel/processes.ts";
+import { isAlive, kill } from "../kernel/processes.ts";
 import { lineToAdd, rangesFile, subordinateRanges, userName } from "../kernel/subordinate-ids.ts";
 import { becomeInside, enterHere, isWayIn, keepNamespaces, keepNamespacesOf } from "../kernel/user-namespace.ts";
 import { geteuid, rootlessUser, type RootlessUser } from "../kernel/users.ts";
@@ -48,6 +48,7 @@ async function wayIn(user: RootlessUser, runDirectory: string): Promise<number> 
   using _lock = lockFile(`${directory}/pause.lock`, { exclusive: true, wait: true });
   const meanwhile = readPause(file, user.uid);
   if (meanwhile !== undefined && isWayIn(meanwhile)) return meanwhile;
+  if (known !== undefined && isAlive(known)) log.warn(`pause.pid file refers to PID ${known} which is not a pause process. Removing ${file}`);
   const monitor = monitorOf(user);
   const pid = (monitor === undefined ? undefined : await keepNamespacesOf(monitor)) ?? (await makeNamespaces(user));
   const staged = `${file}.new`;

@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cgroupOfProcess, cgroupPathOf, makeRoomForPayload, ownCgroup, type CgroupManager, type CgroupPlace } from "./cgroups.ts";
+import { testDirectory } from "../kernel/test-directory.ts";
+import { cgroupOfProcess, cgroupPathOf, delegatedCgroup, makeRoomForPayload, ownCgroup, type CgroupManager, type CgroupPlace } from "./cgroups.ts";
 
 type Asked = Parameters<typeof cgroupPathOf>[0];
 const unit = "0::/user.slice/me.service\n";
@@ -26,6 +27,20 @@ const cases: [Asked, CgroupManager, CgroupPlace, string | undefined][] = [
 for (const [spec, manager, place, path] of cases) {
   test(`${JSON.stringify(spec)} with ${manager} ${JSON.stringify(place)}`, () => expect(cgroupPathOf(spec, "ID", manager, place)).toBe(path));
 }
+
+test("a user's containers get cgroups beside his own where what is around it was given to him, and with v1 none", () => {
+  using directory = testDirectory();
+  const own = "0::/given/shell\n";
+  expect(delegatedCgroup({ own, mode: "v2", base: directory.path })).toBeUndefined();
+  mkdirSync(`${directory.path}/given/shell`, { recursive: true });
+  for (const name of ["cgroup.procs", "cgroup.subtree_control"]) {
+    expect(delegatedCgroup({ own, mode: "v2", base: directory.path })).toBeUndefined();
+    writeFileSync(`${directory.path}/given/${name}`, "");
+  }
+  expect(delegatedCgroup({ own, mode: "v2", base: directory.path })).toBe("/given");
+  expect(delegatedCgroup({ own, mode: "v1", base: directory.path })).toBeUndefined();
+  for (const alone of ["0::/\n", "0::/shell\n"]) expect(delegatedCgroup({ own: alone, mode: "v2", base: directory.path })).toBeUndefined();
+});
 
 for (const [spec, manager, place, reason] of [
   [{ cgroupParent: "/foo" }, "systemd", {}, "did not receive systemd slice"],

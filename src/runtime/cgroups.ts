@@ -1,7 +1,7 @@
 // Control groups: how this host has them, where a container's lies, and its limits in OCI's terms.
 // Source: cgroups(7), OCI runtime-spec config-linux.md "Control groups".
 
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import type { ContainerSpec } from "../base/container-spec.ts";
 import { Fault, errnoOf } from "../base/fault.ts";
 
@@ -48,9 +48,33 @@ export function cgroupPathOf(spec: Pick<ContainerSpec, "cgroups" | "cgroupParent
       hint: "give a path such as /mine, or use --cgroup-manager systemd",
     });
   }
-  // Without root no cgroup can be made below the common parent; only one that was given to the person is taken.
-  if (place.rootless && (parent === undefined || parent === parentDefaults.cgroupfs)) return undefined;
+  // Without root no cgroup can be made below the common parent; only a tree that was given to the person is taken.
+  if (place.rootless && (parent === undefined || parent === parentDefaults.cgroupfs)) {
+    const given = delegatedCgroup(place);
+    return given === undefined ? undefined : `${given}/libpod-${id}`;
+  }
   return `${(parent ?? parentDefaults.cgroupfs).replace(/\/+$/, "")}/libpod-${id}`;
+}
+
+/**
+ * The cgroup around ours, where it was given to us with all in it: others may be made beside ours, and limited. Undefined with v1, of which
+ * nothing can be given.
+ */
+export function delegatedCgroup({ own, mode = cgroupMode(), base: top = base }: CgroupPlace & Pick<OwnTree, "base"> = {}): string | undefined {
+  if (mode !== "v2") return undefined;
+  const path = ownCgroup(own ?? readFileSync("/proc/self/cgroup", "utf8"), "v2");
+  const around = path.slice(0, path.lastIndexOf("/"));
+  const isOurs = ["", "/cgroup.procs", "/cgroup.subtree_control"].every(name => isWritable(`${top}${around}${name}`));
+  return around !== "" && isOurs ? around : undefined;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Beside us in the cgroup we are in: what started us, such as a systemd unit, keeps the container in its own tree. */

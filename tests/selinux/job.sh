@@ -152,5 +152,6 @@ podman run -d --name free --network none --security-opt label=disable ubi8 sh -c
 waits free 3
 held "one without a label is restored as it was" sh -c 'podman container checkpoint free && podman container restore free && podman container fork free && podman exec free-fork1 true'
 podman rm -fa -t 0 >/dev/null
+. ./user-cgroups.sh
 echo "failed: $failed"
 exit "$failed"

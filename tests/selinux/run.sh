@@ -15,5 +15,5 @@ cp "$(command -v busybox)" "$job/root/bin/busybox"
 chroot "$job/root" /bin/busybox --install -s /bin
 tar -C "$job/root" -cf "$job/image.tar" .
 rm -rf "$job/root"
-cp "$top/out/coracle" "$here/job.sh" "$here/all.json" "$job/"
+cp "$top/out/coracle" "$here/job.sh" "$here/user-cgroups.sh" "$here/all.json" "$job/"
 "$here/run-guest.sh" "$guest" "$job"

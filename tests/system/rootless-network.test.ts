@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { begin, commandLines, until } from "../fixtures/coracle.ts";
+import { begin, commandLines, mustRun, until } from "../fixtures/coracle.ts";
 import { busybox } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { IMAGE } from "../fixtures/store.ts";
@@ -170,4 +170,23 @@ test("buildah run has the network of a container, and leaves nothing of it", asy
   expect(buildah("run", "--network", "none", name, "ls", "/sys/class/net")).toBe("lo");
   buildah("rm", name);
   await untilGone();
+});
+
+test("behind pasta a container finds itself by name, also with users of its own, and asks the host's resolver by its address", () => {
+  for (const more of [[], ["--uidmap", "0:1:1000"]]) {
+    expect(ann.ok("run", "--rm", ...more, "--hostname", "itself", IMAGE, "grep", "itself", "/etc/hosts")).toMatch(/^10\.77\.0\.2\s+itself/);
+  }
+  expect(ann.ok("run", "--rm", IMAGE, "cat", "/etc/resolv.conf")).toContain("nameserver 169.254.1.1");
+});
+
+test("where the host has IPv6 alone, a container behind pasta is not sent to a resolver that answers by IPv4", () => {
+  const ip = (words: string): string => mustRun(["sh", "-c", words.split(";").map(part => `ip ${part}`).join(" && ")]);
+  ip("-6 addr add fd77::2/64 dev eth0 nodad; -6 route add default via fd77::1 dev eth0; addr del 10.77.0.2/24 dev eth0");
+  try {
+    const said = ann.ok("run", "--rm", "--hostname", "itself", IMAGE, "sh", "-c", "cat /etc/resolv.conf; grep itself /etc/hosts");
+    expect(said).not.toContain("169.254.1.1");
+    expect(said).toMatch(/fd77::2\s+itself/);
+  } finally {
+    ip("addr add 10.77.0.2/24 dev eth0; route add default via 10.77.0.1; -6 addr del fd77::2/64 dev eth0");
+  }
 });

@@ -1,7 +1,7 @@
 // As an ordinary user: the first command, storage, containers, network, and what other users may not.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { isAlive, mustRun, until } from "../fixtures/coracle.ts";
 import { busybox, busyboxLayer } from "../fixtures/images.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
@@ -44,6 +44,22 @@ test("every command is in the same namespaces, until system migrate", async () =
   // The kernel may give the new namespace the old one's number.
   namespace();
   expect(Number(readFileSync(file, "utf8"))).not.toBe(keeper);
+});
+
+test("a pause file whose number is another program's by now is told of, and made anew", () => {
+  const file = `${ann.runDirectory}/libpod/tmp/pause.pid`;
+  const keeper = readFileSync(file, "utf8");
+  process.kill(Number(keeper), "SIGKILL");
+  const other = Bun.spawn([...ann.prefix, "sleep", "100"], { cwd: "/" });
+  try {
+    writeFileSync(file, String(other.pid));
+    const ran = ann.podman("info");
+    expect([ran.status, ran.err]).toEqual([0, expect.stringContaining(`pause.pid file refers to PID ${other.pid} which is not a pause process. Removing ${file}`)]);
+    expect(readFileSync(file, "utf8")).not.toBe(String(other.pid));
+    expect(ann.podman("info").err).toBe("");
+  } finally {
+    other.kill(9);
+  }
 });
 
 test.if(process.arch === "x64")("a command goes into the namespaces in its own process, without a second start", async () => {

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { mustRun, ok, podman, run } from "../fixtures/coracle.ts";
+import { mustRun, ok, podman, run, type Ran } from "../fixtures/coracle.ts";
 import { busybox, busyboxLayer } from "../fixtures/images.ts";
 import { newFolder } from "../fixtures/place.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
@@ -182,6 +182,18 @@ test("a first start with users of its own has all files of the layers, whose con
   expect(readdirSync(mapped).some(name => name.endsWith("-described"))).toBe(canRefer);
   expect(blocks < program).toBe(canRefer);
   expect(ann.ok(...keep, "cat /m/replaced; cmp /m/second /bin/busybox")).toBe("after");
+});
+
+test("cp --archive=false gives files of an archive the owners it names, by the container's numbers, and refuses those it has not", () => {
+  const send = (uid: number): Ran => {
+    writeFileSync(`${ann.home}/owned.tar`, tarOf([{ name: `of-${uid}`, uid, gid: 1043, body: "x" }]), { mode: 0o644 });
+    return ann.run(["sh", "-c", "podman cp --archive=false - kept:/tmp <owned.tar"]);
+  };
+  ann.ok("run", "-d", "--name", "kept", ...none, "--userns", "keep-id", IMAGE, "sleep", "1000");
+  expect(send(1042)).toMatchObject({ status: 0, err: "" });
+  expect(ann.ok("exec", "kept", "stat", "-c", "%u:%g", "/tmp/of-1042")).toBe("1042:1043");
+  expect(send(70_000)).toMatchObject({ status: 125, err: expect.stringContaining("cannot copy a file of 70000:1043: these are not in the container's user namespace") });
+  ann.ok("rm", "-f", "-t0", "kept");
 });
 
 test("trees of a container's own users go with their image", () => {

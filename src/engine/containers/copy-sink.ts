@@ -1,6 +1,7 @@
 // Where cp puts entries of an archive: below one directory, with owners changed and conflicts refused on the way.
 
 import { Fault } from "../../base/fault.ts";
+import { outsideId, type IdMaps } from "../../base/id-mapping.ts";
 import { findStat, RESOLVE_BENEATH, O_PATH, O_DIRECTORY, tryOpenat2, closeQuietly } from "../../kernel/files.ts";
 import { type ByteText, showName, type TarEntry, toPath } from "../../storage/tar/entry.ts";
 import { cleanName, splitPath } from "../../storage/tar/names.ts";
@@ -16,6 +17,8 @@ export interface SinkOptions {
   readonly shown: string;
   /** Everything becomes theirs; absent: owners stay as the archive has them. */
   readonly owner?: { readonly uid: number; readonly gid: number };
+  /** Whose numbers the archive has, of a container with users of its own. */
+  readonly maps?: IdMaps;
   /** A directory may give way to a file, and a file to a directory. */
   readonly overwrite: boolean;
   /** Device nodes are left out. */
@@ -42,7 +45,14 @@ export class CopySink implements TarHandler {
     this.#isLeftOut = path === "" || (isDevice && this.#options.noDevices);
     if (this.#isLeftOut) return;
     this.#refuseConflict(path, entry.kind === "directory");
-    this.#unpacker.entry({ ...entry, ...this.#options.owner });
+    this.#unpacker.entry({ ...entry, ...(this.#options.owner ?? this.#outside(entry)) });
+  }
+
+  #outside({ uid, gid }: TarEntry): { uid: number; gid: number } {
+    const { maps } = this.#options;
+    const [outerUid, outerGid] = maps ? [outsideId(uid, maps.uid), outsideId(gid, maps.gid)] : [uid, gid];
+    if (outerUid !== undefined && outerGid !== undefined) return { uid: outerUid, gid: outerGid };
+    throw new Fault("usage.invalid", `cannot copy a file of ${uid}:${gid}: these are not in the container's user namespace`, { hint: "copy it with --archive, which gives it to the container's user" });
   }
 
   data(bytes: Uint8Array, offset: number): void {

@@ -151,10 +151,12 @@ function openSink(view: View, { directory }: Destination, options: CopyOptions):
   const fd = openInView(view, directory);
   if (fd === undefined) throw new Fault("system.not-found", `cannot copy to "${directory}": no such file or directory`);
   const owner = ownerFor(view, options.chown ?? true);
+  const maps = view.record && mapsOfSpec(view.record.spec);
   const handler = new CopySink({
     directory: fd,
     shown: view.record ? directory : "/",
     ...(owner ? { owner } : {}),
+    ...(maps ? { maps } : {}),
     overwrite: options.overwrite ?? false,
     noDevices: view.record === undefined,
   });

@@ -11,6 +11,7 @@ import { processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { connect, connectOutward, disconnect, hasOwnNamespace, isBridged, join, makeNamespace, plannedStatus, refuseUnreachable } from "../networks/connect.ts";
 import type { Joined } from "../networks/netavark.ts";
+import { pastaStatus } from "../networks/pasta.ts";
 import { reservePorts } from "../networks/held-ports.ts";
 import { placeSecrets, withSecretEnvironment } from "../secrets/uses.ts";
 import { withCdiDevices } from "../cdi/devices.ts";
@@ -133,8 +134,9 @@ async function connectAndLaunch(host: Host, record: ContainerRecord, restoring?:
     const [made, network] = await Promise.allSettled([launched, networking]);
     if (network.status === "rejected") throw network.reason;
     if (made.status === "rejected") throw made.reason;
-    if (networkStatus && !restoring) writeEtcFiles(host, record, networkStatus);
     const { pid, conmonPid, bundle } = made.value;
+    const answered = networkStatus ?? (record.spec.network?.mode === "pasta" ? pastaStatus(pid) : undefined);
+    if (answered && !restoring) writeEtcFiles(host, record, answered);
     const pidStart = processStart(pid);
     return {
       state: {

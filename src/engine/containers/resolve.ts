@@ -11,9 +11,10 @@ import type { ImageDefaults } from "../../base/oci-image.ts";
 import { parseSignal } from "../../base/signals.ts";
 import { findProgram, programPlaces } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
-import { cgroupMode } from "../../runtime/cgroups.ts";
+import { cgroupMode, delegatedCgroup } from "../../runtime/cgroups.ts";
 import { completeHealth } from "../health/settings.ts";
 import { usersOf, type ResolvedUsers } from "../users/mapping.ts";
+import { cgroupManagerOf } from "./config-facts.ts";
 import { argvOf, environment, splitOnce, variables } from "./environment.ts";
 import { globMounts } from "./globs.ts";
 import { get } from "./lookup.ts";
@@ -178,8 +179,9 @@ function resourcesOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec
   const pidsLimit = asked === undefined ? host.conf.containers.pids_limit ?? 2048 : asked === 0 ? -1 : asked;
   const { memoryBytes, pidsLimit: _asked, ...rest } = spec.resources ?? {};
   const found = { ...rest, ...(memoryBytes ? { memoryBytes } : {}) };
-  if (canLimit(host)) return { ...found, pidsLimit };
-  refuseLimits(spec);
+  const why = whyNoLimits(host, spec);
+  if (why === undefined) return { ...found, pidsLimit };
+  refuseLimits(spec, why);
   return found;
 }
 
@@ -208,16 +210,24 @@ function refuseDeviceRules(host: Host, { deviceCgroupRules = [], namespaces }: C
   });
 }
 
-/** Without v2 no part of the cgroups can be given to an ordinary user, so a limit would hold nothing. */
-const canLimit = (host: Host): boolean => !host.rootless || cgroupMode() === "v2";
+interface WhyNot {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** Why an ordinary user's limits would hold nothing; undefined where they hold. */
+function whyNoLimits(host: Host, { cgroups, cgroupParent }: ContainerSpec): WhyNot | undefined {
+  if (!host.rootless) return undefined;
+  // Without v2 no part of the cgroups can be given to an ordinary user.
+  if (cgroupMode() !== "v2") return { reason: "cgroups v1 gives ordinary users none", hint: "run it as root, or start the machine with cgroups v2: systemd.unified_cgroup_hierarchy=1" };
+  if (cgroupManagerOf(host) === "systemd" || cgroups === "split" || cgroupParent || delegatedCgroup() !== undefined) return undefined;
+  return { reason: "no cgroup was given to you", hint: "run it in a session of systemd, or name a cgroup that is yours with --cgroup-parent" };
+}
 
 /** Nothing and -1 are no limits. */
-function refuseLimits({ resources = {} }: ContainerSpec): void {
+function refuseLimits({ resources = {} }: ContainerSpec, { reason, hint }: WhyNot): void {
   const asked = Object.entries(resources).filter(([, value]) => value !== undefined && value !== 0 && value !== -1).map(([name]) => name);
-  if (asked.length === 0) return;
-  throw new Fault("usage.unsupported", `cannot limit a container's resources (${asked.join(", ")}): cgroups v1 gives ordinary users none`, {
-    hint: "run it as root, or start the machine with cgroups v2: systemd.unified_cgroup_hierarchy=1",
-  });
+  if (asked.length > 0) throw new Fault("usage.unsupported", `cannot limit a container's resources (${asked.join(", ")}): ${reason}`, { hint });
 }
 
 function securityOf(host: Host, spec: ContainerSpec): NonNullable<ContainerSpec["security"]> {

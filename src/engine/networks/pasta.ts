@@ -1,12 +1,14 @@
 // pasta: carries an ordinary user's container to the host's network and publishes its ports; ends with the namespace.
 // Source: passt(1); podman-run(1), "--network pasta".
 
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { ContainerSpec, PortMapping } from "../../base/container-spec.ts";
+import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { needProgram, spawn } from "../../base/spawn.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
+import { formatAddress } from "./addresses.ts";
 
 const setUpMsMax = 20_000;
 
@@ -23,7 +25,44 @@ export const pastaDns = "169.254.1.1";
 export function pastaServers(host: Host, { network }: ContainerSpec): string[] {
   const own = [...(host.conf.network.pasta_options ?? []), ...(network?.options ?? [])];
   const said = own.flatMap((word, at) => word === "--dns-forward" ? own.slice(at + 1, at + 2) : word.startsWith("--dns-forward=") ? [word.slice(14)] : []);
-  return said.length > 0 ? said : [pastaDns];
+  if (said.length > 0) return said;
+  return own.includes("-6") || own.includes("--ipv6-only") || hasIpv6Alone() ? [] : [pastaDns];
+}
+
+/** Then pasta gives the container no IPv4, and nobody answers at an address of it. */
+function hasIpv6Alone(): boolean {
+  const lines = (name: string): string[] => {
+    try {
+      return readFileSync(`/proc/net/${name}`, "latin1").trim().split("\n");
+    } catch {
+      return [];
+    }
+  };
+  // The first of the one table is its heading; all of the other have ten columns, and the loopback's routes are there always.
+  return lines("route").length < 2 && lines("ipv6_route").some(line => /^0{32} 00 .* (?!lo$)\S+$/.test(line));
+}
+
+/** What pasta gave the namespace of a process, in the form of a network's answer: its first address, IPv4 before IPv6. */
+export function pastaStatus(pid: number): Record<string, NetworkStatus> {
+  const read = (name: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/net/${name}`, "latin1");
+    } catch {
+      return "";
+    }
+  };
+  const address = ownIpv4(read("fib_trie")) ?? ownIpv6(read("if_inet6"));
+  return address === undefined ? {} : { pasta: { interfaces: { pasta: { mac_address: "", subnets: [{ ipnet: address }] } } } };
+}
+
+/** From proc's tree of routes: an address of the machine's own is a leaf of 32 bits. */
+export const ownIpv4 = (trie: string): string | undefined =>
+  [...trie.matchAll(/\|-- ([\d.]+)\n(?: *\/\d+ [^\n]*\n)*? *\/32 host LOCAL/g)].map(([, address]) => `${address}/32`).find(address => !address.startsWith("127."));
+
+/** From proc's list: 32 digits, three numbers of which the third, the scope, is 00 for the world. */
+export function ownIpv6(list: string): string | undefined {
+  const digits = /^([\da-f]{32}) [\da-f]+ [\da-f]+ 00 /m.exec(list)?.[1];
+  return digits === undefined ? undefined : `${formatAddress({ version: 6, value: BigInt(`0x${digits}`) })}/128`;
 }
 
 /** The host as containers see it, with a pasta that can show it. */
