@@ -3,7 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { begin, mustRun, ok, run, type Ran } from "../fixtures/coracle.ts";
+import { begin, mustRun, ok, run, type Ran, type Running } from "../fixtures/coracle.ts";
 import { newFolder } from "../fixtures/place.ts";
 
 export const image = "127.0.0.1:5000/base:latest";
@@ -11,6 +11,8 @@ export const image = "127.0.0.1:5000/base:latest";
 export interface Machine {
   readonly disk: string;
   readonly file: string;
+  /** What the disk's file lies on, where the disk forgets at a loss what it was not told to flush. */
+  readonly below?: { readonly mount: string; file: string };
   /** On the disk that may lose its power. */
   podman(...words: string[]): Ran;
 }
@@ -35,13 +37,47 @@ export function newMachine(): Machine {
   return { disk, file, podman: (...words) => run(["podman", "--root", join(disk, "root"), "--runroot", `${disk}-run`, ...words]) };
 }
 
+/**
+ * A disk with a cache that is lost with the power: its file lies on an ext4 of its own, and reaches that one's disk when a flush of the inner file
+ * system asks for it, or now and then by itself. This is what dm-flakey would do, without device-mapper.
+ */
+export function newForgetfulMachine(): Machine {
+  const folder = newFolder("machine");
+  const below = { mount: join(folder, "below"), file: join(folder, "below.img") };
+  const disk = join(folder, "disk");
+  const file = join(below.mount, "disk.img");
+  mustRun(["sh", "-c", `mkdir ${disk} ${below.mount} && truncate -s 260M ${below.file} && mkfs.ext4 -q ${below.file} && mount -o loop ${below.file} ${below.mount}
+    dd if=/dev/zero of=${file} bs=1M count=160 conv=fsync 2>/dev/null && mkfs.ext4 -q ${file} && mount -o loop ${file} ${disk} && sync -f ${disk} && sync -f ${below.mount}`]);
+  mustRun(["sh", "-c", `[ -e ${archive()} ] || podman save -q -o ${archive()} ${image}`]);
+  return { disk, file, below, podman: (...words) => run(["podman", "--root", join(disk, "root"), "--runroot", `${disk}-run`, ...words]) };
+}
+
 /** Loop mounts hold a device. */
-export const endMachine = ({ disk, file, podman }: Machine): void => {
+export const endMachine = ({ disk, file, below, podman }: Machine): void => {
   podman("rm", "-fa", "-t", "0");
   // Layers that are files stay mounted until their image goes.
   run(["sh", "-c", `umount ${disk}-run/layers/*`]);
   mustRun(["sh", "-c", `umount ${disk} && rm ${file}`]);
+  if (below) mustRun(["sh", "-c", `umount ${below.mount} && rm ${below.file}`]);
 };
+
+/** EXT4_IOC_SHUTDOWN without a flush, of its log neither: what is not on the disk below never comes there. */
+const stop = (mount: string): void =>
+  void mustRun(["perl", "-e", 'open(my $f, "<", $ARGV[0]) or die $!; my $how = pack("L", 2); ioctl($f, 0x8004587d, $how) or die $!', mount]);
+
+let losses = 0;
+
+/** The file of the disk as it is after the loss; the machine goes on with it. */
+export async function lose({ disk, file, below }: Machine, running: Running | undefined, copy: string): Promise<void> {
+  stop(below!.mount);
+  running?.child.kill("SIGKILL");
+  await running?.exited;
+  // Somebody may have the old ones open still; they go with their last user.
+  const next = `${below!.file.replace(/-\d+$/, "")}-${++losses}`;
+  mustRun(["sh", "-c", `umount -l ${disk}-run/layers/* 2>/dev/null; umount -l ${disk} && umount -l ${below!.mount} && cp --reflink=never --sparse=always ${below!.file} ${next} && rm ${below!.file} &&
+    mount -o loop ${next} ${below!.mount} && cp --reflink=never ${file} ${copy} && mount -o loop ${file} ${disk}`]);
+  below!.file = next;
+}
 
 const must = ({ podman }: Machine, ...words: string[]): void => {
   const { status, err } = podman(...words);
@@ -72,12 +108,14 @@ export async function cut(machine: Machine, work: Work, afterMs: number | undefi
   work.prepare(machine);
   // What came before is not in question.
   mustRun(["sync", "-f", machine.disk]);
-  const copy = `${machine.file}.cut`;
+  if (machine.below) mustRun(["sync", "-f", machine.below.mount]);
+  const copy = `${machine.below?.file ?? machine.file}.cut`;
   const running = begin(["podman", "--root", join(machine.disk, "root"), "--runroot", `${machine.disk}-run`, ...work.words]);
   if (afterMs === undefined) {
     if ((await running.exited) !== 0) throw new Error(`${work.name}: ${running.err()}`);
   } else await Bun.sleep(afterMs);
-  mustRun(["cp", "--reflink=never", machine.file, copy]);
+  if (machine.below) await lose(machine, running, copy);
+  else mustRun(["cp", "--reflink=never", machine.file, copy]);
   await running.exited;
   return inCopy(machine, copy, afterMs === undefined ? work : undefined);
 }
@@ -89,7 +127,7 @@ function inCopy({ disk }: Machine, copy: string, work: Work | undefined): string
   const podman = `podman --root ${disk}/root --runroot ${disk}-next`;
   const asked = work ? `${podman} ${work.done.map(word => `'${word}'`).join(" ")} 2>&1` : "true";
   const script = `umount -l ${disk}; mount -o loop ${copy} ${disk} || exit 9; mount --bind ${boot} /proc/sys/kernel/random/boot_id
-    ${podman} ps -a >/dev/null || echo "ps fails"; ${podman} system check || echo "it is not sound"; echo ----; ${asked}; echo "status $?"; ${podman} rm -fa -t 0 >/dev/null; umount ${disk}-next/layers/* 2>/dev/null; rm -rf ${disk}-next; umount ${disk}`;
+    ${podman} ps -a >/dev/null || echo "ps fails"; ${podman} system check || echo "it is not sound"; echo ----; ${asked}; echo "status $?"; ${podman} rm -fa -t 0 >/dev/null; umount ${disk}-next/layers/* 2>/dev/null; rm -rf ${disk}-next; umount -l ${disk}`;
   const ran = run(["unshare", "--mount", "--propagation", "private", "bash", "-c", script]);
   run(["rm", "-f", copy, boot]);
   const [check = "", answer = ""] = ran.out.split("----\n");

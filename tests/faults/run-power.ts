@@ -1,5 +1,5 @@
 // make faults, third part: losses of power, at the end of each command and at any moment of it.
-// run-power.ts [LOSSES]     In a world of its own; writes out/faults/power.json.
+// run-power.ts [LOSSES] [forgetful]: of a disk whose own cache is lost too.     In a world of its own; writes out/faults/power.json.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,13 +7,13 @@ import { top } from "../fixtures/place.ts";
 import { makeImage } from "../fixtures/image.ts";
 import { busyboxLayer } from "../fixtures/images.ts";
 import { startRegistry } from "../fixtures/registry.ts";
-import { cut, endMachine, newMachine, pulled, works } from "./power.ts";
+import { cut, endMachine, newForgetfulMachine, newMachine, pulled, works } from "./power.ts";
 
 const losses = Number(process.argv[2] ?? 200);
 const registry = await startRegistry();
 await registry.push(makeImage({ layers: [busyboxLayer()] }), "base");
 pulled();
-const machine = newMachine();
+const machine = process.argv[3] === "forgetful" ? newForgetfulMachine() : newMachine();
 const found: Record<string, { losses: number; problems: string[] }> = {};
 for (let number = 0; number < losses; number++) {
   const work = works[number % works.length]!;
