@@ -77,7 +77,7 @@ async function judged(operation: Operation, { at, status, err }: Ended, before: 
 /** Whatever comes next finds a sound store, and nothing of the dead command's on its way. */
 function nextCommand(): string[] {
   const ran = ["ps -aq", "system check --quick"].map(line => ({ line, ...podman(...line.split(" ")) }));
-  const failed = ran.filter(({ status, err }) => status !== 0 || err !== "").map(({ line, out, err }) => `${line}: ${out}${err}`.trim());
+  const failed = ran.filter(({ status, err }) => status !== 0 || err !== "").map(({ line, out, err }) => `${line}: ${err}${out}`.trim());
   return failed;
 }
 

@@ -22,6 +22,8 @@ export interface Operation {
   left?(): string[];
 }
 
+/** As a machine that lets nobody raise his own wants them said. */
+const limits = ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000"];
 const small = "127.0.0.1:5000/small:latest";
 const base = "127.0.0.1:5000/base:latest";
 
@@ -106,7 +108,7 @@ function operationsIn(folder: string): Operation[] {
     { name: "load", prepare: withoutSmall, argv: ["load", "-q", "-i", join(folder, "small.tar")], isDone: () => has("image", "exists", small) },
     { name: "rmi", prepare: withSmall, argv: ["rmi", small], isDone: () => !has("image", "exists", small) },
     { name: "tag", prepare: withSmall, argv: ["tag", small, "other"], isDone: () => has("image", "exists", "other") },
-    { name: "build", prepare: withBase(() => quietly("rmi", "-f", "-i", "built")), argv: ["build", "-q", "--no-cache", "--network", "none", "-t", "built", join(folder, "context")], isDone: () => has("image", "exists", "built") },
+    { name: "build", prepare: withBase(() => quietly("rmi", "-f", "-i", "built")), argv: ["build", "-q", "--no-cache", "--network", "none", ...limits, "-t", "built", join(folder, "context")], isDone: () => has("image", "exists", "built") },
     {
       name: "commit", argv: ["commit", "-q", "source", "committed"], isDone: () => has("image", "exists", "committed"),
       prepare: withBase(() => {

@@ -21,7 +21,8 @@ interface Found {
   /** Kills after which something was wrong. */
   readonly wrong: number;
   readonly problems: Readonly<Record<string, number>>;
-  readonly bytes: number;
+  /** In the store, after everything has been removed and pruned. */
+  readonly files: readonly string[];
 }
 
 /** The first words of a problem, without what is different each time. */
@@ -50,7 +51,7 @@ async function judge(operation: Operation): Promise<Found> {
   const leaked = leakedBytes(before);
   const problems: Record<string, number> = {};
   for (const problem of [...killed.flatMap(one => [...new Set(one.problems.map(kindOf))]), ...leaked.filter(line => !line.startsWith("files: ")).map(kindOf)]) problems[problem] = (problems[problem] ?? 0) + 1;
-  return { operation: operation.name, kills: killed.length, wrong: killed.filter(one => one.problems.length > 0).length, problems, bytes: leaked.filter(line => line.startsWith("files: ")).length };
+  return { operation: operation.name, kills: killed.length, wrong: killed.filter(one => one.problems.length > 0).length, problems, files: leaked.filter(line => line.startsWith("files: ")) };
 }
 
 const registry = await startRegistry();
@@ -62,7 +63,7 @@ for (const operation of all.filter(({ name }) => name === only || only === "")) 
   try {
     const one = await judge(operation);
     found.push(one);
-    console.log(`${one.operation}: ${one.kills} kills, ${one.wrong} with a problem, ${one.bytes} files left in the store for good ${JSON.stringify(one.problems)}`);
+    console.log(`${one.operation}: ${one.kills} kills, ${one.wrong} with a problem, ${one.files.length} files left in the store for good ${JSON.stringify(one.problems)}`);
   } catch (thrown) {
     console.log(`${operation.name}: given up: ${(thrown as Error).message.slice(0, 600)}`);
     startAfresh();
