@@ -64,6 +64,7 @@ faults: setup-test build setup-criu
 	@[ ! -e /sys/fs/cgroup/unified ] || for operation in run "run -d" start restore; do CGROUPS=v1 tests/faults/run.sh $(bun) run.ts 50 "$$operation" || exit 1; done
 	@tests/faults/run.sh $(bun) run-crowd.ts $(CROWD_SECONDS)
 	@tests/faults/run.sh $(bun) run-power.ts $(POWER_LOSSES)
+	@tests/faults/run.sh $(bun) run-power.ts $(POWER_LOSSES) forgetful
 
 # Random input to everything that takes some from outside, for so many seconds.
 FUZZ_SECONDS ?= 600

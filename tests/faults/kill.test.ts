@@ -4,18 +4,18 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { ok } from "../fixtures/coracle.ts";
 import { startRegistry, type Registry } from "../fixtures/registry.ts";
 import { killAfter, killAt, leakedBytes, pointsOf } from "./kills.ts";
-import { makeOperations, type Operation } from "./operations.ts";
+import { makeOperations, otherOperations, type Operation } from "./operations.ts";
 import { traces, type Traces } from "./traces.ts";
 
 let registry: Registry;
 let operations: Operation[] = [];
 let before: Traces;
-const names = ["pull", "load", "rmi", "tag", "build", "commit", "run", "run with a network", "run with a port", "run -d", "start", "stop", "rm", "prune", "network connect", "volume import", "save", "checkpoint", "checkpoint to a file", "restore", "restore from a file"];
+const names = ["pull", "load", "rmi", "tag", "build", "commit", "run", "run with a network", "run with a port", "run -d", "start", "stop", "rm", "prune", "network connect", "volume import", "save", "checkpoint", "checkpoint to a file", "restore", "restore from a file", "skopeo copy to dir", "skopeo copy to oci", "buildah from", "buildah commit", "buildah rm"];
 const killsEach = 1;
 
 beforeAll(async () => {
   registry = await startRegistry();
-  operations = await makeOperations(registry);
+  operations = [...(await makeOperations(registry)), ...otherOperations()];
   ok("run", "-d", "-p", "8080:80", "127.0.0.1:5000/base:latest", "sleep", "100");
   ok("rm", "-fa", "-t", "0");
   before = traces();

@@ -7,7 +7,7 @@ import { ok } from "../fixtures/coracle.ts";
 import { top } from "../fixtures/place.ts";
 import { startRegistry } from "../fixtures/registry.ts";
 import { killAfter, killAt, leakedBytes, pointsOf, type Killed } from "./kills.ts";
-import { makeOperations, type Operation } from "./operations.ts";
+import { makeOperations, otherOperations, type Operation } from "./operations.ts";
 import { traces } from "./traces.ts";
 
 const [wanted = "1000", only = "", share = "0.1"] = process.argv.slice(2);
@@ -37,7 +37,7 @@ async function killOften(operation: Operation, killsMax: number): Promise<Found>
 }
 
 const registry = await startRegistry();
-const all = await makeOperations(registry);
+const all = [...(await makeOperations(registry)), ...otherOperations()];
 ok("run", "-d", "-p", "8080:80", "127.0.0.1:5000/base:latest", "sleep", "100");
 ok("rm", "-fa", "-t", "0");
 const operations = all.filter(({ name }) => name === only || only === "");

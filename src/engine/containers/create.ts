@@ -23,7 +23,7 @@ import { find } from "./lookup.ts";
 import { checkName, randomId, randomName } from "./names.ts";
 import { containerEvent } from "./container-event.ts";
 import { resolve } from "./resolve.ts";
-import { forgetUnstarted, holdUnstarted, noteUnstarted } from "./unstarted.ts";
+import { forgetUnstarted, holdUnstarted, noteUnstarted, releaseUnstarted } from "./unstarted.ts";
 import type { ImageForSpec } from "./resolve.ts";
 
 export interface CreateOptions {
@@ -214,6 +214,7 @@ async function createNamed(host: Host, asked: ContainerSpec, { name, isPassing }
     await createComplete(host, { id, name, spec }, found?.image);
   } catch (thrown) {
     forgetUnstarted(host, id);
+    releaseUnstarted(host, id);
     throw thrown;
   }
   if (host.conf.containers.prepare_volume_on_create) await fillVolumes(host, id);

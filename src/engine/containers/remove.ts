@@ -23,7 +23,7 @@ import { containerEvent } from "./container-event.ts";
 import { removeFromRuntime } from "./launch.ts";
 import { removalNote } from "./removal-note.ts";
 import { unmountRoot } from "./root.ts";
-import { forgetUnstarted } from "./unstarted.ts";
+import { forgetUnstarted, releaseUnstarted } from "./unstarted.ts";
 import { removeTree } from "./run-files.ts";
 import { stopRecord, unpause } from "./stop.ts";
 import { writableBytes } from "./writable-bytes.ts";
@@ -225,6 +225,7 @@ export async function discard(host: Host, id: string): Promise<void> {
       if (record && !isLive(record.state)) await removeRecord(host, record, { volumes: true });
     });
     forgetUnstarted(host, id);
+    releaseUnstarted(host, id);
   } catch (thrown) {
     log.warn(`Removing container ${id}: ${(thrown as Error).message}`);
   }

@@ -16,7 +16,7 @@ import { get } from "./lookup.ts";
 import { hasEnded, isLive } from "./observe.ts";
 import { containerEvent } from "./container-event.ts";
 import { prepare } from "./prepare.ts";
-import { forgetUnstarted } from "./unstarted.ts";
+import { forgetUnstarted, releaseUnstarted } from "./unstarted.ts";
 
 const improper = (message: string): Fault => new Fault("container.wrong-state", `${message}: container state improper`);
 
@@ -40,6 +40,7 @@ export async function run(host: Host, record: ContainerRecord): Promise<Containe
     host.state.saveState(record.id, state);
     forgetUnstarted(host, record.id);
   });
+  releaseUnstarted(host, record.id);
   containerEvent(host, record, "start");
   const started = { ...record, state };
   if (checked) (await import("../health/timer.ts")).needTimer(host, started);

@@ -5,6 +5,7 @@ import type { Host } from "../host.ts";
 import { forgetLock, fresh, holdLock, lockedIfFree } from "../state/lock.ts";
 import type { ContainerRecord } from "../state/state.ts";
 import { isStartUnderWay } from "./half-start.ts";
+import { removeFromRuntime } from "./launch.ts";
 
 export const unstartedNote = "unstarted-";
 
@@ -15,15 +16,19 @@ export async function holdUnstarted(host: Host, id: string): Promise<void> {
   held.set(id, await holdLock(host, unstartedNote + id));
 }
 
-/** In the transaction that makes its row, or the one that says that it runs. */
+/** In the transaction that makes its row. */
 export function noteUnstarted(host: Host, { id, name }: ContainerRecord): void {
   if (held.has(id)) host.state.noteUnfinished({ id, name, spec: {}, state: { status: "created", createdAt: "" } }, unstartedNote + id);
 }
 
+/** In the transaction that says that it runs; `releaseUnstarted` when that is done. */
 export function forgetUnstarted(host: Host, id: string): void {
+  if (held.has(id)) host.state.forgetLeaving(unstartedNote + id);
+}
+
+export function releaseUnstarted(host: Host, id: string): void {
   const lock = held.get(id);
   if (lock === undefined) return;
-  host.state.forgetLeaving(unstartedNote + id);
   held.delete(id);
   forgetLock(host, unstartedNote + id);
   lock.release();
@@ -37,10 +42,17 @@ export async function settleUnstarted(host: Host, note: string): Promise<void> {
     const record = fresh(host, id);
     if (isStartUnderWay(host, record)) return false;
     const { status } = record.state;
-    if (status === "created" || status === "initialized") await (await import("./remove.ts")).removeRecord(host, record, { volumes: true });
+    if (status === "created" || status === "initialized") await removeUnstarted(host, record);
     return true;
   });
   if (!isSettled) return;
   host.state.forgetLeaving(note);
   forgetLock(host, note);
+}
+
+/** Its process only waits to be started; its network is there. */
+async function removeUnstarted(host: Host, record: ContainerRecord): Promise<void> {
+  const [{ finish }, { removeRecord }] = await Promise.all([import("./finish.ts"), import("./remove.ts")]);
+  if (record.state.status === "initialized") await removeFromRuntime(host, record, { quiet: true });
+  await removeRecord(host, await finish(host, record), { volumes: true });
 }
