@@ -118,7 +118,7 @@ function operationsIn(folder: string): Operation[] {
     },
     { name: "run", prepare: withBase(() => {}), argv: ["run", "--rm", "--network", "none", "-v", "/data", base, "true"], isDone: () => true, left: stillListed },
     { name: "run with a network", prepare: withBase(() => {}), argv: ["run", "--rm", "-v", "/data", base, "true"], isDone: () => true, left: stillListed },
-    { name: "run with a port", prepare: withBase(() => {}), argv: ["run", "--rm", "-p", "8077:80", base, "true"], isDone: () => true },
+    { name: "run with a port", prepare: withBase(() => {}), argv: ["run", "--rm", "-p", "8077:80", base, "true"], isDone: () => true, left: stillListed },
     { name: "run -d", prepare: withBase(web), argv: ["run", "-d", "--name", "web", "-p", "127.0.0.1:8080:80", base, "sleep", "1000"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "" },
     {
       name: "start", argv: ["start", "web"], isDone: () => ok("ps", "-q", "--filter", "name=web") !== "",

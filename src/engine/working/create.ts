@@ -124,16 +124,17 @@ function annotationsOf(host: Host, image: StoredImage | undefined, imageName: st
   };
 }
 
-/** Row and root appear together. @param takeRoot where there is a root already: makes it ours */
+/** Row and root appear together, under a lease that tells the next command to look for the one without the other. @param takeRoot where there is a root already: makes it ours */
 function insertNew(host: Host, asked: Pick<CreateWorking, "name" | "suffix">, record: Omit<WorkingContainer, "name">, takeRoot?: () => void): WorkingContainer {
   const wanted = asked.name ?? [...(record.imageName ? [shortName(record.imageName)] : []), asked.suffix ?? "working-container"].join("-");
   const topLayer = record.imageId === "" ? undefined : host.store.images.get(record.imageId)?.layers.at(-1);
+  using lease = host.store.lease();
   try {
     return host.store.transaction(() => {
       const named = { ...record, name: asked.name ?? freeName(host, wanted) };
       insertWorking(host, named);
       if (takeRoot) takeRoot();
-      else host.store.roots.create({ id: record.id, ...(topLayer === undefined ? {} : { topLayer }) });
+      else host.store.roots.create({ id: record.id, lease, ...(topLayer === undefined ? {} : { topLayer }) });
       return named;
     });
   } catch (thrown) {
