@@ -19,6 +19,7 @@ export async function startRegistries(names: readonly Phase["name"][]): Promise<
     await source.push(heavy(7, 43, { form: "oci", compression: "zstd" }), "zstd");
     for (const megabytes of [21, 22, 23]) await source.push(heavy(3, megabytes), `some-${megabytes}`);
   }
+  if (names.includes("skopeo")) for (let tag = 0; tag < 30; tag++) await source.push(busybox({ config: { Labels: { tag: String(tag) } } }), "tags", `t${tag}`);
   if (names.includes("transfer") || names.includes("skopeo")) await source.push(heavy(3, 20), "some-20");
   if (names.includes("checkpoint")) await source.push(perl(), "perl");
   return async () => {

@@ -108,10 +108,12 @@ const build: Phase = {
 
 const from = "docker://127.0.0.1:5000/some-20";
 const copied = "/tmp/bench-copy-$N";
+const open = "--src-tls-verify=false --dest-tls-verify=false";
+const sync = `$K sync ${open} --src docker --dest docker 127.0.0.1:5000/tags ${upper}`;
 
 const skopeo: Phase = {
   name: "skopeo",
-  begin: `rm -rf /tmp/bench-oci /tmp/bench-dir; $P pull -q 127.0.0.1:5000/some-20; $K copy -q ${from} oci:/tmp/bench-oci:x; $K copy -q ${from} dir:/tmp/bench-dir`,
+  begin: `rm -rf /tmp/bench-oci /tmp/bench-dir; $P pull -q 127.0.0.1:5000/some-20; $K copy -q ${from} oci:/tmp/bench-oci:x; $K copy -q ${from} dir:/tmp/bench-dir; ${sync}`,
   end: "rm -rf /tmp/bench-oci /tmp/bench-dir",
   rows: [
     { name: "skopeo inspect of a remote image", times: 9, aim: 0.6, script: `$K inspect ${from}` },
@@ -120,8 +122,11 @@ const skopeo: Phase = {
       ["oci to docker-archive", "oci:/tmp/bench-oci:x", `docker-archive:${copied}:some:x`], ["registry to registry", from, `docker://${upper}/copy-$N`],
       ["storage to dir", "containers-storage:127.0.0.1:5000/some-20:latest", `dir:${copied}`],
     ] as const).map(([what, source, target]): Row => ({
-      name: `skopeo copy, ${what}`, times: 3, aim: 0.8, script: `$K copy -q --src-tls-verify=false --dest-tls-verify=false ${source} ${target}`, after: `rm -rf ${copied}`,
+      name: `skopeo copy, ${what}`, times: 3, aim: 0.8, script: `$K copy -q ${open} ${source} ${target}`, after: `rm -rf ${copied}`,
     })),
+    { name: "skopeo copy, registry to store", times: 3, aim: 0.8, script: `$K copy -q ${open} ${from} containers-storage:localhost/bench-copied:x`,
+      before: "$P rmi -fa", after: "$P rmi -f localhost/bench-copied:x" },
+    { name: "skopeo sync of 30 tags, nothing new", times: 5, aim: 0.4, script: sync },
   ],
 };
 
