@@ -132,3 +132,17 @@ test("no thread is started for it, as fetch does", async () => {
   expect(await run(`await newPlainHttp().send(new URL("${url}"), { method: "GET", headers: {}, signal: new AbortController().signal })`)).toBe("false");
   expect(await run(`await fetch("${url}")`)).toBe("true");
 });
+
+test("a name and password of the address go as such, unless the request brings its own", async () => {
+  const seen: (string | undefined)[] = [];
+  const { url } = listen((socket, request) => {
+    seen.push(/^Authorization: (.*)\r$/m.exec(request)?.[1], /^GET (\S+)/.exec(request)?.[1]);
+    socket.write(answer("x"));
+  });
+  const http = newPlainHttp()!;
+  const known = new URL(url);
+  [known.username, known.password] = ["anna", "s%C3%BC%3A"];
+  await textOf(await http.send(known, ask()));
+  await textOf(await http.send(known, ask({ headers: { Authorization: "Bearer b" } })));
+  expect(seen).toEqual([`Basic ${Buffer.from("anna:sü:").toString("base64")}`, "/a?b=c", "Bearer b", "/a?b=c"]);
+});

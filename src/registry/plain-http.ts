@@ -82,9 +82,16 @@ export function newPlainHttp(): PlainHttp | undefined {
   };
 }
 
+/** As fetch does it for a name and password in the address. */
+function authorizationOf({ username, password }: URL): Record<string, string> {
+  if (username === "" && password === "") return {};
+  const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { Authorization: `Basic ${Buffer.from(plain, "utf8").toString("base64")}` };
+}
+
 /** @throws Error for a header that would end its line */
 function requestHead(url: URL, { method, headers, body }: PlainRequest): string {
-  const named = { Host: url.host, ...headers, ...(body === undefined ? {} : { "Content-Length": String(body.length) }) };
+  const named = { Host: url.host, ...authorizationOf(url), ...headers, ...(body === undefined ? {} : { "Content-Length": String(body.length) }) };
   const lines = Object.entries(named).map(([name, value]) => {
     if (/[\r\n\0]/.test(name + value)) throw new Error(`invalid header field value for ${JSON.stringify(name)}`);
     return `${name}: ${value}\r\n`;

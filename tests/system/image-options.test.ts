@@ -42,7 +42,8 @@ test("history --human=false gives sizes in bytes and times in full", () => {
   const rows = (...words: string[]): string[] => ok("history", ...words, "localhost/alpha:2").split("\n").slice(1);
   expect(rows()[0]).toMatch(/ago\s+.*3\.\d*MB/);
   expect(rows("--human=false")[0]).toMatch(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\s+.*\s30\d{5}\b/);
-  expect(rows("--human=true")[0]).toBe(rows()[0]!);
+  const ageless = (row: string | undefined): string | undefined => row?.replace(/(\d+ seconds?|Less than a second|About a minute) ago/, "AGO");
+  expect(ageless(rows("--human=true")[0])).toBe(ageless(rows()[0]));
 });
 
 test("pull: --arch --os --variant choose from an index, --disable-content-trust changes nothing", async () => {
