@@ -183,6 +183,13 @@ test("the layer of a commit is written in pieces, however many files it has", ()
   expect(readFileSync(trace, "utf8").split("\n").filter(line => line.includes("/blobs/partial")).length).toBeLessThan(10);
 });
 
+test("a commit lets go of code that has run before and after it makes its layer, not only when the store is opened", () => {
+  ok("run", "--name", "some", "--network", "none", IMAGE, "touch", "/new");
+  const trace = join(newFolder("trace"), "calls");
+  mustRun(["strace", "-qq", "-e", "trace=openat", "-o", trace, "podman", "commit", "-q", "some", "made"]);
+  expect(readFileSync(trace, "utf8").match(/"\/proc\/self\/maps"/g)!.length).toBeGreaterThanOrEqual(3);
+});
+
 test("rm --all leaves nothing behind by itself", async () => {
   for (let count = 0; count < 16; count++) ok("create", "--network", "none", IMAGE, "true");
   ok("rm", "--all");

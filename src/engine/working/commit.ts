@@ -12,6 +12,7 @@ import type { CopyOptions } from "../../image/copy.ts";
 import type { RawManifest } from "../../image/manifest.ts";
 import type { ImageName, World } from "../../image/transport.ts";
 import type { StoredImage } from "../../storage/store.ts";
+import { letCodeGo } from "../containers/commit.ts";
 import type { Host } from "../host.ts";
 import type { SbomScan, Scanning } from "../sbom/scan.ts";
 import { type LayerWishes, newLayers } from "./layers.ts";
@@ -51,8 +52,10 @@ export interface Destination {
 
 /** Into the store, under these whole names. */
 export async function commitWorking(host: Host, record: WorkingContainer, options: CommitWorking & { readonly names: readonly string[] }): Promise<StoredImage> {
+  letCodeGo(host);
   using lease = host.store.lease();
   const made = await makeImage(host, record, { options, lease });
+  letCodeGo(host);
   options.onProgress?.({ kind: "manifest", list: false });
   return await assembleImage(host.store, lease, { ...made, names: options.names });
 }
