@@ -1,5 +1,5 @@
 // The same kills on whatever podman, buildah and skopeo PATH leads to, counted by what is wrong afterwards: the originals', in a root of theirs, or ours.
-// PEER_ROOT=DIR run.sh BUN run-peers.ts KILLS-EACH [OPERATION]     In a world of its own; writes out/faults/peers.json.
+// PEER_ROOT=DIR run.sh BUN run-peers.ts KILLS-EACH [OPERATION…]     In a world of its own; writes out/faults/peers.json.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { killAfter, killAt, leakedBytes, pointsOf, type Killed } from "./kills.t
 import { makeOperations, otherOperations, type Operation } from "./operations.ts";
 import { traces } from "./traces.ts";
 
-const [each = "20", only = ""] = process.argv.slice(2);
+const [each = "20", ...only] = process.argv.slice(2);
 const chanceShare = 0.2;
 /** Of those that the originals have in the same words; checkpoints need a criu that works there. */
 const names = ["pull", "load", "rmi", "tag", "build", "commit", "run", "run with a network", "run -d", "start", "stop", "rm", "prune", "network connect", "volume import", "save"];
@@ -40,9 +40,9 @@ async function kill(operation: Operation, count: number): Promise<Killed[]> {
   return done;
 }
 
-/** A store that nobody can clean is made anew, so that what comes next is judged for itself. */
+/** A store that nobody can clean is made anew, and what still runs in this world is ended, so that what comes next is judged for itself. */
 function startAfresh(): void {
-  for (const words of [["umount", "-l", "/var/lib/containers/storage/overlay"], ["sh", "-c", "rm -rf /var/lib/containers/storage/* /run/containers/storage /run/libpod"]]) run(words);
+  for (const words of [["pkill", "-KILL", "-x", "conmon|crun|sleep"], ["umount", "-l", "/var/lib/containers/storage/overlay"], ["sh", "-c", "rm -rf /var/lib/containers/storage/* /run/containers/storage /run/libpod"]]) run(words);
 }
 
 async function judge(operation: Operation): Promise<Found> {
@@ -59,9 +59,10 @@ const all = [...(await makeOperations(registry)).filter(({ name }) => names.incl
 ok("run", "-d", "-p", "8080:80", "127.0.0.1:5000/base:latest", "sleep", "100");
 ok("rm", "-fa", "-t", "0");
 const found: Found[] = [];
-for (const operation of all.filter(({ name }) => name === only || only === "")) {
+for (const operation of all.filter(({ name }) => only.includes(name) || only.length === 0)) {
   try {
     const one = await judge(operation);
+    if (Object.keys(one.problems).some(problem => problem.startsWith("processes"))) startAfresh();
     found.push(one);
     console.log(`${one.operation}: ${one.kills} kills, ${one.wrong} with a problem, ${one.files.length} files left in the store for good ${JSON.stringify(one.problems)}`);
   } catch (thrown) {
