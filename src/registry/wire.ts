@@ -1,6 +1,7 @@
 // One HTTP request to a registry's host and wherever it redirects to: TLS, proxy, redirects, patience.
 // Source: RFC 9110 section 15.4 (redirection); containers-certs.d(5). The one place that calls fetch, or in plain HTTP what stands in for it.
 
+import { splitUserinfo } from "../base/address.ts";
 import { Fault } from "../base/fault.ts";
 import { limits } from "../base/limits.ts";
 import { log } from "../base/log.ts";
@@ -71,8 +72,7 @@ interface Sending {
 }
 
 async function sendFollowing(start: URL, request: WireRequest, sending: Sending): Promise<WireAnswer> {
-  let url = start;
-  let headers = request.headers;
+  let { url, headers } = withIdentity(start, request.headers);
   for (let redirects = 0; ; redirects++) {
     const answer = await sendOnce(url, { ...request, headers }, sending);
     const location = answer.response.headers.get("location");
@@ -88,6 +88,14 @@ async function sendFollowing(start: URL, request: WireRequest, sending: Sending)
     if (next.origin !== url.origin) headers = withoutCredentials(headers);
     url = next;
   }
+}
+
+/** A name and password of the address become a header, which no redirect takes elsewhere. Source: RFC 7617. */
+function withIdentity(url: URL, headers: WireRequest["headers"]): { url: URL; headers: WireRequest["headers"] } {
+  const asked = splitUserinfo(url.href);
+  if (asked === undefined || Object.keys(headers).some(name => name.toLowerCase() === "authorization")) return { url, headers };
+  const word = Buffer.from(`${asked.name}:${asked.password}`).toString("base64");
+  return { url: new URL(asked.address), headers: { ...headers, Authorization: `Basic ${word}` } };
 }
 
 function redirectTarget(location: string, from: URL, options: WireOptions): URL {
