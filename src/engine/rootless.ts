@@ -85,10 +85,14 @@ function monitorOf({ uid }: RootlessUser): number | undefined {
   } catch {
     return undefined;
   }
+  let gone = 0;
   for (const name of names) {
     const pid = readPause(`${containers}/${name}/conmon.pid`, uid);
     if (pid !== undefined && isWayIn(pid)) return pid;
+    // A monitor that came to its end has written how.
+    if (pid !== undefined && !fs.existsSync(`${containers}/${name}/exit`)) gone++;
   }
+  if (gone > 0) log.warn(`Failed to join existing conmon namespace: the monitors of ${gone} containers are gone, and so is what kept their user namespace. A new one is made; stop them with: podman system migrate`);
   return undefined;
 }
 

@@ -21,7 +21,7 @@ limit() { cat "/sys/fs/cgroup$(group | cut -d: -f3)/$1"; }
 "${as_ann[@]}" podman import -q image.tar ubi8 >/dev/null 2>&1
 held "a user's limit is refused in one sentence where no cgroup was given to him" says "cannot limit a container's resources \(memoryBytes, memorySwapBytes\): no cgroup was given to you" \
   "${as_ann[@]}" podman run --rm --network none --memory 64m ubi8 true
-held "without limits his container runs all the same" "${as_ann[@]}" podman run --rm --network none --security-opt label=disable ubi8 true
+held "without limits his container runs all the same, confined" says "container_t:s0:c" "${as_ann[@]}" podman run --rm --network none ubi8 cat /proc/self/attr/current
 held "in a tree of his own his container has the limits he asked for" within podman run -d --name u --network none --security-opt label=disable --memory 64m --cpus 0.5 --pids-limit 40 ubi8 sleep 1000
 held "beside him in that tree" says "^0::/ann/libpod-" group
 held "of memory" says "^67108864$" limit memory.max

@@ -62,6 +62,18 @@ test("a pause file whose number is another program's by now is told of, and made
   }
 });
 
+test("where nothing keeps the namespace of running containers any more, the next command says so, and they can be removed", async () => {
+  ann.ok("run", "-d", "--name", "lost", "--network", "none", IMAGE, "sleep", "1000");
+  const monitor = Number(ann.ok("inspect", "--format", "{{.State.ConmonPid}}", "lost"));
+  for (const pid of [Number(readFileSync(`${ann.runDirectory}/libpod/tmp/pause.pid`, "utf8")), monitor]) process.kill(pid, "SIGKILL");
+  await until("the monitor to end", () => !isAlive(monitor));
+  const ran = ann.podman("unshare", "true");
+  expect([ran.status, ran.err]).toEqual([0, expect.stringContaining("Failed to join existing conmon namespace: the monitors of 1 containers are gone")]);
+  expect(ann.podman("unshare", "true").err).toBe("");
+  ann.podman("rm", "-f", "-t0", "lost");
+  expect(ann.ok("ps", "-aq")).toBe("");
+});
+
 test.if(process.arch === "x64")("a command goes into the namespaces in its own process, without a second start", async () => {
   ann.ok("run", "-d", "--name", "talks", "--network", "none", IMAGE, "sleep", "100");
   const follower = Bun.spawn([...ann.prefix, "podman", "logs", "-f", "talks"], { cwd: "/", stdout: "ignore", stderr: "ignore" });
