@@ -78,6 +78,18 @@ test(":idmap shows a volume's owners as the container's, and writes them as they
   expect([statSync(`${folder}/made`).uid, statSync(`${folder}/f`).uid]).toEqual([5, 7]);
 });
 
+test("--rootfs with idmap=MAP shows files by that map, of the machine's numbers or with @ the container's, and refuses what is no map", () => {
+  const root = newFolder("rootfs");
+  mustRun(["sh", "-c", `mkdir ${root}/bin ${root}/proc ${root}/dev ${root}/sys && cp /bin/busybox ${root}/bin/stat && touch ${root}/f && chown 2000:2000 ${root}/f`]);
+  const owner = (map: string, path: string): string => ok("run", "--rm", ...none, "--uidmap", "0:1000:10000", "--rootfs", `${root}:idmap${map}`, "/bin/stat", "-c", "%u:%g", path);
+  expect(owner("", "/bin")).toBe("0:0");
+  expect(owner("=uids=0-1001-10000;gids=0-1002-10000", "/bin")).toBe("1:2");
+  expect(owner("=uids=0-1000-1#@2000-1-1", "/f")).toBe("1:1");
+  for (const bad of ["=uids=0-1", "=uids=0-1-0", "=users=0-1-1", "=", "=uids=0-1-1;uids=0-1-1"]) {
+    expect(podman("run", "--rm", ...none, "--uidmap", "0:1000:10000", "--rootfs", `${root}:idmap${bad}`, "/bin/stat", "/f")).toMatchObject({ status: 125, err: expect.stringContaining("of idmap: it is no list of") });
+  }
+});
+
 test("an ordinary user's :idmap is refused in one sentence where the kernel maps for root alone", () => {
   const ran = ann.podman("run", "--rm", ...none, "-v", `${ann.home}:/m:idmap`, IMAGE, "true");
   expect([ran.status, ran.err.split("\n")[0]]).toEqual([125, `Error: cannot mount "${ann.home}" with the option idmap: the kernel maps the owners of its file system for root alone`]);

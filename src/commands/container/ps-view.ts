@@ -88,7 +88,7 @@ export function psView(look: PsLook): View<ContainerRow> {
       ImageID: ["IMAGE ID", (row) => short(row.ImageID)],
       IsInfra: ["IS INFRA", (row) => row.IsInfra],
       Label: ["LABEL", (row) => (name: string) => row.Labels?.[name] ?? ""],
-      Labels: ["LABELS", (row) => row.Labels ?? {}],
+      Labels: ["LABELS", (row) => Object.entries(row.Labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}`).join(",")],
       MNT: ["MNT", (row) => row.Namespaces.Mnt ?? ""],
       Mounts: ["MOUNTS", (row) => row.Mounts],
       NET: ["NET", (row) => row.Namespaces.Net ?? ""],

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import type { ContainerSpec } from "../../base/container-spec.ts";
 import { reasonOf } from "../../base/fault.ts";
 import { fill } from "../../cli/flag.ts";
+import { parseMountMap } from "../../engine/users/mount-map.ts";
 import type { CreateOptions } from "../../engine/containers/create.ts";
 import { imageSystem, progressOf, readPullPolicy } from "../pulling.ts";
 import { prompter } from "../short-name-prompt.ts";
@@ -59,6 +60,7 @@ function setNetwork(spec: ContainerSpec, flags: CreateFlags, given: ReadonlySet<
 function readRootfs(written: string): NonNullable<ContainerSpec["rootfs"]> {
   const [path = "", ...options] = written.split(":");
   const idmap = options.find((option) => option === "idmap" || option.startsWith("idmap="));
+  if (idmap?.includes("=")) parseMountMap(idmap.slice("idmap=".length));
   return {
     path: absolute(path),
     ...(options.includes("O") ? { overlay: true } : {}),

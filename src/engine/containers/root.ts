@@ -6,6 +6,7 @@ import { Fault } from "../../base/fault.ts";
 import { insideId, outsideId, type IdMaps } from "../../base/id-mapping.ts";
 import { findImage } from "../../image/resolve.ts";
 import { AT_FDCWD, closeQuietly, O_RDONLY, openat2 } from "../../kernel/files.ts";
+import { holdUsers } from "../../kernel/held-users.ts";
 import { bindMount, idmapMount, isMountpoint, mount, MS_NODEV, MS_NOEXEC, MS_NOSUID, umount2, unmountAll } from "../../kernel/mounts.ts";
 import { isTerminal } from "../../kernel/terminal.ts";
 import { geteuid } from "../../kernel/users.ts";
@@ -19,6 +20,7 @@ import type { ContainerRecord } from "../state/state.ts";
 import { isBacked, mountVolume } from "../volumes/backing.ts";
 import { fillVolume, takeOwner } from "../volumes/fill.ts";
 import { getVolume } from "../volumes/volumes.ts";
+import { mountMaps } from "../users/mount-map.ts";
 import { mapsOfSpec, rootOf, type StartUsers } from "../users/start.ts";
 import { artifactMounts } from "./artifact-mounts.ts";
 import { isKeptLink, placeLink } from "./placed-links.ts";
@@ -194,8 +196,23 @@ function showRoot(host: Host, { id, spec }: ContainerRecord, { path, users: { ma
   mkdirSync(shown, { recursive: true });
   unmountAll(shown);
   if (!isMapped) bindMount(path, shown, { recursive: true });
-  else withNamespace(users!, namespace => idmapMount(path, shown, namespace));
+  else showMapped(host, { path, shown, users: users!, idmap: spec.rootfs!.idmap!, maps });
   return shown;
+}
+
+interface ShowMapped {
+  readonly path: string;
+  readonly shown: string;
+  readonly users: string;
+  /** As written; "" where the container's own users are meant. */
+  readonly idmap: string;
+  readonly maps: IdMaps | undefined;
+}
+
+function showMapped(host: Host, { path, shown, users, idmap, maps }: ShowMapped): void {
+  if (host.rootless) refuseUnmappable(path);
+  using held = idmap === "" || maps === undefined ? undefined : holdUsers({ maps: mountMaps(idmap, maps) });
+  withNamespace(held?.userPath ?? users, namespace => idmapMount(path, shown, namespace));
 }
 
 /** @throws Fault "system.denied" where another user has made it */
