@@ -6,7 +6,7 @@ import type { ContainerSpec } from "../../base/container-spec.ts";
 import type { NetworkStatus } from "../../base/container-state.ts";
 import { Fault } from "../../base/fault.ts";
 import { findProgram, programPlaces, spawn, type Child, type Environment } from "../../base/spawn.ts";
-import { closeQuietly, lseek, memfd, writeAll } from "../../kernel/files.ts";
+import { closeQuietly, pipe2, writeAll } from "../../kernel/files.ts";
 import { isAlive, processStart } from "../../kernel/processes.ts";
 import type { Host } from "../host.ts";
 import { withLockFile } from "../state/lock.ts";
@@ -160,21 +160,30 @@ function hasOrphan(note: string): boolean {
   return Boolean(pid && start && isAlive(pid, start));
 }
 
-function spawnWith(request: string, argv: readonly string[], env: NodeJS.ProcessEnv): Child {
-  const input = memfd("request");
+function startWith(input: number, argv: readonly string[], env: NodeJS.ProcessEnv): Child {
   try {
-    writeAll(input, new TextEncoder().encode(request));
-    lseek(input, 0, 0);
     return spawn(argv, { stdio: [input, "pipe", "pipe"], env });
   } finally {
     closeQuietly(input);
   }
 }
 
+/** It does nothing before it has its request, and gets that when it is noted: should we die between, whoever comes next need not wait for it. */
+function spawnNoted(request: string, argv: readonly string[], { env, note }: { env: NodeJS.ProcessEnv; note: string }): Child {
+  const [theirs, ours] = pipe2();
+  try {
+    const child = startWith(theirs, argv, env);
+    writeFileSync(note, `${child.pid} ${processStart(child.pid) ?? 0}`);
+    writeAll(ours, new TextEncoder().encode(request));
+    return child;
+  } finally {
+    closeQuietly(ours);
+  }
+}
+
 /** Its runs must not meet: one takes the bridge down while the other is about to join it. It has its request when this returns. */
 async function call(argv: readonly string[], { env, request, note }: { env: NodeJS.ProcessEnv; request: string; note: string }): Promise<string> {
-  const child = spawnWith(request, argv, env);
-  writeFileSync(note, `${child.pid} ${processStart(child.pid) ?? 0}`);
+  const child = spawnNoted(request, argv, { env, note });
   const [output, complaint, status] = await Promise.all([readBounded(child.stdout), readBounded(child.stderr), child.exited]);
   if (status !== 0) throw refusal(output, complaint);
   return output;
