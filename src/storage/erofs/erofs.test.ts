@@ -206,6 +206,23 @@ mounting("a layer that no such file can tell becomes a directory", async () => {
   expect(fs.statSync(`${store.root}/layers/${layer.chainId.slice(7)}`).isDirectory()).toBe(true);
 });
 
+mounting("a layer of very many entries becomes a directory, so that memory is bounded", async () => {
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "coracle-erofs-"));
+  try {
+    // The same directory again and again, which costs no inode.
+    const one = archive(directory("d"));
+    const entry = one.subarray(0, one.length - 1024);
+    const many = Buffer.concat([...Array.from({ length: 100_001 }, () => entry), one.subarray(one.length - 1024)]);
+    fs.writeFileSync(`${scratch}/archive`, many);
+    const growth = new Growth(many.length);
+    growth.end();
+    await unpackHere({ file: `${scratch}/archive`, staged: `${scratch}/tree`, form: "erofs" }, growth);
+    expect(fs.statSync(`${scratch}/tree`).isDirectory()).toBe(true);
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true });
+  }
+});
+
 mounting("a small layer is a directory, and a large one too where that was asked for", async () => {
   for (const [layerForm, entries] of [["erofs", [{ name: "f", text: "x" }]], ["directory", [large]]] as const) {
     using made = testStore({ layerForm });

@@ -98,8 +98,8 @@ export function writeNode(view: DataView, at: number, node: Node, number: number
   view.setUint32(at + 20, number, true);
   view.setUint32(at + 24, node.uid, true);
   view.setUint32(at + 28, node.gid, true);
-  view.setBigInt64(at + 32, BigInt(node.mtime.sec), true);
-  view.setUint32(at + 40, node.mtime.nsec, true);
+  view.setBigInt64(at + 32, BigInt(node.mtimeSec), true);
+  view.setUint32(at + 40, node.mtimeNsec, true);
   view.setUint32(at + 44, node.links, true);
   if (attributes > 0) writeAttributes(view, at + inodeBytes, node.xattrs!);
   const behind = at + inodeBytes + attributes;

@@ -17,7 +17,8 @@ export interface Node {
   mode: number;
   uid: number;
   gid: number;
-  mtime: TarEntry["mtime"];
+  mtimeSec: number;
+  mtimeNsec: number;
   /** Of a file, bytes. */
   size: number;
   /** Where a file's data begins in the tar stream, a multiple of 512; -1 where it has none. */
@@ -45,6 +46,8 @@ const enametoolong = 36;
 const eloop = 40;
 const linksMax = 40;
 const nameBytesMax = 255;
+/** Of about a KB each while it is read. */
+const entriesMax = 100_000;
 const targetBytesMax = 4095;
 const noDevice = { major: 0, minor: 0 };
 const attributeNames = /^(?:user|trusted|security)\./;
@@ -53,7 +56,8 @@ const yes = new Uint8Array([0x79]);
 export class LayerNodes implements TarHandler {
   readonly top: Node;
   /** What has no entry of its own. */
-  readonly #now: TarEntry["mtime"];
+  readonly #nowSec: number;
+  #entries = 0;
   #entry: TarEntry | undefined;
   #file: Node | undefined;
   /** The directory that the last entry was in: archives name a directory's files one after the other. */
@@ -61,13 +65,14 @@ export class LayerNodes implements TarHandler {
   root: RootAttributes | undefined;
 
   constructor(nowSec: number) {
-    this.#now = { sec: nowSec, nsec: 0 };
+    this.#nowSec = nowSec;
     this.top = this.#implied();
     this.top.parent = this.top;
   }
 
   /** @throws Unsuited, and Fault as unpacking does */
   entry(entry: TarEntry): void {
+    if (++this.#entries > entriesMax) throw new Unsuited("it has too many entries to keep in memory");
     this.#entry = entry;
     this.#file = undefined;
     if (entry.regions !== undefined) throw new Unsuited("it has a file with holes");
@@ -98,7 +103,7 @@ export class LayerNodes implements TarHandler {
 
   #implied(): Node {
     return {
-      kind: "directory", mode: 0o755, uid: 0, gid: 0, mtime: this.#now, size: 0, start: -1, target: "", device: noDevice, xattrs: undefined,
+      kind: "directory", mode: 0o755, uid: 0, gid: 0, mtimeSec: this.#nowSec, mtimeNsec: 0, size: 0, start: -1, target: "", device: noDevice, xattrs: undefined,
       children: new Map(), parent: undefined, nid: 0, links: 0,
     };
   }
@@ -111,7 +116,8 @@ export class LayerNodes implements TarHandler {
 
   #describe(node: Node, entry: TarEntry): void {
     const isMarked = isOpaque(node);
-    Object.assign(node, { mode: entry.mode, uid: entry.uid, gid: entry.gid, mtime: entry.mtime, xattrs: attributesOf(entry) });
+    const { mode, uid, gid, mtime } = entry;
+    Object.assign(node, { mode, uid, gid, mtimeSec: mtime.sec, mtimeNsec: mtime.nsec, xattrs: attributesOf(entry) });
     if (isMarked) markOpaque(node);
   }
 
@@ -129,7 +135,8 @@ export class LayerNodes implements TarHandler {
     if (kind === "symlink") checkTarget(entry);
     const { mode, uid, gid, mtime, size, linkName: target, device } = entry;
     const node: Node = {
-      kind, mode: kind === "symlink" ? 0o777 : mode, uid, gid, mtime, size, start: -1, target, device, xattrs: attributesOf(entry),
+      kind, mode: kind === "symlink" ? 0o777 : mode, uid, gid, mtimeSec: mtime.sec, mtimeNsec: mtime.nsec, size, start: -1,
+      target: kind === "symlink" ? target : "", device: kind === "character" || kind === "block" ? device : noDevice, xattrs: attributesOf(entry),
       children: undefined, parent: undefined, nid: 0, links: 0,
     };
     this.#set(parent, name, node);
