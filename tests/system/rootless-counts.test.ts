@@ -70,6 +70,7 @@ test("pasta connects a container while the runtime makes it, and the program sta
 test("pasta's refusal ends the run in one short message, and nothing is left of it", () => {
   const ran = ann.podman("run", "--rm", "--name", "refused", "--network", "pasta:--no-such-option", IMAGE, "true");
   expect(ran.status).toBe(126);
+  expect(ann.podman("run", "--rm", "-p", "5000:5000/sctp", IMAGE, "true")).toMatchObject({ status: 126, err: expect.stringContaining("pasta carries tcp and udp only") });
   expect(ran.err).toContain("pasta failed with exit code 1");
   expect(ran.err).toContain("unrecognized option '--no-such-option'");
   expect(ran.err.split("\n").length).toBeLessThan(6);

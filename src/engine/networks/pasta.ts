@@ -123,7 +123,7 @@ export function pastaArguments(ports: readonly PortMapping[], own: readonly stri
 }
 
 function forward({ hostIp, hostPort, containerPort, range, protocol }: PortMapping): string {
-  if (protocol === "sctp") throw new Fault("usage.unsupported", "cannot publish a port of protocol sctp: pasta carries tcp and udp only");
+  if (protocol === "sctp") throw new Fault("network.failed", "cannot publish a port of protocol sctp: pasta carries tcp and udp only");
   const span = (first: number): string => (range > 1 ? `${first}-${first + range - 1}` : String(first));
   return `${hostIp === "" ? "" : `${hostIp}/`}${span(hostPort)}:${span(containerPort)}`;
 }
