@@ -10,7 +10,7 @@ import { traces, type Traces } from "./traces.ts";
 let registry: Registry;
 let operations: Operation[] = [];
 let before: Traces;
-const names = ["pull", "load", "rmi", "tag", "build", "commit", "run", "run with a network", "run with a port", "run -d", "start", "stop", "rm", "rm of many", "prune", "network connect", "volume import", "save", "checkpoint", "checkpoint to a file", "restore", "restore from a file", "skopeo copy to dir", "skopeo copy to oci", "buildah from", "buildah commit", "buildah rm"];
+const names = ["pull", "pull of a layer as a file", "rmi of a layer that is mounted", "load", "rmi", "tag", "build", "commit", "run", "run with a network", "run with a port", "run -d", "start", "stop", "rm", "rm of many", "prune", "network connect", "volume import", "save", "checkpoint", "checkpoint to a file", "restore", "restore from a file", "skopeo copy to dir", "skopeo copy to oci", "buildah from", "buildah commit", "buildah rm"];
 const killsEach = 1;
 
 beforeAll(async () => {

@@ -26,6 +26,7 @@ export interface Operation {
 const limits = ["--ulimit", "nofile=1000:1000", "--ulimit", "nproc=1000:1000"];
 const small = "127.0.0.1:5000/small:latest";
 const base = "127.0.0.1:5000/base:latest";
+const large = "127.0.0.1:5000/large:latest";
 
 /** Three layers, so that some are unpacked beside others; a base that stays, and a container to commit. */
 export async function makeOperations(registry: Registry): Promise<Operation[]> {
@@ -33,6 +34,8 @@ export async function makeOperations(registry: Registry): Promise<Operation[]> {
   const file = (name: string, data: string) => tarOf([{ name, body: data }]);
   await registry.push(makeImage({ layers: [file("one", "1".repeat(50_000)), file("two", "2"), file("three", "3")] }), "small");
   await registry.push(makeImage({ layers: [busyboxLayer()] }), "base");
+  // Large enough for a layer that is a file.
+  await registry.push(makeImage({ layers: [busyboxLayer(), file("noise", noise())] }), "large");
   ok("pull", "-q", small);
   ok("save", "-q", "-o", join(folder, "small.tar"), small);
   mkdirSync(join(folder, "context"));
@@ -42,6 +45,8 @@ export async function makeOperations(registry: Registry): Promise<Operation[]> {
   ok("volume", "create", "stuff");
   return operationsIn(folder);
 }
+
+const noise = (): string => Array.from({ length: 30 }, () => Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toString("base64")).join("");
 
 const has = (...words: string[]): boolean => podman(...words).status === 0;
 const need = (name: string, ...options: string[]): void => void (has("container", "exists", name) || ok("run", "-d", "--name", name, ...options, base, "sleep", "1000"));
@@ -97,6 +102,10 @@ function operationsIn(folder: string): Operation[] {
   };
   const withoutSmall = (): void => quietly("rmi", "-f", "-i", small);
   const withSmall = (): void => void (has("image", "exists", small) || ok("load", "-q", "-i", join(folder, "small.tar")));
+  const withLarge = (): void => {
+    ok("pull", "-q", large);
+    ok("run", "--rm", "--network", "none", large, "true");
+  };
   const saved = writing(join(folder, "out"), "saved.tar");
   const exported = writing(join(folder, "out"), "exported.tar.zst");
   const withoutFiles = (): void => {
@@ -105,6 +114,8 @@ function operationsIn(folder: string): Operation[] {
   const web = (): void => quietly("rm", "-f", "-i", "-t", "0", "web");
   return [
     { name: "pull", prepare: withoutSmall, argv: ["pull", "-q", small], isDone: () => has("image", "exists", small) },
+    { name: "pull of a layer as a file", prepare: () => quietly("rmi", "-f", "-i", large), argv: ["pull", "-q", large], isDone: () => has("image", "exists", large) },
+    { name: "rmi of a layer that is mounted", prepare: withLarge, argv: ["rmi", large], isDone: () => !has("image", "exists", large) },
     { name: "load", prepare: withoutSmall, argv: ["load", "-q", "-i", join(folder, "small.tar")], isDone: () => has("image", "exists", small) },
     { name: "rmi", prepare: withSmall, argv: ["rmi", small], isDone: () => !has("image", "exists", small) },
     { name: "tag", prepare: withSmall, argv: ["tag", small, "other"], isDone: () => has("image", "exists", "other") },

@@ -1,6 +1,6 @@
 // What a dead command may leave with the kernel and on the disk, as sets that can be compared with those from before.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mustRun, run, storeListing } from "../fixtures/coracle.ts";
 
 export interface Traces {
@@ -15,12 +15,18 @@ export interface Traces {
 
 const lines = (text: string): Set<string> => new Set(text.split("\n").filter(Boolean));
 
+/** A layer that is a file stays mounted as long as it is there. */
+function isLayer(path: string): boolean {
+  const name = /^\/run\/containers\/coracle\/layers\/([0-9a-f]{64})$/.exec(path)?.[1];
+  return name !== undefined && existsSync(`/var/lib/containers/coracle/layers/${name}`);
+}
+
 /** Taken when a container with a port has come and gone: some chains of the firewall are made once and kept. */
 export function traces(): Traces {
   const processes = run(["ps", "-eo", "comm=,args="]).out.split("\n").map(line => line.trim())
     .filter(line => /^(conmon|crun|runc|netavark|aardvark-dns|coracle|podman|catatonit|sleep)\b/.test(line) && !/strace|ps -eo/.test(line));
   return {
-    mounts: lines(readFileSync("/proc/self/mountinfo", "utf8").split("\n").map(line => line.split(" ")[4] ?? "").join("\n")),
+    mounts: lines(readFileSync("/proc/self/mountinfo", "utf8").split("\n").map(line => line.split(" ")[4] ?? "").filter(path => !isLayer(path)).join("\n")),
     namespaces: new Set(readdirSync("/run/netns")),
     interfaces: lines(mustRun(["ip", "-br", "link"]).split("\n").map(line => line.split(/[\s@]/)[0]!).join("\n")),
     rules: lines(run(["nft", "list", "ruleset"]).out.replace(/ # handle.*/g, "").replace(/counter packets \d+ bytes \d+ ?/g, "").replace(/^\s+/gm, "")),
