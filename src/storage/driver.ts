@@ -23,10 +23,13 @@ const known = new WeakMap<StorePlace, Driver>();
 
 /** The one this store has, chosen now where none was. */
 export function driverOf(place: StorePlace): Driver {
-  const driver = known.get(place) ?? remembered(place) ?? choose(place);
+  const driver = knownDriver(place) ?? choose(place);
   known.set(place, driver);
   return driver;
 }
+
+/** The same; undefined where none was chosen. */
+export const knownDriver = (place: StorePlace): Driver | undefined => known.get(place) ?? remembered(place);
 
 function remembered(place: StorePlace): Driver | undefined {
   try {

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import { Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { mountOverlay, unmountAll } from "../../kernel/mounts.ts";
-import { driverOf } from "../driver.ts";
+import { knownDriver } from "../driver.ts";
 import { takeLease } from "../leases.ts";
 import type { StorePlace } from "../place.ts";
 import { privilege } from "../privilege.ts";
@@ -50,15 +50,16 @@ function choose(place: StorePlace): LayerForm {
  * Another overlay over the first one must be possible too, as builds have it: each may count as one of the two levels that the kernel allows.
  */
 function works(place: StorePlace): boolean {
-  if (privilege().lenient || driverOf(place) !== "overlay" || fs.existsSync("/sys/fs/selinux/enforce")) return false;
+  if (privilege().lenient || (knownDriver(place) ?? "overlay") !== "overlay" || fs.existsSync("/sys/fs/selinux/enforce")) return false;
   using lease = takeLease(place, () => {});
   const inside = (name: string): string => `${lease.directory}/${name}`;
   for (const name of ["tree", "one", "one/upper", "one/work", "one/merged", "two", "two/upper", "two/work", "two/merged"]) fs.mkdirSync(inside(name));
   try {
     writeTrial(inside("archive"), inside("image"));
     mountImage(inside("image"), { archive: inside("archive"), target: inside("tree") });
+    // Unmounting another would write back all that the disk's file system has in memory.
     const over = (name: string, lower: string): void =>
-      mountOverlay({ lower: [lower], upper: inside(`${name}/upper`), work: inside(`${name}/work`), target: inside(`${name}/merged`), options: { redirectDir: "off" } });
+      mountOverlay({ lower: [lower], upper: inside(`${name}/upper`), work: inside(`${name}/work`), target: inside(`${name}/merged`), options: { redirectDir: "off", volatile: true } });
     over("one", inside("tree"));
     over("two", inside("one/merged"));
     return fs.readFileSync(inside("two/merged/file"), "latin1") === trialText;
