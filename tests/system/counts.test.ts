@@ -62,6 +62,22 @@ test("what a published port needs is begun before the monitor and goes by one me
   expect(netavark[1]).toBeGreaterThan(lines.findIndex(line => line.startsWith(`${first} `) && line.includes("exit_group")));
 });
 
+test("a start that is killed when it has let the program go is told as one, and the program runs", async () => {
+  const id = ok("create", "--network", "none", "--name", "halfway", IMAGE, "sh", "-c", "touch /ran; sleep 100");
+  const fifo = `/run/crun/${id}/exec.fifo`;
+  ok("init", "halfway");
+  expect(ok("inspect", "--format", "{{.State.Status}}", "halfway")).toBe("initialized");
+  expect(existsSync(fifo)).toBe(true);
+  const killed = run(["strace", "-f", "-qq", "-b", "execve", "-o", "/dev/null", "-P", fifo, "-e", "trace=unlink,unlinkat", "-e", "inject=unlink,unlinkat:signal=KILL:error=EIO", "podman", "start", "halfway"]);
+  expect(killed.status).not.toBe(0);
+  expect(existsSync(fifo)).toBe(true);
+  expect(ok("ps", "--format", "{{.Names}} {{.State}}")).toBe("halfway running");
+  expect(ok("start", "halfway")).toBe("halfway");
+  await until("the program to run", () => run(["podman", "exec", "halfway", "test", "-e", "/ran"]).status === 0);
+  expect(existsSync(fifo)).toBe(false);
+  ok("stop", "-t0", "halfway");
+});
+
 test("a container with a hook at its start is started by the runtime, which runs the hook", () => {
   const { runtime, calls } = noted();
   const hooks = newFolder("hooks");

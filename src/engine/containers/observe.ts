@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { ContainerState } from "../../base/container-state.ts";
 import { rfc3339Nano } from "../../base/time.ts";
 import { isAlive } from "../../kernel/processes.ts";
+import { settleLetGo } from "../../runtime/exec-fifo.ts";
 import { containerStatus } from "../../runtime/oci-runtime.ts";
 import type { Host } from "../host.ts";
 import type { ContainerRecord } from "../state/state.ts";
@@ -60,7 +61,8 @@ export function noticeStart(host: Host, record: ContainerRecord): ContainerRecor
   const { id, spec, state } = record;
   if (state.status !== "initialized" || state.pid === undefined || !isAlive(state.pid, state.pidStart)) return record;
   try {
-    if (containerStatus(runtimeOf(host, spec), id)?.status !== "running") return record;
+    const runtime = runtimeOf(host, spec);
+    if (!settleLetGo(runtime, { id, pid: state.pid }) && containerStatus(runtime, id)?.status !== "running") return record;
   } catch {
     return record;
   }
