@@ -28,7 +28,8 @@ export function openExecFifo(program: RuntimeProgram, id: string, env: NodeJS.Pr
   }
   try {
     writeSync(fd, "\0");
-    rmSync(fifo);
+    // The program may have ended meanwhile, and the runtime's directory gone with it.
+    rmSync(fifo, { force: true });
   } finally {
     closeSync(fd);
   }
