@@ -1,5 +1,6 @@
 // The layers of one image on their way from a source to a sink, several at a time.
 
+import { skipping } from "../base/skipping.ts";
 import type { Digest } from "../base/digest.ts";
 import { Fault } from "../base/fault.ts";
 import { sizeUnknown } from "./convert.ts";
@@ -101,15 +102,6 @@ async function copyLayer({ original, cargo, position, source, sink, stop, onProg
   });
   say("done", from.size);
   return bytes;
-}
-
-async function* skipping(stream: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
-  let left = bytes;
-  for await (const part of stream) {
-    const skipped = Math.min(left, part.length);
-    left -= skipped;
-    if (skipped < part.length) yield skipped > 0 ? part.subarray(skipped) : part;
-  }
 }
 
 async function* counting(

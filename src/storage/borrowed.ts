@@ -2,6 +2,7 @@
 
 import * as fs from "node:fs";
 import { type Digest, hexOf } from "../base/digest.ts";
+import { errnoOf } from "../base/fault.ts";
 import { log } from "../base/log.ts";
 import { wrongDiff } from "./apply.ts";
 import { moveToTrash, takeLease } from "./leases.ts";
@@ -22,11 +23,18 @@ export function borrowTree(place: StorePlace, from: Blobs, { chainId, diffId, bl
   const found = unpackWaiting({ file: from.path(blob), staged }).diffId;
   if (found !== diffId) throw wrongDiff({ source: { digest: blob }, diffId }, found);
   fs.mkdirSync(borrowedPath(place), { recursive: true, mode: 0o700 });
-  if (!fs.existsSync(target)) fs.renameSync(staged, target);
+  try {
+    fs.renameSync(staged, target);
+  } catch (thrown) {
+    if (!["ENOTEMPTY", "EEXIST"].includes(errnoOf(thrown) ?? "")) throw thrown;
+  }
   return target;
 }
 
 /** To be called while nobody else can make a container. */
 export function dropBorrowed(place: StorePlace, lease: Lease): void {
-  if (place.db.query("SELECT 1 FROM roots").get() === null) moveToTrash(borrowedPath(place), lease);
+  if (place.db.query("SELECT 1 FROM roots").get() === null) dropAllBorrowed(place, lease);
 }
+
+/** In a new boot nothing has them mounted, and what a crash has left of them cannot be told from what is whole. */
+export const dropAllBorrowed = (place: StorePlace, lease: Lease): void => moveToTrash(borrowedPath(place), lease);

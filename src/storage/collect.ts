@@ -6,7 +6,7 @@ import { errnoOf } from "../base/fault.ts";
 import { blobPath, layerPath, partialsPath, randomName, rootPath, stagingPath, type StorePlace } from "./place.ts";
 import { deleteArtifactRows } from "./artifacts.ts";
 import { flock } from "../kernel/locks.ts";
-import { dropBorrowed } from "./borrowed.ts";
+import { dropAllBorrowed, dropBorrowed } from "./borrowed.ts";
 import { hideTree, hideUnused } from "./erofs/views.ts";
 import { dropMapped } from "./owned-trees.ts";
 import { moveToTrash, sweepDeadLeases, takeLease } from "./leases.ts";
@@ -143,6 +143,7 @@ function dropUnsynced(place: StorePlace): void {
       if (found !== size) place.db.query("DELETE FROM blobs WHERE digest = ?").run(digest);
     }
     dropTrees(place, lease);
+    dropAllBorrowed(place, lease);
     dropBrokenImages(place);
     place.db.query("INSERT OR REPLACE INTO boots VALUES (1, ?)").run(boot);
   });

@@ -1,6 +1,7 @@
 // docker-archive: images as `docker save` writes them: plain layers, configs and one manifest.json in a tar file.
 // Source: Docker image-spec v1.2, "Combined Image JSON + Filesystem Changeset Format".
 
+import { skipping } from "../../base/skipping.ts";
 import { statSync } from "node:fs";
 import { digestOf, hexOf } from "../../base/digest.ts";
 import type { Digest } from "../../base/digest.ts";
@@ -136,16 +137,7 @@ async function firstPiece(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array
 
 async function skipTo(stream: AsyncIterable<Uint8Array>, offset: number): Promise<AsyncIterable<Uint8Array>> {
   const { inflated } = await import("../inflate.ts");
-  return skipped(inflated(stream), offset);
-}
-
-async function* skipped(stream: AsyncIterable<Uint8Array>, offset: number): AsyncIterable<Uint8Array> {
-  let left = offset;
-  for await (const piece of stream) {
-    const skipped = Math.min(left, piece.length);
-    left -= skipped;
-    if (skipped < piece.length) yield skipped > 0 ? piece.subarray(skipped) : piece;
-  }
+  return skipping(inflated(stream), offset);
 }
 
 export interface DockerArchiveWriter {

@@ -1,6 +1,7 @@
 // containers-storage: of a real Podman, read and never written: layers are put together again from their trees and tar-split data.
 // Source: containers/storage: DRIVER-images/images.json, DRIVER-layers/layers.json, ID.tar-split.gz, big data file names.
 
+import { skipping } from "../../base/skipping.ts";
 import { closeSync, createReadStream, existsSync, lstatSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, isDigest } from "../../base/digest.ts";
@@ -160,13 +161,4 @@ function* fileBytes(tree: string, name: Buffer, size: number): Iterable<Uint8Arr
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
-}
-
-async function* skipping(stream: AsyncIterable<Uint8Array>, bytes: number): AsyncIterable<Uint8Array> {
-  let left = bytes;
-  for await (const part of stream) {
-    const skipped = Math.min(left, part.length);
-    left -= skipped;
-    if (skipped < part.length) yield skipped > 0 ? part.subarray(skipped) : part;
-  }
 }

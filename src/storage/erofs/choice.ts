@@ -1,7 +1,7 @@
 // Whether large layers are kept as EROFS files here: found out by trying, once for a store and a kernel.
 
 import * as fs from "node:fs";
-import { Fault } from "../../base/fault.ts";
+import { errnoOf, Fault } from "../../base/fault.ts";
 import { log } from "../../base/log.ts";
 import { mountOverlay, unmountAll } from "../../kernel/mounts.ts";
 import { knownDriver } from "../driver.ts";
@@ -37,12 +37,19 @@ function remembered(place: StorePlace): LayerForm | undefined {
   }
 }
 
+/** Where nothing can be written nothing can be tried, and no layer will come: it is not remembered then. */
 function choose(place: StorePlace): LayerForm {
-  const form = works(place) ? "erofs" : "directory";
-  const staged = `${choiceFile(place)}.${process.pid}`;
-  fs.writeFileSync(staged, `${form} ${kernelRelease()}\n`, { mode: 0o600 });
-  fs.renameSync(staged, choiceFile(place));
-  return form;
+  try {
+    const form = works(place) ? "erofs" : "directory";
+    const staged = `${choiceFile(place)}.${process.pid}`;
+    fs.writeFileSync(staged, `${form} ${kernelRelease()}\n`, { mode: 0o600 });
+    fs.renameSync(staged, choiceFile(place));
+    return form;
+  } catch (thrown) {
+    if (errnoOf(thrown) === undefined) throw thrown;
+    log.debug(`layers are kept as directories: ${(thrown as Error).message}`);
+    return "directory";
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ import { listXattrs, getXattr } from "../../kernel/xattr.ts";
 import { unmountAll } from "../../kernel/mounts.ts";
 import { archive, layerOf, testStore, type TestEntry } from "../fixtures.ts";
 import { Growth } from "../growing.ts";
+import type { ApplyLayer, Store } from "../store.ts";
 import { unpackHere } from "../unpack-job.ts";
 import { mountImage } from "./views.ts";
 
@@ -167,13 +168,17 @@ mounting("a layer that is a file is mounted by whoever needs it, once, and gone 
   expect(store.orphans()).toEqual([]);
 });
 
+/** With a file "f" that holds "content". */
+async function layerAsFile(store: Store): Promise<{ readonly layer: ApplyLayer; readonly file: string }> {
+  const layer = layerOf(archive(large, { name: "f", text: "content" }));
+  await store.layers.apply({ ...layer, lease: store.lease() });
+  return { layer, file: `${store.root}/layers/${layer.chainId.slice(7)}` };
+}
+
 mounting("damage in the file is found, and mended from the archive", async () => {
   using made = testStore({ layerForm: "erofs" });
   const { store } = made;
-  const lease = store.lease();
-  const layer = layerOf(archive(large, { name: "f", text: "content" }));
-  await store.layers.apply({ ...layer, lease });
-  const file = `${store.root}/layers/${layer.chainId.slice(7)}`;
+  const { layer, file } = await layerAsFile(store);
   const damaged = fs.readFileSync(file);
   damaged[damaged.indexOf("content\0")] = 0x43;
   fs.writeFileSync(file, damaged);
@@ -186,10 +191,7 @@ mounting("damage in the file is found, and mended from the archive", async () =>
 mounting("a file that the kernel does not mount is unpacked from its archive instead", async () => {
   using made = testStore({ layerForm: "erofs" });
   const { store } = made;
-  const lease = store.lease();
-  const layer = layerOf(archive(large, { name: "f", text: "content" }));
-  await store.layers.apply({ ...layer, lease });
-  const file = `${store.root}/layers/${layer.chainId.slice(7)}`;
+  const { layer, file } = await layerAsFile(store);
   // A feature that no kernel has.
   fs.writeFileSync(file, fs.readFileSync(file).fill(0x80, 1107, 1108));
   const [tree] = store.layers.trees(layer.chainId);
